@@ -1,0 +1,1 @@
+"""What we own: hosts, pools, networks, addresses, images."""

@@ -1,0 +1,1 @@
+"""Hypervisor drivers. Pure Python: nothing here knows Django, DRF or Celery."""

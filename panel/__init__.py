@@ -1,0 +1,1 @@
+"""The Django project: wiring (settings, urls, asgi, celery) and the kernel app ``panel.core``."""

@@ -1,0 +1,1 @@
+"""The kernel app: accounts, jobs, audit, and the rules every other app stands on."""

@@ -1,0 +1,129 @@
+"""Every error the panel raises on purpose. One class per different reaction of a caller.
+
+``code`` is API: it is tested for uniqueness and never renamed. ``str(error)`` is one sentence that a
+customer may read; host names, paths and raw hypervisor text go in ``detail``, which only staff see.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class PanelError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, detail: str = "", **facts: Any) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+        self.detail = detail
+        self.facts: Mapping[str, Any] = facts
+
+
+class InvalidInputError(PanelError):
+    """The request has a field that cannot be accepted."""
+
+    code = "invalid_input"
+
+    def __init__(self, message: str = "", *, fields: Mapping[str, str] | None = None, **facts: Any) -> None:
+        """``fields`` maps a field's path (``guest.name``) to one sentence about it."""
+        self.fields = dict(fields or {})
+        super().__init__(message or next(iter(self.fields.values()), ""), **facts)
+
+
+class NotFoundError(PanelError):
+    """There is no such object."""
+
+    code = "not_found"
+
+
+class PermissionDeniedError(PanelError):
+    """Your role does not allow this."""
+
+    code = "permission_denied"
+
+
+class InvalidStateError(PanelError):
+    """This cannot be done in the present state."""
+
+    code = "invalid_state"
+
+
+class ResourceBusyError(PanelError):
+    """Another job is working on this."""
+
+    code = "resource_busy"
+
+
+class ConflictError(PanelError):
+    """Something with this identity exists already."""
+
+    code = "conflict"
+
+
+class QuotaExceededError(PanelError):
+    """The customer's quota does not allow this."""
+
+    code = "quota_exceeded"
+
+
+class CapacityError(PanelError):
+    """There is no room for this at the moment."""
+
+    code = "no_capacity"
+
+
+class JobLostError(PanelError):
+    """Another attempt of this job has taken over."""
+
+    code = "job_lost"
+
+
+class JobCancelledError(PanelError):
+    """The job was cancelled."""
+
+    code = "job_cancelled"
+
+
+class DriverError(PanelError):
+    """The hypervisor refused the request."""
+
+    code = "driver_failed"
+
+
+class DomainNotFoundError(DriverError):
+    """The host has no such server."""
+
+    code = "domain_not_found"
+
+
+class VolumeNotFoundError(DriverError):
+    """The host has no such volume."""
+
+    code = "volume_not_found"
+
+
+class CapabilityError(DriverError):
+    """The host cannot do this."""
+
+    code = "not_supported"
+
+
+class StorageFullError(DriverError):
+    """The host's storage is full."""
+
+    code = "storage_full"
+
+
+class HostUnreachableError(DriverError):
+    """The host does not answer."""
+
+    code = "host_unreachable"
+    retryable = True
+
+
+class HostTimeoutError(DriverError):
+    """The host took too long to answer."""
+
+    code = "host_timeout"
+    retryable = True
