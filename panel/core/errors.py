@@ -127,3 +127,33 @@ class HostTimeoutError(DriverError):
 
     code = "host_timeout"
     retryable = True
+
+
+class IdempotencyMismatchError(PanelError):
+    """This Idempotency-Key was used before with another request."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyInFlightError(ResourceBusyError):
+    """The first request with this Idempotency-Key is still being answered."""
+
+    code = "idempotency_in_flight"
+
+
+class VersionMismatchError(PanelError):
+    """The object has changed since you read it."""
+
+    code = "version_mismatch"
+
+
+class CursorMismatchError(InvalidInputError):
+    """The cursor does not belong to this list, sort and filter."""
+
+    code = "cursor_mismatch"
+
+
+class ExternalIdConflictError(ConflictError):
+    """This external_id belongs to an order with another content."""
+
+    code = "external_id_conflict"

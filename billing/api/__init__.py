@@ -1,0 +1,1 @@
+"""HTTP for plans, subscriptions and orders."""

@@ -1,0 +1,15 @@
+"""Versions rise with every change that people can see."""
+
+from django.db import migrations
+
+TOUCH = """
+CREATE TRIGGER innkeeper_touch BEFORE UPDATE ON billing_plan FOR EACH ROW
+    EXECUTE FUNCTION innkeeper_touch('version', 'updated_at');
+CREATE TRIGGER innkeeper_touch BEFORE UPDATE ON billing_subscription FOR EACH ROW
+    EXECUTE FUNCTION innkeeper_touch('version', 'updated_at');
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("billing", "0001_initial"), ("core", "0002_triggers_and_partitions")]
+    operations = [migrations.RunSQL(TOUCH, migrations.RunSQL.noop)]

@@ -1,0 +1,12 @@
+"""The hosts app."""
+
+from django.apps import AppConfig
+
+
+class HostsConfig(AppConfig):
+    """Hosts, pools, networks, addresses, images."""
+
+    name = "hosts"
+
+    def ready(self) -> None:
+        import hosts.operations.images  # noqa: F401 - registers operations

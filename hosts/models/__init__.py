@@ -1,0 +1,18 @@
+"""Tables of what we own."""
+
+from hosts.models.hosts import Host, HostConnection
+from hosts.models.images import HostImage, Image, ImageFile
+from hosts.models.networks import IPAddress, Network
+from hosts.models.storage import StoragePool, Volume
+
+__all__ = [
+    "Host",
+    "HostConnection",
+    "HostImage",
+    "IPAddress",
+    "Image",
+    "ImageFile",
+    "Network",
+    "StoragePool",
+    "Volume",
+]

@@ -1,0 +1,1 @@
+"""Builds and copies of images."""

@@ -1,0 +1,1 @@
+"""HTTP of the kernel, and what every API shares."""

@@ -1,0 +1,95 @@
+"""``Idempotency-Key``: the answer is kept in the transaction of its effects, and given again to repeats.
+
+Repeats wait for the first by an advisory lock of the transaction, so a process that dies in between
+leaves nothing to clean up: either both the effects and the answer are there, or neither.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from panel.core.actors import Actor
+from panel.core.errors import IdempotencyInFlightError, IdempotencyMismatchError, InvalidInputError
+from panel.core.models import IdempotencyRecord
+
+WAIT_MS = 10_000
+_ONCE = "root_password", "token", "set_password_url"  # shown in the first answer only
+
+
+def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
+    """Return ``answer()``, or the answer given before to the same key by the same client.
+
+    Raises:
+        InvalidInputError: the key is not 1 to 200 printable characters.
+        IdempotencyMismatchError: the key was used with another request.
+        IdempotencyInFlightError: the first request did not end within 10 s.
+    """
+    key = request.headers.get("Idempotency-Key")
+    actor: Actor = request.user
+    if key is None or actor.client_id is None:
+        with transaction.atomic():
+            return answer()
+    if not 1 <= len(key) <= 200 or not key.isprintable():
+        raise InvalidInputError(fields={"Idempotency-Key": "Use 1 to 200 printable characters."})
+    return _once(request, actor, key, answer)
+
+
+def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Response]) -> Response:
+    digest = _request_hash(request)
+    with transaction.atomic():
+        _lock(f"{actor.client_id}:{key}")
+        record = IdempotencyRecord.objects.filter(client_id=actor.client_id, key=key).first()
+        if record is not None:
+            return _replay(record, digest)
+        response = answer()
+        IdempotencyRecord.objects.create(
+            client_id=actor.client_id,
+            key=key,
+            request_hash=digest,
+            status_code=response.status_code,
+            body=_without_secrets(response.data),
+            location=response.get("Location", ""),
+        )
+        return response
+
+
+def _lock(name: str) -> None:
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = %s", [WAIT_MS])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+            cursor.execute("SET LOCAL lock_timeout = 0")
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", "") != "55P03":
+            raise
+        raise IdempotencyInFlightError(retry_after_s=2) from error
+
+
+def _request_hash(request: Request) -> str:
+    body = json.dumps(request.data, sort_keys=True, default=str)
+    return hashlib.sha256(f"{request.method} {request.get_full_path()} {body}".encode()).hexdigest()
+
+
+def _without_secrets(body: Any) -> Any:
+    kept = json.loads(json.dumps(body, default=str)) if body is not None else None
+    if isinstance(kept, dict):
+        for name in _ONCE:
+            if kept.get(name) is not None:
+                kept |= {name: None, f"{name}_shown": True}
+    return kept
+
+
+def _replay(record: IdempotencyRecord, digest: str) -> Response:
+    if record.request_hash != digest:
+        raise IdempotencyMismatchError
+    response = Response(record.body, status=record.status_code)
+    response["Idempotent-Replayed"] = "true"
+    if record.location:
+        response["Location"] = record.location
+    return response

@@ -1,0 +1,70 @@
+"""OpenAPI: what every operation shares."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Repeat a request with the same key and you get the first answer again, not a second effect. "
+    "Kept for seven days per client.",
+)
+PAGING = [
+    OpenApiParameter(
+        "limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, description="Rows a page."
+    ),
+    OpenApiParameter("cursor", str, description="`next` of the page before; bound to sort and filters."),
+]
+
+
+class PanelSchema(AutoSchema):
+    """Adds the headers and error answers that all operations have, and groups by the first path part."""
+
+    def get_tags(self) -> list[str]:
+        return [self.path.removeprefix("/api/v1/").split("/")[0]]
+
+    def get_override_parameters(self) -> list[Any]:
+        return [IDEMPOTENCY_KEY] if self.method == "POST" else []
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        reference = {
+            "description": "Problem (RFC 9457).",
+            "content": {"application/problem+json": {"schema": PROBLEM}},
+        }
+        for status in self._problem_statuses():
+            bodies.setdefault(status, reference)
+        return bodies
+
+    def _problem_statuses(self) -> list[str]:
+        statuses = ["400", "401", "403", "429", "503"]
+        if "{" in self.path:
+            statuses.append("404")
+        if self.method in ("POST", "PATCH", "DELETE"):
+            statuses += ["409", "412", "415", "422"]
+        return statuses
+
+
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; programs decide by it."},
+        "detail": {"type": "string", "description": "One sentence that a customer may read."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "request_id": {"type": "string"},
+    },
+}

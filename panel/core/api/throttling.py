@@ -1,0 +1,38 @@
+"""Rate limits per client, counted in Redis; without Redis they let everything through."""
+
+import logging
+import time
+
+import redis
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from panel.core.actors import Actor
+from panel.core.events import redis_client
+from panel.core.middleware import client_address
+
+logger = logging.getLogger(__name__)
+WINDOW_S = 60
+
+
+class ClientThrottle(BaseThrottle):
+    """A fixed window of a minute per client (or address); leaves its numbers for the headers."""
+
+    def allow_request(self, request: Request, view: object) -> bool:
+        limit = settings.API_RATE_LIMIT_PER_MINUTE
+        identity = request.user.pk if isinstance(request.user, Actor) else client_address(request._request)
+        window = int(time.time()) // WINDOW_S
+        self.reset_s = WINDOW_S - int(time.time()) % WINDOW_S
+        key = f"innkeeper:rate:{identity}:{window}"
+        try:
+            with redis_client().pipeline() as pipe:
+                count, _ = pipe.incr(key).expire(key, 2 * WINDOW_S).execute()
+        except redis.RedisError as error:
+            logger.warning("rate limit not counted: %s", error)
+            return True
+        request._request.rate_limit = (limit, max(0, limit - count), self.reset_s)  # type: ignore[attr-defined]
+        return bool(count <= limit)
+
+    def wait(self) -> float:
+        return float(self.reset_s)

@@ -1,0 +1,5 @@
+"""API routes of the kernel."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,82 @@
+"""The base of every API view, and small things they share."""
+
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from panel.core.actors import Actor
+from panel.core.api.idempotency import idempotent
+from panel.core.errors import VersionMismatchError
+from panel.core.permissions import Permission
+
+
+class PanelView(APIView):
+    """A view that declares the right each method needs, and answers POST idempotently in one transaction."""
+
+    permissions: dict[str, Permission | None] = {}
+
+    @property
+    def actor(self) -> Actor:
+        """The caller."""
+        actor: Actor = self.request.user
+        return actor
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().dispatch(request, *args, **kwargs)
+        if rate := getattr(request, "rate_limit", None):
+            response["RateLimit-Limit"], response["RateLimit-Remaining"], response["RateLimit-Reset"] = map(str, rate)
+        if "Cache-Control" not in response:
+            response["Cache-Control"] = "no-store"
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = (request.method or "").lower()
+        handler = getattr(self, method, None)
+        if handler is None:
+            return
+        if method == "post":
+            setattr(self, method, lambda req, *a, **k: idempotent(req, lambda: handler(req, *a, **k)))
+        elif method in ("patch", "put", "delete"):
+            setattr(self, method, transaction.atomic(handler))
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input that refuses fields it does not know, naming them, instead of dropping them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError(
+                {str(name): ["This field is not known or not writable."] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+def parsed(serializer: type[StrictSerializer], request: Request, *, partial: bool = False) -> dict[str, Any]:
+    """Return the request's validated body. Raises DRF's ValidationError, naming each field."""
+    checked = serializer(data=request.data, partial=partial)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def etag(version: int) -> str:
+    """Return the ETag of a version."""
+    return f'"{version}"'
+
+
+def with_etag(response: Response, version: int) -> Response:
+    """Set the ETag header."""
+    response["ETag"] = etag(version)
+    return response
+
+
+def check_if_match(request: Request, version: int) -> None:
+    """Raise VersionMismatchError when the caller's ``If-Match`` is not the present version."""
+    wanted = request.headers.get("If-Match")
+    if wanted and wanted.strip() not in ("*", etag(version)):
+        raise VersionMismatchError(version=version)

@@ -1,0 +1,37 @@
+"""Live changes: ids and versions, never data, by Redis pub/sub. A lost event costs a refresh, nothing else."""
+
+import json
+import logging
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+CHANNEL = "innkeeper:events"
+_client: redis.Redis | None = None
+
+
+def redis_client() -> redis.Redis:
+    """Return this process's client; short time-outs, because Redis is only a doorbell."""
+    global _client
+    if _client is None:
+        _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return _client
+
+
+def publish(kind: str, object_id: UUID | str, *, customer_id: UUID | str | None = None) -> None:
+    """Tell open pages, after commit, that an object changed.
+
+    ``customer_id`` None: only staff hear of it.
+    """
+    message = json.dumps({"type": kind, "id": str(object_id), "customer": str(customer_id) if customer_id else None})
+    transaction.on_commit(lambda: _send(message), robust=True)
+
+
+def _send(message: str) -> None:
+    try:
+        redis_client().publish(CHANNEL, message)
+    except redis.RedisError as error:
+        logger.warning("event not published: %s", error)

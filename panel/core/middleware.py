@@ -1,0 +1,80 @@
+"""What surrounds every request: its id and address, and a plain answer when the database is away."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+GetResponse = Callable[[HttpRequest], HttpResponse]
+RETRY_AFTER_S = 5
+
+
+class RequestContextMiddleware:
+    """Gives a request its id (a caller's own is kept when it is plain) and binds it to the log."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
+        response = self._get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class DatabaseDownMiddleware:
+    """Answers 503 with Retry-After while PostgreSQL is away; the next request tries again."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self._get_response(request)
+        except (OperationalError, InterfaceError):
+            return unavailable(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Catch what a view raised before Django makes a 500 of it."""
+        return unavailable(request) if isinstance(error, OperationalError | InterfaceError) else None
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Return the 503 answer in the caller's language: problem+json for the API, a page for people."""
+    request_id = getattr(request, "request_id", "")
+    if request.path.startswith("/api/"):
+        response: HttpResponse = JsonResponse(
+            {
+                "type": "about:blank",
+                "title": "Service unavailable",
+                "status": 503,
+                "code": "database_unavailable",
+                "detail": "The panel cannot reach its database. Nothing was changed; try again in a moment.",
+                "errors": [],
+                "request_id": request_id,
+            },
+            status=503,
+            content_type="application/problem+json",
+        )
+    else:
+        response = render(request, "503.html", {"retry_after_s": RETRY_AFTER_S}, status=503, using="django")
+    response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the caller's address. Forwarded headers count only behind a configured proxy."""
+    if getattr(settings, "TRUSTED_PROXY", False):
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rsplit(",", 1)[-1].strip()
+        if forwarded:
+            return forwarded
+    return request.META.get("REMOTE_ADDR") or None

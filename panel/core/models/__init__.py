@@ -1,0 +1,38 @@
+"""The kernel's tables."""
+
+from panel.core.models.accounts import (
+    ApiClient,
+    ApiToken,
+    ClientRole,
+    Customer,
+    CustomerRole,
+    Membership,
+    SshKey,
+    StaffRole,
+    TokenScope,
+    User,
+)
+from panel.core.models.audit import AuditEntry
+from panel.core.models.idempotency import IdempotencyRecord
+from panel.core.models.jobs import HostSlot, Job, JobResource, JobStatus, JobUndo, ResourceSlot
+
+__all__ = [
+    "ApiClient",
+    "ApiToken",
+    "AuditEntry",
+    "ClientRole",
+    "Customer",
+    "CustomerRole",
+    "HostSlot",
+    "IdempotencyRecord",
+    "Job",
+    "JobResource",
+    "JobStatus",
+    "JobUndo",
+    "Membership",
+    "ResourceSlot",
+    "SshKey",
+    "StaffRole",
+    "TokenScope",
+    "User",
+]

@@ -1,0 +1,186 @@
+"""What carries a job out: a list of named, idempotent steps, each behind a checkpoint.
+
+An operation is run from the top by every attempt and converges. Before a step makes something it journals
+the inverse; a final failure replays the journal last-first, in whichever process.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from panel.core.errors import JobCancelledError, PanelError
+from panel.core.jobs import cancel_requested, job_finish, job_report, job_verify
+from panel.core.models import Job, JobStatus, JobUndo
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: ``name`` is the checkpoint and the method, ``title`` what people read."""
+
+    name: str
+    title: str
+    deadline_s: float = 30.0  # of one hypervisor call in this step; the lease is renewed this long
+    cancellable: bool = True
+
+
+class Operation:
+    """Base of all operations. Subclasses set ``action`` and ``steps`` and write one method a step.
+
+    Constructors and ``prepare`` do no hypervisor call. ``prepare`` re-reads what the job works on and
+    repeats the state check: time has passed since the request.
+    """
+
+    action: ClassVar[str]
+    steps: ClassVar[Sequence[Step]]
+    queue: ClassVar[str] = "jobs"
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.step_now = self.steps[0]
+        self.step_started = time.monotonic()
+        self._reported = 0.0
+
+    def prepare(self) -> None:
+        """Load what the job works on. Raise to refuse before anything is touched."""
+
+    def succeeded(self) -> None:
+        """Record the outcome; runs in the transaction that closes the job."""
+
+    def failed(self, error: PanelError) -> None:
+        """Record the failure; runs in the transaction that closes the job."""
+
+    def released(self) -> None:
+        """Let go of drivers and the like, however the attempt ended."""
+
+    # ── for the steps ───────────────────────────────────────────────────────────────────────────
+    def verify(self) -> None:
+        """Fence: raise JobLostError unless this attempt still has the job."""
+        job_verify(self.job)
+
+    def undo(self, inverse: str, **before: Any) -> None:
+        """Journal, before making something, how to unmake it. ``before`` are the inverse's arguments."""
+        JobUndo.objects.get_or_create(job=self.job, step=self.step_now.name, inverse=inverse, before=before)
+
+    def progress(self, percent: int, note: str = "") -> None:
+        """Report the present step's progress, at most once a second."""
+        if time.monotonic() - self._reported < 1.0 and percent < 100:
+            return
+        self._reported = time.monotonic()
+        steps = self.job.steps
+        for entry in steps:
+            if entry["name"] == self.step_now.name:
+                entry.update(percent=percent, note=note)
+        job_report(self.job, steps=steps, progress_percent=self._overall(percent))
+
+    # ── for the runner ──────────────────────────────────────────────────────────────────────────
+    def run(self) -> None:
+        """Carry all steps out."""
+        plan = [
+            {
+                "name": s.name,
+                "title": s.title,
+                "status": "queued",
+                "percent": 0,
+                "note": "",
+                "started_at": None,
+                "finished_at": None,
+            }
+            for s in self.steps
+        ]
+        self.job.steps = plan
+        for step in self.steps:
+            self.checkpoint(step)
+            method: Callable[[], None] = getattr(self, step.name)
+            method()
+            self._mark(step, status="success", percent=100, finished_at=timezone.now().isoformat())
+        checkpoint_reached(self.job, "recorded", "before")
+
+    def checkpoint(self, step: Step) -> None:
+        """Stand between two steps: fence, honour a cancellation, say where the job is."""
+        checkpoint_reached(self.job, step.name, "before")
+        if step.cancellable and cancel_requested(self.job):
+            raise JobCancelledError
+        self.step_now, self.step_started = step, time.monotonic()
+        self._mark(step, status="running", started_at=timezone.now().isoformat())
+        job_report(self.job, step=step.name, steps=self.job.steps, progress_percent=self._overall(0))
+
+    def _mark(self, step: Step, **fields: Any) -> None:
+        for entry in self.job.steps:
+            if entry["name"] == step.name:
+                entry.update(fields)
+
+    def _overall(self, percent: int) -> int:
+        names = [step.name for step in self.steps]
+        return min(99, (100 * names.index(self.step_now.name) + percent) // len(names))
+
+
+def checkpoint_reached(job: Job, name: str, side: str) -> None:
+    """Tell the configured hook, if any, that an attempt stands at a checkpoint (tests kill workers here)."""
+    if settings.CHECKPOINT_HOOK:
+        import_string(settings.CHECKPOINT_HOOK)(job.action, name, side)
+
+
+def undo_replay(operation: Operation) -> list[str]:
+    """Replay a failed job's journal last-first. Returns what could not be undone; those entries stay."""
+    left: list[str] = []
+    for entry in operation.job.undo_entries.order_by("-pk"):
+        inverse = getattr(operation, f"undo_{entry.inverse}")
+        try:
+            inverse(**entry.before)
+        except PanelError as error:
+            logger.warning("undo %s of job %s: %s", entry.inverse, operation.job.pk, error)
+            left.append(f"{entry.inverse}: {error}")
+            continue
+        entry.delete()
+    return left
+
+
+def close(operation: Operation, status: JobStatus, error: PanelError | None = None, detail: str = "") -> None:
+    """Write a job's outcome and its effects in one transaction."""
+    with transaction.atomic():
+        fields: dict[str, Any] = {"steps": operation.job.steps}
+        if error is None:
+            operation.succeeded()
+            fields["progress_percent"] = 100
+            operation.job.undo_entries.all().delete()
+        else:
+            operation.failed(error)
+            for entry in operation.job.steps:
+                if entry["status"] == "running":
+                    entry.update(status="error", finished_at=timezone.now().isoformat())
+            fields |= {"error_code": error.code, "error_message": str(error), "error_detail": detail}
+        job_finish(operation.job, status, **fields)
+
+
+_REGISTRY: dict[str, type[Operation]] = {}
+
+
+def register(operation: type[Operation]) -> type[Operation]:
+    """Class decorator: make an operation known under its action."""
+    if operation.action in _REGISTRY:
+        raise ValueError(f"two operations for {operation.action}")
+    _REGISTRY[operation.action] = operation
+    return operation
+
+
+def operation_class(action: str) -> type[Operation]:
+    """Return the operation registered for an action. Raises KeyError."""
+    return _REGISTRY[action]
+
+
+def registered() -> dict[str, type[Operation]]:
+    """Return all operations by action; tests walk it."""
+    return dict(_REGISTRY)
+
+
+__all__ = ["Now", "Operation", "Step", "checkpoint_reached", "close", "operation_class", "register", "registered"]

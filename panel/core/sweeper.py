@@ -1,0 +1,40 @@
+"""Heals what was lost: messages nobody claimed and attempts whose worker died. Any number may run."""
+
+import logging
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from panel.core import events
+from panel.core.jobs import jobs_due, send
+from panel.core.models import HostSlot, Job, JobStatus
+
+logger = logging.getLogger(__name__)
+_TAKE_BACK = """
+UPDATE core_job SET status = 'queued', lease_until = NULL, run_after = NULL, sent_at = NULL
+WHERE id IN (SELECT id FROM core_job WHERE status = 'running' AND lease_until < clock_timestamp()
+             FOR UPDATE SKIP LOCKED LIMIT 500)
+RETURNING id, customer_id
+"""
+
+
+def sweep() -> int:
+    """Re-queue jobs whose lease ran out and re-send queued ones nobody claimed. Returns how many."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_TAKE_BACK)
+        lost = cursor.fetchall()
+    for job_id, customer_id in lost:
+        logger.warning("job %s lost its worker and is queued again", job_id)
+        events.publish("job", job_id, customer_id=customer_id)
+    HostSlot.objects.exclude(job__isnull=True).filter(
+        job__status__in=[JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED]
+    ).update(job=None)
+    due = list(jobs_due(timezone.now()).order_by("created_at").values_list("pk", "queue")[:500])
+    for job_id, queue in due:
+        send(job_id, queue)
+    return len(lost) + len(due)
+
+
+def running_jobs() -> int:
+    """Return how many jobs run now."""
+    return Job.objects.filter(status=JobStatus.RUNNING).count()

@@ -1,0 +1,121 @@
+"""The one Celery task behind every job."""
+
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+from uuid import UUID
+
+from celery import shared_task
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from panel.core.errors import DriverError, JobCancelledError, JobLostError, PanelError
+from panel.core.jobs import job_claim, job_renew, job_requeue
+from panel.core.models import Job, JobStatus
+from panel.core.operations import Operation, close, operation_class, undo_replay
+
+logger = logging.getLogger(__name__)
+
+
+class InternalError(PanelError):
+    """Something went wrong on our side; staff can see the details."""
+
+    code = "internal_error"
+
+
+@shared_task(name="core.job_run")
+def job_run(job_id: str) -> None:
+    """Claim a job and carry it out. A repeated or late message finds nothing to claim."""
+    close_old_connections()
+    job = job_claim(UUID(job_id), worker=f"{socket.gethostname()}:{os.getpid()}")
+    if job is not None:
+        run(job)
+
+
+def run(job: Job) -> None:
+    """Run one claimed attempt to its end; never raises but for the interpreter's own reasons."""
+    operation = operation_class(job.action)(job)
+    try:
+        with LeaseKeeper(operation):
+            _attempt(operation)
+    except JobLostError:
+        logger.warning("job %s attempt %s was overtaken", job.pk, job.attempt)
+    finally:
+        operation.released()
+
+
+def _attempt(operation: Operation) -> None:
+    job = operation.job
+    try:
+        if job.cancel_requested_at and not job.steps:
+            raise JobCancelledError
+        operation.prepare()
+        operation.run()
+    except JobLostError:
+        raise
+    except JobCancelledError as error:
+        undo_replay(operation)
+        close(operation, JobStatus.CANCELLED, error)
+    except PanelError as error:
+        if error.retryable and job.retries < settings.JOB_RETRY_LIMIT:
+            logger.info("job %s will be tried again: %s", job.pk, error)
+            job_requeue(job, after_s=min(30, 2**job.retries))
+            return
+        _fail(operation, error, error.detail or _raw(error))
+    except Exception as error:
+        logger.exception("job %s failed", job.pk)
+        _fail(operation, InternalError(), f"{error!r}\n{traceback.format_exc()}")
+    else:
+        close(operation, JobStatus.SUCCESS)
+
+
+def _raw(error: PanelError) -> str:
+    return f"{type(error).__name__}: {error}" if isinstance(error, DriverError) else ""
+
+
+def _fail(operation: Operation, error: PanelError, detail: str) -> None:
+    left = undo_replay(operation)
+    if left:
+        detail = "\n".join([detail, "Not undone:", *left])
+    close(operation, JobStatus.ERROR, error, detail)
+
+
+class LeaseKeeper:
+    """Renews a running job's lease from a thread with its own database connection.
+
+    Stops renewing when the present step has outlived its deadline and a margin: then the job is taken
+    over by another attempt, and this one is fenced.
+    """
+
+    MARGIN_S = 30.0
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def __enter__(self) -> "LeaseKeeper":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _keep(self) -> None:
+        try:
+            while not self._stop.wait(settings.JOB_RENEW_S):
+                step_age = time.monotonic() - self._operation.step_started
+                if step_age > self._operation.step_now.deadline_s + self.MARGIN_S:
+                    continue
+                try:
+                    if not job_renew(self._operation.job):
+                        return
+                except Exception as error:  # noqa: BLE001 - a database that is away: try again in time
+                    logger.warning("lease of job %s not renewed: %s", self._operation.job.pk, error)
+                    connection.close()
+        finally:
+            connection.close()

@@ -1,0 +1,1 @@
+"""HTML pages: shells that the API and server-sent events fill."""

@@ -1,0 +1,12 @@
+"""The guests app."""
+
+from django.apps import AppConfig
+
+
+class VmsConfig(AppConfig):
+    """Guests."""
+
+    name = "vms"
+
+    def ready(self) -> None:
+        import vms.operations  # noqa: F401 - registers operations
