@@ -1,0 +1,218 @@
+"""A libvirtd of our own, beside any other on the machine, for machines without systemd and for test hosts.
+
+It lives in a mount and UTS namespace that a holder process keeps open, so libvirtd may die and come back and still
+find its mounts and its guests. One instance may share the machine's network namespace or have one of its own.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from panel.setup.errors import SetupError
+from panel.setup.kvm_probe import kvm_usable
+from panel.setup.libvirtd_files import libvirtd_conf, qemu_conf
+from panel.setup.processes import ProcessRef, in_namespace, namespace_id, run, wait_for
+
+_HOLDER = Path(__file__).with_name("namespace_holder.py")
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 10.0
+_MAX_SOCKET_PATH = 107  # sun_path in unix(7), without its final zero
+_BINDS = {
+    "etc": "/etc/libvirt",
+    "lib": "/var/lib/libvirt",
+    "cache": "/var/cache/libvirt",
+    "log": "/var/log/libvirt",
+}
+
+
+@dataclass(frozen=True)
+class PrivateLibvirtd:
+    """One libvirtd with everything that is its own.
+
+    Args:
+        name: the host name it sees and the guests' host is called; also in its process titles.
+        directory: where its configuration, domains and logs are kept; survives ``stop``.
+        run_dir: its ``/run``; short, because unix socket paths are limited. Outside the namespace its sockets are
+            below this path; a path below it means the same inside when it is itself below ``/run``.
+        hooks: every file in here is installed as one of libvirt's hook scripts. libvirtd looks for hooks only when
+            it starts; later changes of a script already there take effect at the next ``start`` that starts it.
+        netns: name of a network namespace in ``/run/netns`` (or its path) to live in; None for the caller's.
+        socket_group: group whose members may use the sockets; None leaves them to root.
+        listen_tcp: address for the unprotected TCP socket (port 16509) and for migration. Tests only.
+        host_uuid: the host's identity; by default derived from the machine's and from ``directory``.
+    """
+
+    name: str
+    directory: Path
+    run_dir: Path
+    hooks: Path
+    netns: str | None = None
+    socket_group: str | None = None
+    listen_tcp: str | None = None
+    host_uuid: str | None = None
+
+    @property
+    def socket(self) -> Path:
+        """The read-write socket, as seen outside the namespace."""
+        return self.run_dir / "libvirt" / "libvirt-sock"
+
+    @property
+    def kvm_uri(self) -> str:
+        return f"qemu+unix:///system?socket={self.socket}"
+
+    @property
+    def lxc_uri(self) -> str:
+        return f"lxc+unix:///system?socket={self.socket}"
+
+    def is_alive(self) -> bool:
+        """True when libvirtd accepts connections."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            try:
+                client.connect(str(self.socket))
+            except OSError:
+                return False
+        return True
+
+    def start(self) -> None:
+        """Start what is missing of holder, virtlogd and libvirtd; everything that runs is left alone.
+
+        Raises:
+            SetupError: something did not start; the sentence says what and where its log is.
+        """
+        if len(str(self.socket)) > _MAX_SOCKET_PATH:
+            raise SetupError(f"The path {self.run_dir} is too long for unix sockets; choose a shorter one.")
+        for directory in (self.run_dir, *self._sources()):
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        anchor = self._anchor() or self._hold()
+        if self._daemon("libvirtd") is None:
+            self._write_configuration()
+        if self._daemon("virtlogd") is None:
+            self._enter(anchor, ["virtlogd", "-d"], failure="virtlogd does not start")
+        if self._daemon("libvirtd") is None:
+            listen = ["--listen"] if self.listen_tcp else []
+            self._enter(anchor, ["libvirtd", "-d", *listen], failure="libvirtd does not start")
+        if not wait_for(self.is_alive, timeout_s=_START_TIMEOUT_S):
+            raise SetupError(f"libvirtd does not answer; its log is {self.directory / 'log' / 'libvirtd.log'}.")
+
+    def stop(self, *, guests: bool) -> None:
+        """Stop libvirtd; with ``guests`` also cut their power, and end everything that lives in the namespace.
+
+        Without ``guests`` they run on, with virtlogd, which keeps their consoles, and the holder; a later ``start``
+        finds them again.
+        """
+        if guests and self._anchor() is not None:
+            self.start()
+            for uri in (self.kvm_uri, self.lxc_uri):
+                _destroy_domains(uri)
+        for daemon in ("libvirtd", "virtlogd") if guests else ("libvirtd",):
+            process = self._daemon(daemon)
+            if process is not None:
+                process.end(timeout_s=_STOP_TIMEOUT_S)
+        if guests:
+            self._empty_namespace()
+
+    def _sources(self) -> list[Path]:
+        return [self.directory / name for name in _BINDS]
+
+    def _write_configuration(self) -> None:
+        etc = self.directory / "etc"
+        identity = self.host_uuid or _derived_uuid(self.directory)
+        (etc / "libvirtd.conf").write_text(
+            libvirtd_conf(host_uuid=identity, socket_group=self.socket_group, listen_tcp=self.listen_tcp)
+        )
+        (etc / "qemu.conf").write_text(qemu_conf(migration_host=self.listen_tcp))
+        filters = Path("/etc/libvirt/nwfilter")
+        if filters.is_dir() and not (etc / "nwfilter").exists():
+            shutil.copytree(filters, etc / "nwfilter")
+        shutil.rmtree(etc / "hooks", ignore_errors=True)
+        (etc / "hooks").mkdir()
+        for script in sorted(self.hooks.iterdir()) if self.hooks.is_dir() else []:
+            if script.is_file():
+                shutil.copyfile(script, etc / "hooks" / script.name)
+                (etc / "hooks" / script.name).chmod(0o755)
+
+    def _anchor(self) -> ProcessRef | None:
+        """Return a process that lives in the namespace; the holder, or a daemon that outlived it."""
+        return ProcessRef.load(self._holder_file) or self._daemon("libvirtd") or self._daemon("virtlogd")
+
+    @property
+    def _holder_file(self) -> Path:
+        return self.run_dir / "holder.json"
+
+    def _hold(self) -> ProcessRef:
+        spec = {
+            "name": self.name,
+            "run_dir": str(self.run_dir),
+            "hide_kvm": Path("/dev/kvm").exists() and not kvm_usable(),
+            "own_network": self.netns is not None,
+            "binds": [[str(self.directory / name), target] for name, target in _BINDS.items()],
+        }
+        into = ["nsenter", f"--net={_netns_path(self.netns)}"] if self.netns else []
+        unshare = ["unshare", "--mount", "--uts", "--propagation", "private"]
+        holder = subprocess.Popen(
+            [*into, *unshare, sys.executable, "-I", str(_HOLDER), json.dumps(spec)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd="/",
+            start_new_session=True,  # a Ctrl-C at the terminal is not for it
+        )
+        assert holder.stdout is not None  # noqa: S101 - for the type checker; PIPE was asked for
+        with holder.stdout:
+            said = holder.stdout.readline().strip()
+        ref = ProcessRef.of(holder.pid)
+        if said != "ready" or ref is None:
+            raise SetupError(f"The namespace for libvirtd cannot be made: {said or 'it ended at once'}")
+        ref.save(self._holder_file)
+        return ref
+
+    def _daemon(self, name: str) -> ProcessRef | None:
+        try:
+            process = ProcessRef.of(int((self.run_dir / f"{name}.pid").read_text()))
+            comm = Path(f"/proc/{process.pid}/comm").read_text().strip() if process else ""
+        except (OSError, ValueError):
+            return None
+        return process if comm == name else None
+
+    def _enter(self, anchor: ProcessRef, command: Sequence[str], *, failure: str) -> None:
+        inside = ["nsenter", f"--target={anchor.pid}", "--mount", "--uts", "--net", "--wd=/"]
+        run([*inside, *command], failure=failure, timeout_s=_START_TIMEOUT_S)
+
+    def _empty_namespace(self) -> None:
+        """End whatever is left in the namespace, the holder last; its mounts go with the last process."""
+        holder = ProcessRef.load(self._holder_file)
+        if holder is None:
+            return
+        uts = namespace_id(holder.pid, "uts")
+        if uts is not None and uts != namespace_id("self", "uts"):
+            # By UTS, not mount namespace: QEMU and a container's controller have mount namespaces of their own.
+            for process in [*in_namespace(uts, "uts")]:
+                if process != holder:
+                    process.end(timeout_s=_STOP_TIMEOUT_S)
+        holder.end(timeout_s=_STOP_TIMEOUT_S)
+        self._holder_file.unlink(missing_ok=True)
+
+
+def _destroy_domains(uri: str) -> None:
+    names = run(["virsh", "-q", "-c", uri, "list", "--uuid"], failure="The guests cannot be listed")
+    for domain in names.split():
+        run(["virsh", "-q", "-c", uri, "destroy", domain], failure=f"Guest {domain} cannot be stopped")
+
+
+def _derived_uuid(directory: Path) -> str:
+    machine = Path("/etc/machine-id")
+    seed = machine.read_text().strip() if machine.exists() else os.uname().nodename
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"innkeeper:{seed}:{directory}"))
+
+
+def _netns_path(netns: str) -> str:
+    return netns if netns.startswith("/") else f"/run/netns/{netns}"
