@@ -1,8 +1,9 @@
 """Prepare a private libvirtd's mount and UTS namespace, then hold it for ever.
 
 Run as a script, already inside the new namespaces (``unshare --mount --uts``), with one argument: a JSON object
-``{"name", "run_dir", "hide_kvm", "own_network", "binds": [[source, target], …]}``. Prints ``ready`` and becomes
-``sleep``; prints one sentence and returns 1 when it cannot. It must stand alone: no import from this package.
+``{"name", "run_dir", "prepared", "hide_kvm", "own_network", "binds": [[source, target], …]}``; ``prepared`` when the
+namespace has its mounts already and only lost its holder. Prints ``ready`` and becomes ``sleep``; prints one sentence
+and returns 1 when it cannot. It must stand alone: no import from this package.
 
 The mounts, and why:
 
@@ -32,7 +33,8 @@ _LOOP_NODES = 1024
 def main() -> NoReturn:
     spec = json.loads(sys.argv[1])
     try:
-        _prepare(spec)
+        if not spec["prepared"]:
+            _prepare(spec)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = getattr(error, "stderr", None) or error
         print(f"cannot make the namespace: {str(reason).strip()}", flush=True)
@@ -108,7 +110,7 @@ def _replace_dev(scratch: Path) -> None:
     new = scratch / ".dev"
     new.mkdir(exist_ok=True)
     _mount("-t", "tmpfs", "-o", "mode=755,nosuid", "tmpfs", str(new))
-    mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
+    mounts = set(_mount_points())
     for entry in os.scandir("/dev"):
         if entry.name != "kvm":
             _copy_node(Path(entry.path), new / entry.name, mounts)
@@ -116,7 +118,16 @@ def _replace_dev(scratch: Path) -> None:
         node = new / f"loop{number}"
         if not node.exists():
             os.mknod(node, 0o660 | stat.S_IFBLK, os.makedev(_LOOP_MAJOR, number))
+    # The old mounts must go, not only be hidden: QEMU's driver moves every mount that /proc/mounts shows below /dev.
+    for target in reversed([path for path in _mount_points() if path == "/dev" or path.startswith("/dev/")]):
+        subprocess.run(["umount", "--lazy", target], check=True, capture_output=True, text=True)
     _mount("--move", str(new), "/dev")
+    new.rmdir()
+
+
+def _mount_points() -> list[str]:
+    """Return every mount's target in the order they were made; one that was mounted on twice appears twice."""
+    return [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
 
 
 def _copy_node(source: Path, target: Path, mounts: set[str]) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,9 +90,10 @@ class PrivateLibvirtd:
         """
         if len(str(self.socket)) > _MAX_SOCKET_PATH:
             raise SetupError(f"The path {self.run_dir} is too long for unix sockets; choose a shorter one.")
-        for directory in (self.run_dir, *self._sources()):
+        logs = [self.directory / "log" / driver for driver in ("qemu", "lxc")]  # virtlogd does not make them
+        for directory in (self.run_dir, *self._sources(), *logs):
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        anchor = self._anchor() or self._hold()
+        anchor = self._hold()
         if self._daemon("libvirtd") is None:
             self._write_configuration()
         if self._daemon("virtlogd") is None:
@@ -108,16 +110,19 @@ class PrivateLibvirtd:
         Without ``guests`` they run on, with virtlogd, which keeps their consoles, and the holder; a later ``start``
         finds them again.
         """
-        if guests and self._anchor() is not None:
-            self.start()
-            for uri in (self.kvm_uri, self.lxc_uri):
-                _destroy_domains(uri)
+        anchor = self._anchor()
+        uts = namespace_id(anchor.pid, "uts") if anchor is not None else None
+        if guests and anchor is not None:
+            with suppress(SetupError):  # a libvirtd that cannot stop them is no reason to leave them running
+                self.start()
+                for uri in (self.kvm_uri, self.lxc_uri):
+                    _destroy_domains(uri)
         for daemon in ("libvirtd", "virtlogd") if guests else ("libvirtd",):
             process = self._daemon(daemon)
             if process is not None:
                 process.end(timeout_s=_STOP_TIMEOUT_S)
         if guests:
-            self._empty_namespace()
+            self._empty_namespace(uts)
 
     def _sources(self) -> list[Path]:
         return [self.directory / name for name in _BINDS]
@@ -148,32 +153,27 @@ class PrivateLibvirtd:
         return self.run_dir / "holder.json"
 
     def _hold(self) -> ProcessRef:
+        """Return the holder, made anew when there is none: in a daemon's namespace if one outlived it."""
+        holder = ProcessRef.load(self._holder_file)
+        if holder is not None:
+            return holder
+        survivor = self._anchor()
         spec = {
             "name": self.name,
             "run_dir": str(self.run_dir),
+            "prepared": survivor is not None,
             "hide_kvm": Path("/dev/kvm").exists() and not kvm_usable(),
             "own_network": self.netns is not None,
             "binds": [[str(self.directory / name), target] for name, target in _BINDS.items()],
         }
-        into = ["nsenter", f"--net={_netns_path(self.netns)}"] if self.netns else []
-        unshare = ["unshare", "--mount", "--uts", "--propagation", "private"]
-        holder = subprocess.Popen(
-            [*into, *unshare, sys.executable, "-I", str(_HOLDER), json.dumps(spec)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd="/",
-            start_new_session=True,  # a Ctrl-C at the terminal is not for it
-        )
-        assert holder.stdout is not None  # noqa: S101 - for the type checker; PIPE was asked for
-        with holder.stdout:
-            said = holder.stdout.readline().strip()
-        ref = ProcessRef.of(holder.pid)
-        if said != "ready" or ref is None:
-            raise SetupError(f"The namespace for libvirtd cannot be made: {said or 'it ended at once'}")
-        ref.save(self._holder_file)
-        return ref
+        if survivor is not None:
+            into = ["nsenter", f"--target={survivor.pid}", "--mount", "--uts", "--net"]
+        else:
+            network = ["nsenter", f"--net={_netns_path(self.netns)}"] if self.netns else []
+            into = [*network, "unshare", "--mount", "--uts", "--propagation", "private"]
+        holder = _spawn_holder([*into, sys.executable, "-I", str(_HOLDER), json.dumps(spec)])
+        holder.save(self._holder_file)
+        return holder
 
     def _daemon(self, name: str) -> ProcessRef | None:
         try:
@@ -187,19 +187,32 @@ class PrivateLibvirtd:
         inside = ["nsenter", f"--target={anchor.pid}", "--mount", "--uts", "--net", "--wd=/"]
         run([*inside, *command], failure=failure, timeout_s=_START_TIMEOUT_S)
 
-    def _empty_namespace(self) -> None:
-        """End whatever is left in the namespace, the holder last; its mounts go with the last process."""
-        holder = ProcessRef.load(self._holder_file)
-        if holder is None:
-            return
-        uts = namespace_id(holder.pid, "uts")
+    def _empty_namespace(self, uts: int | None) -> None:
+        """End whatever is left in the namespace, the holder too; its mounts go with the last process."""
+        # By UTS, not mount namespace: QEMU and a container's controller have mount namespaces of their own.
         if uts is not None and uts != namespace_id("self", "uts"):
-            # By UTS, not mount namespace: QEMU and a container's controller have mount namespaces of their own.
             for process in [*in_namespace(uts, "uts")]:
-                if process != holder:
-                    process.end(timeout_s=_STOP_TIMEOUT_S)
-        holder.end(timeout_s=_STOP_TIMEOUT_S)
+                process.end(timeout_s=_STOP_TIMEOUT_S)
         self._holder_file.unlink(missing_ok=True)
+
+
+def _spawn_holder(command: Sequence[str]) -> ProcessRef:
+    holder = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd="/",
+        start_new_session=True,  # a Ctrl-C at the terminal is not for it
+    )
+    assert holder.stdout is not None  # noqa: S101 - for the type checker; PIPE was asked for
+    with holder.stdout:
+        said = holder.stdout.readline().strip()
+    ref = ProcessRef.of(holder.pid)
+    if said != "ready" or ref is None:
+        raise SetupError(f"The namespace for libvirtd cannot be made: {said or 'it ended at once'}")
+    return ref
 
 
 def _destroy_domains(uri: str) -> None:
