@@ -1,0 +1,31 @@
+"""Names and directories that this driver uses on a host, besides the pools it is told of.
+
+The hook scripts (``hooks/``) know the same directories; a test compares the two.
+"""
+
+STATE_DIRECTORY = "/var/lib/libvirt/innkeeper"
+CONSOLE_POOL = "innkeeper-console"
+CONSOLE_DIRECTORY = f"{STATE_DIRECTORY}/console"
+MOUNTS_DIRECTORY = f"{STATE_DIRECTORY}/mounts"
+
+# Containers see their seed where cloud-init's NoCloud data source looks without being told.
+CONTAINER_SEED_DIRECTORY = "/var/lib/cloud/seed/nocloud"
+
+# Owners on a container's disk are shifted by this much; root inside is nobody outside.
+IDMAP_START = 100_000
+IDMAP_COUNT = 65_536
+
+
+def console_log_name(domain_name: str) -> str:
+    """Return the name of the volume in ``CONSOLE_POOL`` that holds a domain's console output."""
+    return f"{domain_name}.log"
+
+
+def container_root(domain_name: str) -> str:
+    """Return where a container's root file system is mounted on its host."""
+    return f"{MOUNTS_DIRECTORY}/{domain_name}/root"
+
+
+def container_seed(domain_name: str) -> str:
+    """Return where a container's seed is mounted on its host."""
+    return f"{MOUNTS_DIRECTORY}/{domain_name}/seed"

@@ -1,0 +1,1 @@
+"""Specs to libvirt XML and back: pure functions, no libvirt."""

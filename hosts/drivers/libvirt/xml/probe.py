@@ -1,0 +1,44 @@
+"""Short-lived objects by which a host is asked what the libvirt API has no call for."""
+
+from uuid import UUID
+
+from hosts.drivers.libvirt.xml.container import append_idmap
+from hosts.drivers.libvirt.xml.elements import Element, child, element
+from hosts.drivers.libvirt.xml.metadata import qualified
+from hosts.drivers.types import HostType
+
+
+def question_element(*, host_type: HostType, name: str, uuid: UUID, kind: str, about: str) -> Element:
+    """Build a transient domain that the host's hook script answers instead of letting it start.
+
+    Where no hook is installed it must do no harm when it starts: a machine without devices, started paused,
+    or a container without privileges whose init does not exist.
+    """
+    container = host_type is HostType.LXC
+    domain = element("domain", type={HostType.KVM: "qemu", HostType.XEN: "xen", HostType.LXC: "lxc"}[host_type])
+    child(domain, "name", name)
+    child(domain, "uuid", str(uuid))
+    child(child(domain, "metadata"), qualified("question"), kind=kind, about=about)
+    child(domain, "memory", 32768, unit="KiB")
+    child(domain, "vcpu", 1)
+    os = child(domain, "os")
+    if container:
+        child(os, "type", "exe", arch="x86_64")
+        child(os, "init", "/nonexistent")
+        append_idmap(domain)
+        child(child(domain, "features"), "privnet")
+    else:
+        child(os, "type", "hvm", arch="x86_64")
+    return domain
+
+
+def shaped_network_element(*, name: str, bridge: str) -> Element:
+    """Build a network of its own with traffic shaping, which starts only where the kernel can shape."""
+    network = element("network")
+    child(network, "name", name)
+    child(network, "forward", mode="open")
+    child(network, "bridge", name=bridge, stp="off")
+    bandwidth = child(network, "bandwidth")
+    child(bandwidth, "inbound", average=125)
+    child(bandwidth, "outbound", average=125)
+    return network
