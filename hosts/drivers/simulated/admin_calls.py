@@ -39,6 +39,7 @@ class AdminCalls:
         found = self._fleet.hosts.pop(host, None)
         if found is not None:
             found.cut_all()
+            self._fleet.clock.forget(host)
 
     def delete_state(self) -> None:
         """Forget all hosts, faults, latencies and calls."""

@@ -35,6 +35,10 @@ class Clock:
         seconds = self._latencies.get((host, call), self._latencies.get((None, call), 0.0))
         return seconds * self.factor
 
+    def forget(self, host: str) -> None:
+        """Drop the latencies of one host."""
+        self._latencies = {key: seconds for key, seconds in self._latencies.items() if key[0] != host}
+
     def clear(self) -> None:
         """Back to no latency and factor 1."""
         self.factor = 1.0
