@@ -1,0 +1,1 @@
+"""Tests. See docs for the suites; ``tests.factories`` makes rows, ``tests.client`` calls the API."""

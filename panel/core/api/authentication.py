@@ -1,6 +1,5 @@
 """Who is calling: a bearer token or a session. Both end in an ``Actor``."""
 
-import hashlib
 import hmac
 import re
 from datetime import timedelta
@@ -19,15 +18,10 @@ from panel.core.audit import audit_record
 from panel.core.middleware import client_address
 from panel.core.models import ApiToken, Customer
 from panel.core.permissions import Permission
+from panel.core.secrets import PREFIX_LENGTH, secret_hmac
 
-PREFIX_LENGTH, SECRET_LENGTH = 16, 48
 _TOKEN = re.compile(r"^[A-Za-z0-9]{64}$")
 ACT_FOR_KEY = "act_for_customer"
-
-
-def secret_hmac(secret: str) -> str:
-    """Return what is stored of a token's secret."""
-    return hmac.new(settings.TOKEN_PEPPER.encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
 class BearerAuthentication(authentication.BaseAuthentication):

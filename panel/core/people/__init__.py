@@ -1,0 +1,1 @@
+"""Services for people and programs: customers, their members, users, tokens, keys."""
