@@ -48,7 +48,10 @@ class HypervisorDriver(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give the connection up, also while another thread waits in a call."""
+        """Give the connection up, also while another thread waits in a call: it gets HostUnreachableError.
+
+        Final: so does every later call. May be repeated.
+        """
 
     # ── pools and volumes ───────────────────────────────────────────────────────────────────────
     @abstractmethod

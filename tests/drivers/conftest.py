@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -148,6 +149,12 @@ def new_driver() -> Callable[[], HypervisorDriver] | None:
 @pytest.fixture
 def unreachable_driver() -> HypervisorDriver | None:
     """A driver for a host that is not there."""
+    return None
+
+
+@pytest.fixture
+def outage() -> Callable[[], AbstractContextManager[None]] | None:
+    """Make the host unreachable for the time of a block, its guests running on; None: cannot be done."""
     return None
 
 

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -109,6 +110,22 @@ class HostContract:
             with pytest.raises(HostUnreachableError):
                 waiting.result(timeout=20)
         assert driver.domain_info(spec.id).state is PowerState.PAUSED
+
+    def test_a_driver_finds_its_host_again_after_an_outage(
+        self, driver: HypervisorDriver, make_spec: MakeSpec, outage: Callable[[], AbstractContextManager[None]] | None
+    ):
+        """What runs there goes on meanwhile."""
+        during, spec = _given(outage), make_spec()
+        driver.domain_define(spec)
+        driver.domain_start(spec.id)
+        with during():
+            with pytest.raises(HostUnreachableError):
+                driver.domain_info(spec.id)
+            with pytest.raises(HostUnreachableError):
+                driver.domain_list()
+        wait_until(lambda: answers(driver), timeout_s=30)
+        assert driver.domain_info(spec.id).state is PowerState.RUNNING
+        driver.domain_destroy(spec.id)
 
     def test_several_threads_share_a_driver(self, driver: HypervisorDriver, new_volume: NewVolume):
         volumes = [new_volume() for _ in range(8)]
@@ -632,6 +649,23 @@ def wait_for_ready(driver: HypervisorDriver, domain: UUID, timeout_s: float) -> 
             return output
         assert time.monotonic() < deadline, output[-2000:]
         time.sleep(0.25)
+
+
+def answers(driver: HypervisorDriver) -> bool:
+    """True when the host can be reached."""
+    try:
+        driver.load()
+    except HostUnreachableError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    """Wait for something that another process or thread does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def host_keys(output: bytes) -> list[bytes]:

@@ -9,6 +9,7 @@ import textwrap
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -39,7 +40,7 @@ from panel.core.errors import (
     StorageFullError,
 )
 from panel.core.units import GIB, MIB
-from tests.drivers.contract import DriverContract, NewDriver, can, listed, sparse_file
+from tests.drivers.contract import DriverContract, NewDriver, can, listed, sparse_file, wait_until
 
 MakeSpec = Callable[..., DomainSpec]
 
@@ -159,6 +160,17 @@ def foreign_domain(driver: HypervisorDriver, admin: SimulatedAdmin, host: str) -
 
 
 @pytest.fixture
+def outage(admin: SimulatedAdmin, host: str) -> Callable[[], AbstractContextManager[None]]:
+    @contextmanager
+    def during() -> Iterator[None]:
+        admin.set_reachable(host, False)
+        yield
+        admin.set_reachable(host, True)
+
+    return during
+
+
+@pytest.fixture
 def unreachable_driver(tmp_path: Path) -> SimulatedDriver:
     return SimulatedDriver(HostType.KVM, make_uri("h1", tmp_path / "nobody.sock"))
 
@@ -192,11 +204,10 @@ def test_a_boot_prints_the_same_host_keys_each_time(driver: SimulatedDriver, mak
 
 
 def test_a_boot_takes_its_latency(driver: SimulatedDriver, admin: SimulatedAdmin, host: str, make_spec: MakeSpec):
-    admin.set_latency("guest_boot", 0.3, host=host)
+    admin.set_latency("guest_boot", 1, host=host)
     domain = started(driver, make_spec())
     assert driver.console_output(domain) == b""
-    time.sleep(0.4)
-    assert driver.console_output(domain).endswith(b"INNKEEPER-READY\r\n")
+    wait_until(lambda: driver.console_output(domain).endswith(b"INNKEEPER-READY\r\n"))
 
 
 def test_a_guest_powers_itself_off(driver: SimulatedDriver, admin: SimulatedAdmin, host: str, make_spec: MakeSpec):
@@ -248,11 +259,11 @@ def test_a_slow_guest_goes_off_after_the_caller_gave_up(
     driver: SimulatedDriver, admin: SimulatedAdmin, host: str, make_spec: MakeSpec
 ):
     domain = started(driver, make_spec())
-    admin.set_latency("guest_shutdown", 0.4, host=host)
+    admin.set_latency("guest_shutdown", 2, host=host)
     assert driver.domain_reboot(domain, timeout_s=0.1) is False
     assert driver.domain_shutdown(domain, timeout_s=0.1) is False
     assert driver.domain_info(domain).state is PowerState.RUNNING
-    assert driver.domain_shutdown(domain, timeout_s=5) is True
+    assert driver.domain_shutdown(domain, timeout_s=20) is True
     assert admin.dump_host(host).domains[domain].starts == 1
 
 
@@ -441,7 +452,7 @@ def test_a_killed_client_loses_nothing(
     server: SimulatedServer, admin: SimulatedAdmin, driver: SimulatedDriver, host: str, pool: PoolSpec
 ):
     """The call of a process that gets SIGKILL while it waits is done nevertheless."""
-    admin.set_latency("volume_create", 0.5, host=host)
+    admin.set_latency("volume_create", 2, host=host)
     script = textwrap.dedent(
         f"""
         from hosts.drivers.simulated import SimulatedDriver
@@ -472,20 +483,18 @@ def test_a_forked_process_has_connections_of_its_own(driver: SimulatedDriver):
     assert driver.facts().cpus == 16
 
 
-def test_two_thousand_calls_a_second(driver: SimulatedDriver):
-    """From one thread; the best of three, for the machine may be busy."""
-    best = 0.0
-    for _ in range(3):
-        begun = time.perf_counter()
-        for _ in range(1000):
-            driver.load()
-        best = max(best, 1000 / (time.perf_counter() - begun))
-    assert best > 2000
+def test_a_thousand_calls_cost_less_than_half_a_second_of_both_sides_together(
+    server: SimulatedServer, driver: SimulatedDriver
+):
+    """2,000 calls a second of one processor; its time is counted and not the clock's, for others use it too."""
+    driver.load()
+    before = time.thread_time() + cpu_s(server.pid)
+    for _ in range(1000):
+        driver.load()
+    assert time.thread_time() + cpu_s(server.pid) - before < 0.5
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
-    """Wait for something another process does."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def cpu_s(pid: int) -> float:
+    """Return the processor time a process has used: fields 14 and 15 of proc(5)'s stat."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")

@@ -41,6 +41,22 @@ _FACTS, _STORAGE, _DOMAINS = calls_of(FactCalls), calls_of(StorageCalls), calls_
 _STORAGE = {name: call for name, call in _STORAGE.items() if name not in ("volume", "leave_half_made")}
 DRIVER_CALLS: dict[str, Call] = {**_FACTS, **_STORAGE, **_DOMAINS}
 
+# Calls that leave the hosts' state as it is, apart from what time brings.
+READS = frozenset(
+    {
+        "facts",
+        "load",
+        "pool_info",
+        "volume_list",
+        "volume_info",
+        "domain_info",
+        "domain_list",
+        "domain_is_current",
+        "console_output",
+        "leftovers",
+    }
+)
+
 
 def owner_of(call: str, host: SimulatedHost, host_type: HostType) -> object:
     """Return the object a driver call is a method of."""

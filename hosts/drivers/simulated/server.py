@@ -8,11 +8,11 @@ nothing for a request that was read.
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 from hosts.drivers.simulated.admin_calls import ADMIN_CALLS, AdminCalls
 from hosts.drivers.simulated.call_log import CallRecord
-from hosts.drivers.simulated.dispatch import DRIVER_CALLS, Call, owner_of
+from hosts.drivers.simulated.dispatch import DRIVER_CALLS, READS, Call, owner_of
 from hosts.drivers.simulated.faults import Fault, FaultKind
 from hosts.drivers.simulated.fleet import Fleet
 from hosts.drivers.simulated.host import SimulatedHost
@@ -34,8 +34,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what unix servers give
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # what a unix server gives
 
     def data_received(self, data: bytes) -> None:
         """Handle every whole line."""
@@ -56,7 +55,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _handle(self, message: dict[str, Any]) -> None:
-        self._fleet.is_dirty = True
+        self._fleet.is_dirty |= message.get("call") not in READS
         if "admin" in message:
             call, owner = ADMIN_CALLS.get(message["admin"]), AdminCalls(self._fleet)
             self.answer({"id": message["id"], **_outcome(call, owner, message["args"])})
