@@ -1,0 +1,88 @@
+"""A job in JSON; every API that starts one answers with it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from panel.core.actors import Actor
+from panel.core.models import Job, JobStatus
+from panel.core.permissions import Permission
+
+
+class JobStepOut(serializers.Serializer[Any]):
+    """One step of a job."""
+
+    name = serializers.CharField()
+    title = serializers.CharField(help_text="What people read.")
+    status = serializers.ChoiceField(["queued", "running", "success", "error"])
+    percent = serializers.IntegerField(min_value=0, max_value=100)
+    note = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class JobErrorOut(serializers.Serializer[Any]):
+    """Why a job failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField(help_text="One sentence that a customer may read.")
+    detail = serializers.CharField(required=False, help_text="Staff only.")
+
+
+class JobResourceOut(serializers.Serializer[Any]):
+    """What a job works on."""
+
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+
+
+class JobOut(serializers.Serializer[Any]):
+    """One requested action being carried out."""
+
+    id = serializers.UUIDField()
+    action = serializers.CharField()
+    status = serializers.ChoiceField(JobStatus.choices)
+    progress_percent = serializers.IntegerField(min_value=0, max_value=100)
+    step = serializers.CharField(allow_blank=True)
+    steps = JobStepOut(many=True)
+    attempt = serializers.IntegerField()
+    error = JobErrorOut(allow_null=True)
+    resources = JobResourceOut(many=True)
+    customer = serializers.UUIDField(allow_null=True)
+    actor = serializers.CharField(help_text="Who asked for it.")
+    parent = serializers.UUIDField(allow_null=True)
+    cancel_requested = serializers.BooleanField()
+    request_id = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField()
+
+
+def job_json(job: Job, actor: Actor) -> dict[str, Any]:
+    """Return a job; ``resources`` should be prefetched for lists."""
+    error = None
+    if job.error_code:
+        error = {"code": job.error_code, "message": job.error_message}
+        if actor.may(Permission.FLEET_VIEW):
+            error["detail"] = job.error_detail
+    return {
+        "id": job.pk,
+        "action": job.action,
+        "status": job.status,
+        "progress_percent": job.progress_percent,
+        "step": job.step,
+        "steps": job.steps,
+        "attempt": job.attempt,
+        "error": error,
+        "resources": [{"type": r.type, "id": r.resource_id} for r in job.resources.all()],
+        "customer": job.customer_id,
+        "actor": job.actor_label,
+        "parent": job.parent_id,
+        "cancel_requested": job.cancel_requested_at is not None,
+        "request_id": job.request_id,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "version": job.version,
+    }
