@@ -1,0 +1,266 @@
+"""Hosts, pools, networks, addresses and images in JSON: the mappers, and their shapes for OpenAPI."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from hosts.drivers.types import Capability, HostType
+from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
+from hosts.states import HostState, ImageState
+from panel.core.actors import Actor
+from panel.core.permissions import Permission
+
+Shape = serializers.Serializer[Any]
+
+
+class NamedOut(Shape):
+    """A thing's id and name."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class RoomOut(Shape):
+    """What may be sold of something, and what is."""
+
+    limit = serializers.IntegerField()
+    used = serializers.IntegerField()
+
+
+class CapacityOut(Shape):
+    """A host's room. Thin disks count at their full size."""
+
+    vcpus = RoomOut()
+    memory_mib = RoomOut()
+    disk_gib = RoomOut()
+
+
+class LoadOut(Shape):
+    """The host's load as last seen; null when it was never seen."""
+
+    cpu_percent = serializers.FloatField(allow_null=True)
+    memory_percent = serializers.FloatField(allow_null=True)
+
+
+class CapabilityOut(Shape):
+    """Whether the host can do something, and if not, why, in one sentence."""
+
+    capability = serializers.ChoiceField([c.value for c in Capability])
+    available = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True)
+
+
+class ConnectionOut(Shape):
+    """One hypervisor of a host."""
+
+    host_type = serializers.ChoiceField([t.value for t in HostType])
+    driver = serializers.CharField()
+    uri = serializers.CharField()
+    enabled = serializers.BooleanField()
+    hypervisor = serializers.CharField(allow_blank=True)
+    libvirt_version = serializers.CharField(allow_blank=True)
+    emulated = serializers.BooleanField(help_text="Full machines run without hardware virtualization: slow.")
+    capabilities = CapabilityOut(many=True)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField(allow_blank=True)
+
+
+class HostOut(Shape):
+    """A machine that runs guests."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    location = serializers.CharField()
+    state = serializers.ChoiceField(HostState.choices)
+    labels = serializers.DictField(child=serializers.CharField())
+    address = serializers.CharField(allow_blank=True)
+    host_types = serializers.ListField(child=serializers.ChoiceField([t.value for t in HostType]))
+    emulated = serializers.BooleanField()
+    cpus = serializers.IntegerField()
+    cpu_model = serializers.CharField(allow_blank=True)
+    memory_mib = serializers.IntegerField()
+    cpu_overcommit = serializers.CharField()
+    memory_overcommit = serializers.CharField()
+    memory_reserve_mib = serializers.IntegerField(help_text="Kept for the host itself, never sold.")
+    capacity = CapacityOut()
+    load = LoadOut()
+    connections = ConnectionOut(many=True)
+    networks = NamedOut(many=True)
+    boot_id = serializers.CharField(allow_blank=True)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+def host_json(host: Host) -> dict[str, Any]:
+    """Return a host read by ``selectors.host_list_for``."""
+    connections = sorted((c for c in host.connections.all()), key=lambda c: c.host_type)
+    pools = list(host.pools.all())
+    return {
+        "id": host.pk,
+        "name": host.name,
+        "location": host.location,
+        "state": host.state,
+        "labels": host.labels,
+        "address": host.address,
+        "host_types": [c.host_type for c in connections if c.enabled],
+        "emulated": any(c.emulated for c in connections if c.enabled),
+        "cpus": host.cpus,
+        "cpu_model": host.cpu_model,
+        "memory_mib": host.memory_mib,
+        "cpu_overcommit": str(host.cpu_overcommit),
+        "memory_overcommit": str(host.memory_overcommit),
+        "memory_reserve_mib": host.memory_reserve_mib,
+        "capacity": {
+            "vcpus": {"limit": host.limit_vcpus, "used": host.used_vcpus},
+            "memory_mib": {"limit": host.limit_memory_mib, "used": host.used_memory_mib},
+            "disk_gib": {"limit": sum(p.limit_gib for p in pools), "used": sum(p.used_gib for p in pools)},
+        },
+        "load": {"cpu_percent": host.load_cpu_percent, "memory_percent": host.load_memory_percent},
+        "connections": [connection_json(c) for c in connections],
+        "networks": [{"id": n.pk, "name": n.name} for n in sorted(host.networks.all(), key=lambda n: n.name)],
+        "boot_id": host.boot_id,
+        "last_seen_at": host.last_seen_at,
+        "last_error": host.last_error,
+        "created_at": host.created_at,
+        "version": host.version,
+    }
+
+
+def connection_json(connection: HostConnection) -> dict[str, Any]:
+    """Return one hypervisor of a host."""
+    names = ("host_type", "driver", "uri", "enabled", "hypervisor", "libvirt_version", "emulated", "capabilities")
+    return {name: getattr(connection, name) for name in (*names, "last_seen_at", "last_error")}
+
+
+class PoolOut(Shape):
+    """A directory on a host that disks are made in."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    host = NamedOut()
+    path = serializers.CharField()
+    overcommit = serializers.CharField()
+    limit_gib = serializers.IntegerField(help_text="What may be sold.")
+    used_gib = serializers.IntegerField(help_text="What is sold, thin disks at full size.")
+    capacity_bytes = serializers.IntegerField(help_text="Of the file system.")
+    available_bytes = serializers.IntegerField(help_text="What the file system still has.")
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+def pool_json(pool: StoragePool) -> dict[str, Any]:
+    """Return a pool."""
+    return {
+        "id": pool.pk,
+        "name": pool.name,
+        "host": {"id": pool.host.pk, "name": pool.host.name},
+        "path": pool.path,
+        "overcommit": str(pool.overcommit),
+        "limit_gib": pool.limit_gib,
+        "used_gib": pool.used_gib,
+        "capacity_bytes": pool.capacity_bytes,
+        "available_bytes": pool.available_bytes,
+        "created_at": pool.created_at,
+        "version": pool.version,
+    }
+
+
+class NetworkOut(Shape):
+    """A subnet that guests get addresses from, and the bridge it is reached by."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(["nat", "routed", "bridge"])
+    bridge = serializers.CharField()
+    cidr_v4 = serializers.CharField(allow_blank=True)
+    gateway_v4 = serializers.CharField(allow_null=True)
+    cidr_v6 = serializers.CharField(allow_blank=True)
+    gateway_v6 = serializers.CharField(allow_null=True)
+    dns_servers = serializers.ListField(child=serializers.CharField())
+    reserved = serializers.ListField(child=serializers.CharField(), help_text="Never handed out.")
+    vlan = serializers.IntegerField(allow_null=True)
+    mtu = serializers.IntegerField()
+    enabled = serializers.BooleanField(help_text="False: no new guest gets an address here.")
+    hosts = NamedOut(many=True)
+    addresses_v4_free = serializers.IntegerField()
+    addresses_v4_taken = serializers.IntegerField()
+    addresses_v6_taken = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+def network_json(network: Network) -> dict[str, Any]:
+    """Return a network that went through ``selectors.networks_counted``."""
+    counts = network.counts  # type: ignore[attr-defined]
+    names = ("name", "kind", "bridge", "cidr_v4", "gateway_v4", "cidr_v6", "gateway_v6", "dns_servers", "reserved")
+    return {
+        "id": network.pk,
+        **{name: getattr(network, name) for name in (*names, "vlan", "mtu", "enabled")},
+        "hosts": [{"id": h.pk, "name": h.name} for h in sorted(network.hosts.all(), key=lambda h: h.name)],
+        "addresses_v4_free": counts["v4"] - counts["v4_taken"],
+        "addresses_v4_taken": counts["v4_taken"],
+        "addresses_v6_taken": counts["v6_taken"],
+        "created_at": network.created_at,
+        "version": network.version,
+    }
+
+
+class AddressOut(Shape):
+    """An address of a network. IPv6 addresses are listed once they are taken."""
+
+    id = serializers.UUIDField()
+    address = serializers.IPAddressField()
+    family = serializers.ChoiceField([4, 6])
+    network = NamedOut()
+    guest = serializers.UUIDField(allow_null=True, help_text="Null: free.")
+    taken_at = serializers.DateTimeField(allow_null=True)
+
+
+def address_json(address: IPAddress) -> dict[str, Any]:
+    """Return an address."""
+    return {
+        "id": address.pk,
+        "address": address.address,
+        "family": address.family,
+        "network": {"id": address.network.pk, "name": address.network.name},
+        "guest": address.owner_id,
+        "taken_at": address.taken_at,
+    }
+
+
+class ImageOut(Shape):
+    """An installable operating system."""
+
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    os = serializers.CharField()
+    os_version = serializers.CharField(allow_blank=True)
+    state = serializers.ChoiceField(ImageState.choices)
+    boot = serializers.ChoiceField(["disk", "kernel"], help_text="`disk`: has its own boot loader and kernel.")
+    cloud_init = serializers.BooleanField(help_text="Takes user-data.")
+    host_types = serializers.ListField(child=serializers.ChoiceField([t.value for t in HostType]))
+    min_disk_gib = serializers.IntegerField()
+    min_memory_mib = serializers.IntegerField()
+    size_bytes = serializers.IntegerField()
+    checksum = serializers.CharField(allow_blank=True, help_text="SHA-256 over its files' checksums.")
+    on_hosts = NamedOut(many=True, allow_null=True, help_text="Staff only: the hosts that have it already.")
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+def image_json(image: Image, actor: Actor) -> dict[str, Any]:
+    """Return an image that went through ``selectors.images_placed``."""
+    names = ("slug", "name", "os", "os_version", "state", "boot", "cloud_init", "host_types", "min_disk_gib")
+    placed = image.on_hosts if actor.may(Permission.FLEET_VIEW) else None  # type: ignore[attr-defined]
+    return {
+        "id": image.pk,
+        **{name: getattr(image, name) for name in (*names, "min_memory_mib", "size_bytes", "checksum")},
+        "on_hosts": None
+        if placed is None
+        else [{"id": pk, "name": name} for pk, name in sorted(placed.items(), key=lambda item: item[1])],
+        "created_at": image.created_at,
+        "version": image.version,
+    }

@@ -1,0 +1,137 @@
+"""Reads of the fleet and of images. What is out of sight does not exist (404)."""
+
+import ipaddress
+import uuid
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from hosts.models import Host, HostImage, Image, IPAddress, Network, StoragePool
+from hosts.states import ImageState
+from panel.core.actors import Actor
+from panel.core.errors import NotFoundError
+from panel.core.permissions import Permission
+
+
+def _one(rows: QuerySet[Any], what: str, **match: Any) -> Any:
+    found = rows.filter(**match).first()
+    if found is None:
+        raise NotFoundError(f"There is no such {what}.")
+    return found
+
+
+def by_id_or_slug(text: str) -> dict[str, Any]:
+    """Return the filter for a reference that may be an id or a slug."""
+    try:
+        return {"pk": UUID(text)}
+    except ValueError:
+        return {"slug": text}
+
+
+def host_list_for(actor: Actor) -> QuerySet[Host]:
+    """All hosts, with connections, pools and networks; only for those who see the fleet."""
+    actor.require(Permission.FLEET_VIEW)
+    return Host.objects.prefetch_related("connections", "pools", "networks")
+
+
+def host_get_for(actor: Actor, host_id: UUID) -> Host:
+    """Return a host. Raises NotFoundError."""
+    host: Host = _one(host_list_for(actor), "host", pk=host_id)
+    return host
+
+
+def hosts_named(actor: Actor, ids: Iterable[UUID]) -> list[Host]:
+    """Return the hosts of these ids, in their order. Raises NotFoundError when one does not exist."""
+    actor.require(Permission.FLEET_VIEW)
+    wanted = list(dict.fromkeys(ids))
+    found = Host.objects.in_bulk(wanted)
+    if len(found) < len(wanted):
+        raise NotFoundError("There is no such host.")
+    return [found[pk] for pk in wanted]
+
+
+def pool_list_for(actor: Actor) -> QuerySet[StoragePool]:
+    """All storage pools."""
+    actor.require(Permission.FLEET_VIEW)
+    return StoragePool.objects.select_related("host")
+
+
+def pool_get_for(actor: Actor, pool_id: UUID) -> StoragePool:
+    """Return a pool. Raises NotFoundError."""
+    pool: StoragePool = _one(pool_list_for(actor), "pool", pk=pool_id)
+    return pool
+
+
+def network_list_for(actor: Actor) -> QuerySet[Network]:
+    """All networks. Follow with ``networks_counted`` for those that are shown."""
+    actor.require(Permission.FLEET_VIEW)
+    return Network.objects.prefetch_related("hosts")
+
+
+def network_get_for(actor: Actor, network_id: UUID) -> Network:
+    """Return a network. Raises NotFoundError."""
+    network: Network = _one(network_list_for(actor), "network", pk=network_id)
+    return network
+
+
+def networks_counted(networks: list[Network]) -> list[Network]:
+    """Attach how many addresses are free and taken, in one query."""
+    counts = {
+        row["network_id"]: row
+        for row in IPAddress.objects.filter(network__in=networks)
+        .values("network_id")
+        .annotate(
+            v4=Count("pk", filter=Q(family=4)),
+            v4_taken=Count("pk", filter=Q(family=4, owner_id__isnull=False)),
+            v6_taken=Count("pk", filter=Q(family=6)),
+        )
+    }
+    for network in networks:
+        network.counts = counts.get(network.pk, {"v4": 0, "v4_taken": 0, "v6_taken": 0})  # type: ignore[attr-defined]
+    return networks
+
+
+def address_list_for(actor: Actor) -> QuerySet[IPAddress]:
+    """Every IPv4 address of every network, free or taken, and the taken IPv6 ones."""
+    actor.require(Permission.FLEET_VIEW)
+    return IPAddress.objects.select_related("network")
+
+
+def address_search(rows: QuerySet[IPAddress], text: str) -> QuerySet[IPAddress]:
+    """Narrow to one address, to those of a subnet (``10.0.0.0/28``), or to those that begin with ``text``."""
+    try:
+        return rows.filter(address=str(ipaddress.ip_address(text)))
+    except ValueError:
+        pass
+    try:
+        subnet = ipaddress.ip_network(text)
+    except ValueError:
+        return rows.filter(address__startswith=text)
+    return rows.filter(
+        address__gte=str(subnet.network_address), address__lte=str(subnet.broadcast_address), family=subnet.version
+    )
+
+
+def image_list_for(actor: Actor) -> QuerySet[Image]:
+    """Images: those who see the fleet see all of them, everybody else the ones that can be ordered."""
+    rows = Image.objects.all()
+    return rows if actor.may(Permission.FLEET_VIEW) else rows.filter(state=ImageState.READY)
+
+
+def image_get_for(actor: Actor, reference: str) -> Image:
+    """Return an image by id or slug. Raises NotFoundError."""
+    image: Image = _one(image_list_for(actor), "image", **by_id_or_slug(reference))
+    return image
+
+
+def images_placed(images: list[Image]) -> list[Image]:
+    """Attach the hosts that have files of each image, in one query."""
+    hosts: dict[uuid.UUID, dict[UUID, str]] = {}
+    copies = HostImage.objects.filter(file__image__in=images).values_list("file__image_id", "host_id", "host__name")
+    for image_id, host_id, host_name in copies:
+        hosts.setdefault(image_id, {})[host_id] = host_name
+    for image in images:
+        image.on_hosts = hosts.get(image.pk, {})  # type: ignore[attr-defined]
+    return images
