@@ -32,7 +32,9 @@ from hosts.drivers.types import (
 )
 from panel.core.errors import DomainNotFoundError
 
-pytest.register_assert_rewrite("tests.drivers.contract")
+MODULES = ("checks", "contract", "contract_domains", "contract_storage")
+
+pytest.register_assert_rewrite(*(f"tests.drivers.{name}" for name in MODULES))
 
 
 @pytest.fixture(scope="session")

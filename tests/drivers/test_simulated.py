@@ -40,9 +40,8 @@ from panel.core.errors import (
     StorageFullError,
 )
 from panel.core.units import GIB, MIB
-from tests.drivers.contract import DriverContract, NewDriver, can, listed, sparse_file, wait_until
-
-MakeSpec = Callable[..., DomainSpec]
+from tests.drivers.checks import MakeSpec, NewDriver, can, listed, sparse_file, wait_until
+from tests.drivers.contract import DriverContract
 
 
 class SimulatedContract(DriverContract):

@@ -24,7 +24,7 @@ from panel.core.errors import (
     VolumeNotFoundError,
 )
 from panel.core.units import MIB
-from tests.drivers.contract import wait_until
+from tests.drivers.checks import wait_until
 
 VOLUME = VolumeRef("pool", "volume")
 InThread = Callable[[Callable[[], Any]], Future[Any]]
