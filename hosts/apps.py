@@ -9,4 +9,4 @@ class HostsConfig(AppConfig):
     name = "hosts"
 
     def ready(self) -> None:
-        import hosts.operations.images  # noqa: F401 - registers operations
+        import hosts.operations  # noqa: F401 - registers operations

@@ -1,1 +1,111 @@
-"""Builds and copies of images."""
+"""Building images and copying them to hosts."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from hosts import registry
+from hosts.calls import guarded
+from hosts.drivers.types import VolumeFormat, VolumeRef
+from hosts.models import Host, HostImage, Image, ImageFile, StoragePool
+from hosts.services.images import image_copy_wanted, image_record, roles_for
+from hosts.states import HostState, ImageState
+from panel.core import events
+from panel.core.actors import SYSTEM
+from panel.core.errors import PanelError
+from panel.core.operations import Operation, Step, register
+
+_STEP = re.compile(r"^STEP (\d+)/(\d+) (.*)$")
+
+
+class ImageBuildError(PanelError):
+    """The image could not be built."""
+
+    code = "image_build_failed"
+
+
+@register
+class ImageBuild(Operation):
+    """Run an image's recipe on this machine and record what it made. Runs as root, in the builder."""
+
+    action = "image.build"
+    queue = "builder"
+    steps = (Step("build", "Build the image", deadline_s=1800), Step("record", "Record the files"))
+
+    def prepare(self) -> None:
+        self.image = Image.objects.get(pk=self.job.resources.get(type="image").resource_id)
+        self.recipe_key: str = self.job.params["recipe_key"]
+        self.folder = f"images/{self.image.slug}-{self.recipe_key}"
+        self.target = Path(settings.CACHE_DIR) / self.folder
+
+    def build(self) -> None:
+        if (self.target / "manifest.json").is_file():
+            return
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "hosts.imagebuild", self.image.slug, "--output", str(self.target)]
+        tail: list[str] = []
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=settings.BASE_DIR
+        ) as process:
+            for line in process.stdout or ():
+                tail = [*tail[-40:], line.rstrip()]
+                if found := _STEP.match(line.strip()):
+                    number, count, title = int(found[1]), int(found[2]), found[3]
+                    self.progress(100 * (number - 1) // count, title)
+                self.verify()
+        if process.returncode:
+            shutil.rmtree(self.target, ignore_errors=True)
+            raise ImageBuildError(detail="\n".join(tail))
+
+    def record(self) -> None:
+        self.manifest = json.loads((self.target / "manifest.json").read_text())
+
+    def succeeded(self) -> None:
+        image_record(image=self.image, manifest=self.manifest, folder=self.folder, recipe_key=self.recipe_key)
+        for host in Host.objects.filter(state=HostState.ACTIVE):
+            for connection in host.connections.filter(enabled=True, host_type__in=self.image.host_types):
+                image_copy_wanted(actor=SYSTEM, host=host, image=self.image, host_type=connection.host_type)
+
+    def failed(self, error: PanelError) -> None:
+        Image.objects.filter(pk=self.image.pk).exclude(state=ImageState.READY).update(state=ImageState.ERROR)
+        events.publish("image", self.image.pk)
+
+
+@register
+class ImageCopy(Operation):
+    """Put an image's files on a host, as volumes named by their content."""
+
+    action = "image.copy"
+    steps = (Step("copy", "Copy the image to the host", deadline_s=900),)
+
+    def prepare(self) -> None:
+        self.host = Host.objects.get(pk=self.job.params["host"])
+        self.host_type: str = self.job.params["host_type"]
+        image = Image.objects.get(pk=self.job.params["image"])
+        self.files = list(ImageFile.objects.filter(image=image, role__in=roles_for(image, self.host_type)))
+        self.pools = list(StoragePool.objects.filter(host=self.host))
+
+    def copy(self) -> None:
+        driver = guarded(
+            lambda: registry.driver_for(self.host.pk, self.host_type),
+            fence=self.verify,
+            deadline_s=lambda: self.step_now.deadline_s,
+        )
+        for index, file in enumerate(self.files):
+            self.progress(100 * index // len(self.files), file.role)
+            for pool in self.pools:
+                driver.volume_upload(
+                    VolumeRef(pool.name, file.volume_name),
+                    source=Path(settings.CACHE_DIR) / file.path,
+                    format=VolumeFormat(file.format),
+                )
+
+    def succeeded(self) -> None:
+        for file in self.files:
+            for pool in self.pools:
+                HostImage.objects.get_or_create(host=self.host, file=file, pool=pool)

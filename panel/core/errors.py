@@ -85,6 +85,13 @@ class JobCancelledError(PanelError):
     code = "job_cancelled"
 
 
+class WaitError(PanelError):
+    """The job waits for something else and goes on by itself."""
+
+    code = "waiting"
+    wait_s: ClassVar[float] = 1.0
+
+
 class DriverError(PanelError):
     """The hypervisor refused the request."""
 

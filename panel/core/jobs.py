@@ -24,6 +24,7 @@ from panel.core.models.jobs import ACTIVE
 logger = logging.getLogger(__name__)
 
 Resource = tuple[str, UUID]
+CLOCK_MARGIN_S = 0.1  # the worker's clock and the database's may differ this much
 
 
 # ── submit ──────────────────────────────────────────────────────────────────────────────────────────
@@ -97,13 +98,13 @@ def ring(job: Job) -> None:
     transaction.on_commit(lambda: send(job.pk, job.queue), robust=True)
 
 
-def send(job_id: UUID, queue: str) -> None:
-    """Send one message now and note the time."""
+def send(job_id: UUID, queue: str, *, after_s: float = 0.0) -> None:
+    """Send one message and note the time; with ``after_s`` (a few seconds) it is delivered that much later."""
     from panel.core.tasks import job_run  # the task imports this module
 
     Job.objects.filter(pk=job_id).update(sent_at=Now())
     try:
-        job_run.apply_async(args=[str(job_id)], queue=queue)
+        job_run.apply_async(args=[str(job_id)], queue=queue, countdown=after_s or None)
     except Exception as error:  # noqa: BLE001 - any broker trouble is healed by the sweeper
         logger.warning("job %s not sent: %s", job_id, error)
 
@@ -179,17 +180,21 @@ def job_report(job: Job, **fields: Any) -> None:
     events.publish("job", job.pk, customer_id=job.customer_id)
 
 
-def job_requeue(job: Job, *, after_s: float) -> None:
-    """Give this attempt up and try again later; keeps resources and slot order, frees the host slot."""
+def job_requeue(job: Job, *, after_s: float, counts: bool = True) -> None:
+    """Give this attempt up and try again later; keeps its resources, frees the host slot.
+
+    ``counts`` False: it only waits for something and this is no retry.
+    """
     with transaction.atomic():
         if not _mine(job).update(
             status=JobStatus.QUEUED,
             lease_until=None,
-            retries=F("retries") + 1,
+            retries=F("retries") + (1 if counts else 0),
             run_after=Now() + timedelta(seconds=after_s),
         ):
             raise JobLostError(job_id=str(job.pk))
         _free_slot(job)
+        transaction.on_commit(lambda: send(job.pk, job.queue, after_s=after_s + CLOCK_MARGIN_S), robust=True)
     events.publish("job", job.pk, customer_id=job.customer_id)
 
 
@@ -292,3 +297,11 @@ def jobs_due(now: datetime) -> Any:
         status=JobStatus.QUEUED,
         children__isnull=True,
     )
+
+
+def job_drop(job: Job, *, reason: str) -> None:
+    """End a queued job that has become pointless."""
+    if Job.objects.filter(pk=job.pk, status=JobStatus.QUEUED).update(
+        status=JobStatus.CANCELLED, finished_at=Now(), error_code="job_cancelled", error_message=reason
+    ):
+        job_release(job)

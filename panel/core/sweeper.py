@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from panel.core import events
 from panel.core.jobs import jobs_due, send
-from panel.core.models import HostSlot, Job, JobStatus
+from panel.core.models import HostSlot, JobStatus
 
 logger = logging.getLogger(__name__)
 _TAKE_BACK = """
@@ -35,6 +35,3 @@ def sweep() -> int:
     return len(lost) + len(due)
 
 
-def running_jobs() -> int:
-    """Return how many jobs run now."""
-    return Job.objects.filter(status=JobStatus.RUNNING).count()

@@ -12,7 +12,8 @@ from celery import shared_task
 from django.conf import settings
 from django.db import close_old_connections, connection
 
-from panel.core.errors import DriverError, JobCancelledError, JobLostError, PanelError
+from panel.core.deadlines import too_many_abandoned
+from panel.core.errors import DriverError, JobCancelledError, JobLostError, PanelError, WaitError
 from panel.core.jobs import job_claim, job_renew, job_requeue
 from panel.core.models import Job, JobStatus
 from panel.core.operations import Operation, close, operation_class, undo_replay
@@ -45,6 +46,8 @@ def run(job: Job) -> None:
         logger.warning("job %s attempt %s was overtaken", job.pk, job.attempt)
     finally:
         operation.released()
+    if too_many_abandoned():
+        os._exit(1)  # the pool replaces this child; the stuck threads go with it
 
 
 def _attempt(operation: Operation) -> None:
@@ -60,6 +63,9 @@ def _attempt(operation: Operation) -> None:
         undo_replay(operation)
         close(operation, JobStatus.CANCELLED, error)
     except PanelError as error:
+        if isinstance(error, WaitError):
+            job_requeue(job, after_s=error.wait_s, counts=False)
+            return
         if error.retryable and job.retries < settings.JOB_RETRY_LIMIT:
             logger.info("job %s will be tried again: %s", job.pk, error)
             job_requeue(job, after_s=min(30, 2**job.retries))

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('notice', models.TextField(blank=True)),
                 ('ssh_keys', models.JSONField(default=list)),
                 ('user_data', models.TextField(blank=True)),
+                ('build_number', models.PositiveIntegerField(default=1)),
                 ('password_set', models.BooleanField(default=False)),
                 ('seed_scrubbed_at', models.DateTimeField(null=True)),
                 ('booted_at', models.DateTimeField(null=True)),

@@ -51,6 +51,7 @@ class Guest(VersionedRecord):
 
     ssh_keys = models.JSONField(default=list)  # public keys it was made with
     user_data = models.TextField(blank=True)
+    build_number = models.PositiveIntegerField(default=1)  # raised by every rebuild
     password_set = models.BooleanField(default=False)  # root has a password, not only keys
     seed_scrubbed_at = models.DateTimeField(null=True)
     booted_at = models.DateTimeField(null=True)  # it printed that it was ready
@@ -72,6 +73,11 @@ class Guest(VersionedRecord):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def seed_instance_id(self) -> str:
+        """What tells the system inside that it is a new machine: changes with every rebuild."""
+        return f"{self.pk}-{self.build_number}"
 
 
 class GuestSuspension(Record):

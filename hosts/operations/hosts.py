@@ -1,0 +1,90 @@
+"""Looking at a host: facts, capabilities, pools, limits."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from hosts import registry
+from hosts.calls import guarded
+from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.types import HostFacts, PoolInfo, PoolSpec
+from hosts.models import Host, HostConnection, StoragePool
+from hosts.services.enrolment import limits_recompute, pool_limit
+from hosts.states import HostState
+from panel.core import events
+from panel.core.errors import PanelError
+from panel.core.operations import Operation, Step, register
+
+
+@register
+class HostCheck(Operation):
+    """Ask every hypervisor of a host what it is and can do, make its pools, recompute what may be sold."""
+
+    action = "host.check"
+    steps = (
+        Step("read_facts", "Ask the hypervisors", deadline_s=60),
+        Step("ensure_pools", "Prepare storage", deadline_s=60),
+    )
+
+    def prepare(self) -> None:
+        self.host = Host.objects.get(pk=self.job.host_id)
+        self.connections = list(HostConnection.objects.filter(host=self.host, enabled=True))
+        self.facts: dict[UUID, HostFacts] = {}
+        self.pools: dict[UUID, PoolInfo] = {}
+
+    def driver(self, connection: HostConnection) -> HypervisorDriver:
+        """Return the guarded driver of one connection."""
+        return guarded(
+            lambda: registry.driver_of(connection), fence=self.verify, deadline_s=lambda: self.step_now.deadline_s
+        )
+
+    def read_facts(self) -> None:
+        for connection in self.connections:
+            self.facts[connection.pk] = self.driver(connection).facts()
+
+    def ensure_pools(self) -> None:
+        if not self.connections:
+            return
+        # libvirt's daemons on a host share their pools; a simulated host keeps them per connection.
+        for pool in StoragePool.objects.filter(host=self.host):
+            for connection in self.connections:
+                spec = PoolSpec(name=pool.name, path=pool.path)
+                self.pools[pool.pk] = self.driver(connection).pool_ensure(spec)
+
+    def succeeded(self) -> None:
+        now = timezone.now()
+        for connection in self.connections:
+            facts = self.facts[connection.pk]
+            connection.hypervisor, connection.libvirt_version = facts.hypervisor, facts.libvirt_version
+            connection.emulated = facts.emulated
+            connection.capabilities = [_plain(asdict(state)) for state in facts.capabilities]
+            connection.last_seen_at, connection.last_error = now, ""
+            connection.save()
+        self._record_host(next(iter(self.facts.values()), None), now)
+        for pool in StoragePool.objects.filter(pk__in=self.pools):
+            info = self.pools[pool.pk]
+            pool.capacity_bytes, pool.available_bytes = info.capacity_bytes, info.available_bytes
+            pool.limit_gib = pool_limit(pool)
+            pool.save(update_fields=["capacity_bytes", "available_bytes", "limit_gib"])
+
+    def _record_host(self, facts: HostFacts | None, now: Any) -> None:
+        host = Host.objects.select_for_update().get(pk=self.host.pk)
+        if facts is not None:
+            host.cpus, host.cpu_model, host.memory_mib = facts.cpus, facts.cpu_model[:120], facts.memory_mib
+            host.boot_id = facts.boot_id
+        limits_recompute(host)
+        if host.state == HostState.ENROLLING:
+            host.state = HostState.ACTIVE
+        host.last_seen_at, host.last_error = now, ""
+        host.save()
+        events.publish("host", host.pk)
+
+    def failed(self, error: PanelError) -> None:
+        Host.objects.filter(pk=self.host.pk).update(last_error=str(error))
+        events.publish("host", self.host.pk)
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    return state | {"capability": str(state["capability"])}

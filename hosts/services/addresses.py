@@ -1,0 +1,76 @@
+"""Handing out addresses, under the database's own constraints."""
+
+import ipaddress
+import secrets
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from hosts.models import IPAddress, Network
+from panel.core.errors import CapacityError
+
+_V6_TRIES = 8
+
+
+def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IPAddress]:
+    """Take one IPv4 and one IPv6 address (of the families the network has) for a nic.
+
+    Two callers never get the same one and do not wait for each other while others are free.
+
+    Raises:
+        CapacityError: the network has no free address.
+    """
+    taken: list[IPAddress] = []
+    if network.cidr_v4:
+        taken.append(_take_v4(network, owner_id, nic_id))
+    if network.cidr_v6:
+        taken.append(_take_v6(network, owner_id, nic_id, preferred=taken[0].order if taken else None))
+    return taken
+
+
+def _take_v4(network: Network, owner_id: UUID, nic_id: UUID) -> IPAddress:
+    free = IPAddress.objects.filter(network=network, family=4, owner_id__isnull=True).order_by("order")
+    row = free.select_for_update(skip_locked=True).first() or _wait_for_v4(free)
+    if row is None:
+        raise CapacityError(f"No address is left in network {network.name}.")
+    row.owner_id, row.nic_id, row.taken_at = owner_id, nic_id, timezone.now()
+    row.save(update_fields=["owner_id", "nic_id", "taken_at"])
+    return row
+
+
+def _wait_for_v4(free: QuerySet[IPAddress]) -> IPAddress | None:
+    """One blocking look: rows that others hold may become free again when those roll back."""
+    return next(iter(free.select_for_update()), None)
+
+
+def _take_v6(network: Network, owner_id: UUID, nic_id: UUID, *, preferred: int | None) -> IPAddress:
+    subnet = ipaddress.IPv6Network(network.cidr_v6)
+    reserved = {network.gateway_v6, *network.reserved}
+    for attempt in range(_V6_TRIES):
+        offset = preferred if preferred and attempt == 0 else 1 + secrets.randbelow(subnet.num_addresses - 1)
+        address = str(subnet[offset])
+        if address in reserved:
+            continue
+        try:
+            with transaction.atomic():
+                return IPAddress.objects.create(
+                    network=network,
+                    address=address,
+                    family=6,
+                    order=min(offset, 2**62),
+                    owner_id=owner_id,
+                    nic_id=nic_id,
+                    taken_at=timezone.now(),
+                )
+        except IntegrityError:
+            continue
+    raise CapacityError(f"No IPv6 address is left in network {network.name}.")
+
+
+def addresses_release(*, owner_id: UUID) -> int:
+    """Give a guest's addresses back. Returns how many."""
+    released = IPAddress.objects.filter(owner_id=owner_id, family=4).update(owner_id=None, nic_id=None, taken_at=None)
+    removed, _ = IPAddress.objects.filter(owner_id=owner_id, family=6).delete()
+    return released + removed

@@ -1,0 +1,125 @@
+"""Where a guest goes: filters, then a score. Pure functions; the taking is done under guarded UPDATEs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import F, Prefetch
+
+from hosts.drivers.types import Capability
+from hosts.models import Host, HostConnection, Network, StoragePool
+from hosts.states import HostState
+
+CONSIDERED = 50  # hosts scored for one guest; the roomiest come first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a guest needs of its host."""
+
+    host_type: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    location: str = ""
+    host_id: UUID | None = None  # chosen by staff
+    needs: frozenset[Capability] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A host as placement sees it."""
+
+    host: Host
+    connection: HostConnection | None
+    pools: Sequence[StoragePool]
+    networks: Sequence[Network]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What placement thinks of one host: a refusal in one sentence, or a score (higher is better)."""
+
+    candidate: Candidate
+    refusal: str
+    score: float
+
+
+def judge(candidate: Candidate, wish: Wish) -> Verdict:
+    """Filter and score one host. Spreads: the emptiest by its fullest dimension wins."""
+    refusal = _refusal(candidate, wish)
+    host = candidate.host
+    score = 0.0
+    if not refusal:
+        after_memory = (host.used_memory_mib + wish.memory_mib) / host.limit_memory_mib
+        after_vcpus = (host.used_vcpus + wish.vcpus) / host.limit_vcpus
+        score = 1.0 - max(after_memory, after_vcpus)
+    return Verdict(candidate=candidate, refusal=refusal, score=score)
+
+
+def _refusal(candidate: Candidate, wish: Wish) -> str:
+    host, connection = candidate.host, candidate.connection
+    if wish.host_id is not None and host.pk != wish.host_id:
+        return "Another host was chosen."
+    if host.state != HostState.ACTIVE:
+        return f"The host is {HostState(host.state).label.lower()}."
+    if wish.location and host.location != wish.location:
+        return f"The host is in {host.location}."
+    if connection is None:
+        return f"The host does not offer {wish.host_type.upper()}."
+    for need in sorted(wish.needs):
+        if not connection.can(need):
+            return connection.reason(need) or f"The host cannot do {need}."
+    if host.used_vcpus + wish.vcpus > host.limit_vcpus:
+        return "Not enough vCPUs are left."
+    if host.used_memory_mib + wish.memory_mib > host.limit_memory_mib:
+        return "Not enough memory is left."
+    if not any(pool.used_gib + wish.disk_gib <= pool.limit_gib for pool in candidate.pools):
+        return "Not enough disk space is left."
+    if not candidate.networks:
+        return "The host has no network."
+    return ""
+
+
+def rank(candidates: Sequence[Candidate], wish: Wish) -> list[Verdict]:
+    """Judge all hosts: those that fit, best first, then the refused ones; ties by name."""
+    verdicts = [judge(candidate, wish) for candidate in candidates]
+    return sorted(verdicts, key=lambda v: (bool(v.refusal), -v.score, v.candidate.host.name))
+
+
+def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
+    """Read the hosts placement looks at, in four queries.
+
+    With ``all_hosts`` every host that is not retired, to explain; else only the roomiest that can fit.
+    """
+    rows = Host.objects.exclude(state=HostState.RETIRED).order_by("name")
+    if not all_hosts:
+        rows = (
+            rows.filter(
+                state=HostState.ACTIVE,
+                connections__host_type=wish.host_type,
+                connections__enabled=True,
+                limit_vcpus__gte=F("used_vcpus") + wish.vcpus,
+                limit_memory_mib__gte=F("used_memory_mib") + wish.memory_mib,
+            )
+            .annotate(filled=1.0 * F("used_memory_mib") / F("limit_memory_mib"))
+            .order_by("filled", "name")
+        )
+        if wish.host_id is not None:
+            rows = rows.filter(pk=wish.host_id)
+        rows = rows[:CONSIDERED]
+    of_type = HostConnection.objects.filter(host_type=wish.host_type, enabled=True)
+    hosts = rows.prefetch_related(
+        Prefetch("connections", of_type, to_attr="of_type"),
+        Prefetch("pools", StoragePool.objects.order_by("used_gib"), to_attr="all_pools"),
+        Prefetch("networks", Network.objects.filter(enabled=True).order_by("name"), to_attr="open_networks"),
+    )
+    return [
+        Candidate(
+            host=host,
+            connection=next(iter(host.of_type), None),  # type: ignore[attr-defined]
+            pools=host.all_pools,  # type: ignore[attr-defined]
+            networks=host.open_networks,  # type: ignore[attr-defined]
+        )
+        for host in hosts
+    ]

@@ -1,0 +1,18 @@
+"""API routes of guests. ``/guests`` and ``/guests/{id}`` themselves are in ``billing.api.urls``."""
+
+from django.urls import path
+
+from vms.api import views
+
+urlpatterns = [
+    *(
+        path(f"guests/<uuid:guest_id>/actions/{action.verb}", views.action_view(action), name=f"guest-{action.verb}")
+        for action in views.PLAIN_ACTIONS
+    ),
+    path(
+        "guests/<uuid:guest_id>/actions/reset-root-password",
+        views.GuestResetRootPasswordView.as_view(),
+        name="guest-reset-root-password",
+    ),
+    path("guests/<uuid:guest_id>/actions/rebuild", views.GuestRebuildView.as_view(), name="guest-rebuild"),
+]

@@ -1,0 +1,114 @@
+"""What all operations on a guest share."""
+
+from typing import Any, ClassVar
+
+from django.utils import timezone
+
+from hosts import registry
+from hosts.calls import guarded
+from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.types import DomainInfo, PowerState, VolumeRef
+from hosts.models import Volume
+from panel.core import events
+from panel.core.errors import CapacityError, InvalidStateError, PanelError
+from panel.core.models import Job
+from panel.core.operations import Operation
+from vms.models import Guest
+from vms.states import RULES, GuestAction, Lifecycle
+
+
+class GuestOperation(Operation):
+    """An operation that holds one guest. Records power state as observed at the end."""
+
+    kind: ClassVar[GuestAction]
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.observed: DomainInfo | None = None
+
+    def prepare(self) -> None:
+        guest_id = self.job.resources.get(type="guest").resource_id
+        self.guest = Guest.objects.select_related("host", "pool", "image", "customer").get(pk=guest_id)
+        if Lifecycle(self.guest.lifecycle) not in RULES[self.kind].allowed_from:
+            raise InvalidStateError(f"The server is {Lifecycle(self.guest.lifecycle).label.lower()}.")
+        if self.guest.host is None or self.guest.pool is None:
+            raise CapacityError("The server has no host.")
+        host_id = self.guest.host.pk
+        self.driver: HypervisorDriver = guarded(
+            lambda: registry.driver_for(host_id, self.guest.host_type),
+            fence=self.verify,
+            deadline_s=lambda: self.step_now.deadline_s,
+        )
+
+    @property
+    def pool_name(self) -> str:
+        """The host's name of the guest's pool."""
+        assert self.guest.pool is not None  # noqa: S101 - prepare() made sure
+        return self.guest.pool.name
+
+    def root_volume(self) -> VolumeRef:
+        """The root disk's volume."""
+        suffix = "raw" if self.guest.host_type == "lxc" else "qcow2"
+        return VolumeRef(self.pool_name, f"guest-{self.guest.pk}-root.{suffix}")
+
+    def seed_volume(self) -> VolumeRef:
+        """The seed's volume."""
+        suffix = "ext4" if self.guest.host_type == "lxc" else "iso"
+        return VolumeRef(self.pool_name, f"guest-{self.guest.pk}-seed.{suffix}")
+
+    def record_volume(self, volume: VolumeRef, *, kind: str, capacity_bytes: int) -> Volume:
+        """Write down a volume that the panel made."""
+        row, _ = Volume.objects.update_or_create(
+            pool=self.guest.pool,
+            name=volume.name,
+            defaults={
+                "kind": kind,
+                "format": volume.name.rsplit(".", 1)[1],
+                "capacity_bytes": capacity_bytes,
+                "owner_id": self.guest.pk,
+            },
+        )
+        return row
+
+    # ── outcome ─────────────────────────────────────────────────────────────────────────────────
+    def observe(self) -> None:
+        """Ask the host what the guest is now; a step of its own, so that the record is what was seen."""
+        self.observed = self.driver.domain_info(self.guest.pk)
+
+    def changes(self) -> dict[str, Any]:
+        """Fields of the guest to write on success, beside lifecycle and power."""
+        return {}
+
+    def succeeded(self) -> None:
+        rule = RULES[self.kind]
+        fields: dict[str, Any] = {"error_message": "", **self.changes()}
+        if rule.on_success is not None:
+            fields["lifecycle"] = rule.on_success
+        self._record(fields)
+
+    def failed(self, error: PanelError) -> None:
+        rule = RULES[self.kind]
+        fields: dict[str, Any] = {}
+        if rule.on_error is not None:
+            fields |= {"lifecycle": rule.on_error, "error_message": str(error)}
+        self._record(fields)
+
+    def _record(self, fields: dict[str, Any]) -> None:
+        if self.observed is not None:
+            fields |= {
+                "power_state": self.observed.state,
+                "state_reason": self.observed.state_reason,
+                "observed_at": timezone.now(),
+                "off_since": None,
+            }
+        if fields:
+            Guest.objects.filter(pk=self._guest_id()).update(**fields)
+        events.publish("guest", self._guest_id(), customer_id=self.job.customer_id)
+
+    def _guest_id(self) -> Any:
+        return self.job.resources.get(type="guest").resource_id
+
+    def stop_now(self) -> None:
+        """Cut the power if it is on."""
+        if self.driver.domain_info(self.guest.pk).state is not PowerState.SHUTOFF:
+            self.driver.domain_destroy(self.guest.pk)

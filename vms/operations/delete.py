@@ -1,0 +1,63 @@
+"""Removing a guest, without a trace on its host."""
+
+from django.utils import timezone
+
+from hosts.drivers.types import VolumeRef
+from panel.core import events
+from panel.core.errors import DomainNotFoundError
+from panel.core.operations import Step, register
+from vms.models import Guest, GuestSecret
+from vms.operations.base import GuestOperation
+from vms.services.allocation import give_back
+from vms.states import GuestAction, Lifecycle
+
+
+@register
+class GuestDelete(GuestOperation):
+    """Cut the power, remove domain, volumes, seed and rules, give address and room back."""
+
+    action = GuestAction.DELETE
+    kind = GuestAction.DELETE
+    steps = (
+        Step("ensure_stopped", "Cut the power", cancellable=False),
+        Step("ensure_undefined", "Remove the server", cancellable=False),
+        Step("ensure_volumes_gone", "Delete its disks", deadline_s=120, cancellable=False),
+    )
+
+    def prepare(self) -> None:
+        super().prepare()
+        Guest.objects.filter(pk=self.guest.pk).update(lifecycle=Lifecycle.DELETING)
+        events.publish("guest", self.guest.pk, customer_id=self.guest.customer_id)
+
+    def ensure_stopped(self) -> None:
+        try:
+            self.stop_now()
+        except DomainNotFoundError:
+            return
+
+    def ensure_undefined(self) -> None:
+        self.driver.domain_undefine(self.guest.pk)
+
+    def ensure_volumes_gone(self) -> None:
+        names = {self.root_volume().name, self.seed_volume().name}
+        names |= set(self.guest.pool.volumes.filter(owner_id=self.guest.pk).values_list("name", flat=True))  # type: ignore[union-attr]
+        for name in sorted(names):
+            self.driver.volume_delete(VolumeRef(self.pool_name, name))
+
+    def succeeded(self) -> None:
+        super().succeeded()
+        guest = (
+            Guest.objects.select_for_update(of=("self",))
+            .select_related("host", "pool", "customer")
+            .get(pk=self.guest.pk)
+        )
+        if guest.deleted_at is not None:
+            return
+        GuestSecret.objects.filter(guest=guest).delete()
+        guest.disks.all().delete()
+        if guest.pool is not None:
+            guest.pool.volumes.filter(owner_id=guest.pk).delete()
+        give_back(guest)
+        Guest.objects.filter(pk=guest.pk).update(
+            deleted_at=timezone.now(), power_state="shutoff", external_id=None, ssh_keys=[], user_data=""
+        )

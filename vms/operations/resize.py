@@ -1,0 +1,37 @@
+"""Changing a stopped guest's size."""
+
+from panel.core.errors import PanelError
+from panel.core.operations import Step, register
+from panel.core.units import bytes_from_gib
+from vms.models import Guest
+from vms.operations.base import GuestOperation
+from vms.operations.specs import domain_spec
+from vms.services.resize import resize_revert
+from vms.states import GuestAction
+
+
+@register
+class GuestResize(GuestOperation):
+    """Grow the disk and redefine the domain. The room was taken with the request."""
+
+    action = GuestAction.RESIZE
+    kind = GuestAction.RESIZE
+    steps = (
+        Step("ensure_disk_size", "Grow the disk", deadline_s=120),
+        Step("ensure_defined", "Set the new size", cancellable=False),
+    )
+
+    def ensure_disk_size(self) -> None:
+        volume = self.root_volume()
+        wanted = bytes_from_gib(self.guest.disk_gib)
+        if self.driver.volume_info(volume).capacity_bytes < wanted:
+            self.driver.volume_resize(volume, capacity_bytes=wanted)
+        self.guest.pool.volumes.filter(name=volume.name).update(capacity_bytes=wanted)  # type: ignore[union-attr]
+
+    def ensure_defined(self) -> None:
+        self.driver.domain_define(domain_spec(self.guest, root=self.root_volume(), seed=self.seed_volume()))
+        self.observe()
+
+    def failed(self, error: PanelError) -> None:
+        super().failed(error)
+        resize_revert(guest=Guest.objects.get(pk=self._guest_id()), before=self.job.params["before"])

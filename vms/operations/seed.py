@@ -1,0 +1,60 @@
+"""The seed after the first boot: a new root password, and taking hashes out again."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from hosts.drivers.seed import seed_files
+from hosts.drivers.types import PowerState
+from panel.core.operations import Step, register
+from vms.models import Guest, GuestSecret
+from vms.operations.base import GuestOperation
+from vms.operations.power import SHUTDOWN_WAIT_S
+from vms.operations.specs import seed_request
+from vms.states import GuestAction
+
+
+@register
+class GuestResetRootPassword(GuestOperation):
+    """Put a new password's hash in the seed and restart a running guest, which then applies it."""
+
+    action = GuestAction.RESET_ROOT_PASSWORD
+    kind = GuestAction.RESET_ROOT_PASSWORD
+    steps = (
+        Step("ensure_seed", "Hand the new password over"),
+        Step("restart", "Restart it", deadline_s=SHUTDOWN_WAIT_S + 60, cancellable=False),
+    )
+
+    def ensure_seed(self) -> None:
+        self.driver.seed_write(self.seed_volume(), seed_files(seed_request(self.guest)))
+
+    def restart(self) -> None:
+        if self.driver.domain_info(self.guest.pk).state is PowerState.RUNNING and not self.driver.domain_reboot(
+            self.guest.pk, timeout_s=SHUTDOWN_WAIT_S
+        ):
+            self.driver.domain_reset(self.guest.pk)
+        self.observe()
+
+    def changes(self) -> dict[str, Any]:
+        return {"booted_at": None, "seed_scrubbed_at": None}
+
+    def succeeded(self) -> None:
+        super().succeeded()
+        GuestSecret.objects.filter(guest=self.guest).delete()
+
+
+@register
+class GuestScrubSeed(GuestOperation):
+    """Rewrite the seed of a guest that has booted, without the password's hash."""
+
+    action = GuestAction.SCRUB_SEED
+    kind = GuestAction.SCRUB_SEED
+    steps = (Step("ensure_scrubbed", "Take the password's hash out of the seed"),)
+
+    def ensure_scrubbed(self) -> None:
+        if not GuestSecret.objects.filter(guest=self.guest).exists():
+            self.driver.seed_write(self.seed_volume(), seed_files(seed_request(self.guest, with_hash=False)))
+
+    def succeeded(self) -> None:
+        super().succeeded()
+        Guest.objects.filter(pk=self.guest.pk).update(seed_scrubbed_at=timezone.now())

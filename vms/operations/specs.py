@@ -1,0 +1,93 @@
+"""From rows to the driver's values: a guest's domain and its seed."""
+
+import ipaddress
+
+from hosts.drivers.seed import SeedRequest
+from hosts.drivers.types import (
+    AddressSpec,
+    Capability,
+    DiskSpec,
+    DomainSpec,
+    HostType,
+    KernelSpec,
+    NicSpec,
+    VolumeFormat,
+    VolumeRef,
+)
+from hosts.models import HostConnection, ImageFile, IPAddress, Network
+from vms.models import Guest, GuestSecret, Nic
+
+
+def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec:
+    """Return the domain of a guest. Four queries."""
+    connection = HostConnection.objects.get(host_id=guest.host_id, host_type=guest.host_type)
+    container = guest.host_type == HostType.LXC
+    limit = guest.bandwidth_mbit_per_s if connection.can(Capability.BANDWIDTH) else None
+    return DomainSpec(
+        id=guest.pk,
+        name=guest.name,
+        host_type=HostType(guest.host_type),
+        vcpus=guest.vcpus,
+        memory_mib=guest.memory_mib,
+        disks=(DiskSpec(volume=root, format=VolumeFormat.RAW if container else VolumeFormat.QCOW2),),
+        nics=nic_specs(guest, bandwidth_mbit_per_s=limit),
+        seed=seed,
+        kernel=None if container or guest.image.boot != "kernel" else _kernel(guest, root.pool),
+        init=guest.image.lxc_init,
+        max_processes=guest.max_processes if container else 0,
+        emulated=connection.emulated,
+        owner=str(guest.customer_id),
+    )
+
+
+def _kernel(guest: Guest, pool: str) -> KernelSpec:
+    files = {file.role: file for file in ImageFile.objects.filter(image_id=guest.image_id)}
+    return KernelSpec(
+        kernel=VolumeRef(pool, files["kernel"].volume_name),
+        initrd=VolumeRef(pool, files["initrd"].volume_name),
+        arguments=guest.image.kernel_arguments,
+    )
+
+
+def nic_specs(guest: Guest, *, bandwidth_mbit_per_s: int | None = None) -> tuple[NicSpec, ...]:
+    """Return the guest's nics with the addresses they may send from."""
+    addresses: dict[object, list[IPAddress]] = {}
+    for address in IPAddress.objects.filter(owner_id=guest.pk).order_by("family", "order"):
+        addresses.setdefault(address.nic_id, []).append(address)
+    return tuple(
+        NicSpec(
+            mac=nic.mac,
+            bridge=nic.network.bridge,
+            addresses=tuple(_address(nic.network, a) for a in addresses.get(nic.pk, [])),
+            mtu=nic.network.mtu,
+            bandwidth_mbit_per_s=bandwidth_mbit_per_s,
+        )
+        for nic in _nics(guest)
+    )
+
+
+def _nics(guest: Guest) -> list[Nic]:
+    return list(guest.nics.select_related("network").order_by("index"))
+
+
+def _address(network: Network, address: IPAddress) -> AddressSpec:
+    v4 = address.family == 4
+    cidr, gateway = (network.cidr_v4, network.gateway_v4) if v4 else (network.cidr_v6, network.gateway_v6)
+    return AddressSpec(address=address.address, prefix=ipaddress.ip_network(cidr).prefixlen, gateway=gateway or "")
+
+
+def seed_request(guest: Guest, *, with_hash: bool = True) -> SeedRequest:
+    """Return what the guest's seed says. ``instance_id`` changes with a rebuild, so that it is set up anew."""
+    secret = GuestSecret.objects.filter(guest=guest).first() if with_hash else None
+    dns: list[str] = []
+    for nic in _nics(guest):
+        dns += [server for server in nic.network.dns_servers if server not in dns]
+    return SeedRequest(
+        hostname=guest.name,
+        instance_id=guest.seed_instance_id,
+        root_keys=tuple(guest.ssh_keys),
+        root_password_hash=secret.root_password_hash if secret else None,
+        user_data=guest.user_data,
+        nics=nic_specs(guest),
+        dns_servers=tuple(dns),
+    )

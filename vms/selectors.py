@@ -1,0 +1,141 @@
+"""Reads of guests. Who sees which guest is decided here and nowhere else."""
+
+import contextlib
+import ipaddress
+import uuid
+from uuid import UUID
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
+from django.db.models.functions import Coalesce
+
+from hosts.drivers.types import PowerState
+from hosts.models import HostConnection, IPAddress
+from panel.core.actors import Actor
+from panel.core.errors import NotFoundError
+from panel.core.models import Job, JobResource, ResourceSlot
+from vms.models import Guest
+from vms.states import GuestAction, Lifecycle, PowerWanted
+
+
+def guest_list_for(actor: Actor) -> QuerySet[Guest]:
+    """Guests that the actor sees, deleted ones left out. Follow with ``with_details`` for a page of them."""
+    return guests_of(actor).exclude(lifecycle=Lifecycle.DELETED)
+
+
+def guests_of(actor: Actor) -> QuerySet[Guest]:
+    """All guests of the customers that the actor sees, with what ``guest_json`` shows beside them."""
+    visible = actor.customer_ids
+    rows = Guest.objects.all() if visible is None else Guest.objects.filter(customer_id__in=visible)
+    emulated = HostConnection.objects.filter(host_id=OuterRef("host_id"), host_type=OuterRef("host_type"))
+    return rows.select_related("customer", "host", "image").annotate(
+        host_emulated=Coalesce(Subquery(emulated.values("emulated")[:1]), False)
+    )
+
+
+def guest_get_for(actor: Actor, guest_id: UUID) -> Guest:
+    """Return one guest, also a deleted one.
+
+    Raises:
+        NotFoundError: there is none, or it is of a customer the actor does not see.
+    """
+    guest = guests_of(actor).filter(pk=guest_id).first()
+    if guest is None:
+        raise NotFoundError("There is no such server.")
+    return guest
+
+
+def with_details(guests: list[Guest]) -> list[Guest]:
+    """Attach what a guest's representation needs, in four queries for any number of guests."""
+    ids = [guest.pk for guest in guests]
+    jobs = {
+        row.resource_id: row.job
+        for row in JobResource.objects.filter(
+            type="guest", resource_id__in=ids, slot=ResourceSlot.HOLDING
+        ).select_related("job")
+    }
+    macs: dict[UUID, str] = {}
+    addresses: dict[UUID, list[IPAddress]] = {}
+    for address in IPAddress.objects.filter(owner_id__in=ids).order_by("family", "address"):
+        addresses.setdefault(address.owner_id, []).append(address)  # type: ignore[arg-type]
+    prefetch_related_objects(guests, "suspensions", "nics")
+    for guest in guests:
+        macs.update({nic.pk: nic.mac for nic in guest.nics.all()})
+    for guest in guests:
+        guest.job_now = jobs.get(guest.pk)  # type: ignore[attr-defined]
+        guest.addresses_now = [(a, macs.get(a.nic_id, "")) for a in addresses.get(guest.pk, [])]  # type: ignore[attr-defined, arg-type]
+    return guests
+
+
+def guest_search(rows: QuerySet[Guest], text: str) -> QuerySet[Guest]:
+    """Narrow to guests whose name contains ``text``, or whose id, address, MAC or external id is ``text``."""
+    matches = Q(name__icontains=text) | Q(external_id=text)
+    with contextlib.suppress(ValueError):
+        matches |= Q(pk=uuid.UUID(text))
+    try:
+        address = str(ipaddress.ip_address(text))
+        matches |= Q(pk__in=IPAddress.objects.filter(address=address, owner_id__isnull=False).values("owner_id"))
+    except ValueError:
+        pass
+    if text.count(":") == 5 and len(text) == 17:
+        matches |= Q(nics__mac=text.lower())
+    return rows.filter(matches)
+
+
+_WORKING = {
+    GuestAction.CREATE: "creating",
+    GuestAction.START: "starting",
+    GuestAction.SHUTDOWN: "shutting-down",
+    GuestAction.STOP: "stopping",
+    GuestAction.REBOOT: "rebooting",
+    GuestAction.RESET: "rebooting",
+    GuestAction.RESET_ROOT_PASSWORD: "resetting-password",
+    GuestAction.REBUILD: "rebuilding",
+    GuestAction.RESIZE: "resizing",
+    GuestAction.DELETE: "deleting",
+}
+STATUSES = (
+    "creating", "starting", "shutting-down", "stopping", "rebooting", "resetting-password", "rebuilding", "resizing",
+    "deleting", "deleted", "suspended", "error", "running", "paused", "off", "crashed", "unknown",
+)  # fmt: skip
+_POWER = {
+    PowerState.RUNNING: "running",
+    PowerState.PAUSED: "paused",
+    PowerState.SHUTOFF: "off",
+    PowerState.CRASHED: "crashed",
+    PowerState.UNKNOWN: "unknown",
+}
+
+
+def guest_status(guest: Guest, job: Job | None, reasons: list[str]) -> tuple[str, str]:
+    """Derive what people see: (status, one sentence why). Never stored.
+
+    Order: deletion, the running job, suspension, failure, power.
+    """
+    if guest.lifecycle == Lifecycle.DELETED:
+        return "deleted", ""
+    if guest.deletion_requested_at is not None:
+        return "deleting", "The server and its disk are being deleted."
+    if job is not None and job.action in _WORKING:
+        return _WORKING[GuestAction(job.action)], ""
+    if reasons:
+        return "suspended", f"Suspended: {', '.join(reasons)}."
+    if guest.lifecycle == Lifecycle.ERROR:
+        return "error", guest.error_message or "The server could not be built."
+    if guest.lifecycle == Lifecycle.PROVISIONING:
+        return "creating", ""
+    return _POWER[PowerState(guest.power_state)], _power_reason(guest)
+
+
+def _power_reason(guest: Guest) -> str:
+    if guest.power_state == PowerState.UNKNOWN:
+        seen = f"{guest.observed_at:%H:%M} UTC" if guest.observed_at else "never"
+        return f"The host does not answer; last seen {seen}."
+    if guest.power_state == PowerState.PAUSED:
+        if guest.state_reason == "disk_full":
+            return "Paused because the host's storage is full; it goes on when there is room again."
+        return "Paused." if not guest.state_reason else f"Paused: {guest.state_reason.replace('_', ' ')}."
+    if guest.power_state == PowerState.CRASHED:
+        return "The server's system has crashed."
+    if guest.power_state == PowerState.SHUTOFF and guest.power_wanted == PowerWanted.ON:
+        return "The server powered off by itself."
+    return ""
