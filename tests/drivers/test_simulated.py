@@ -447,6 +447,22 @@ def test_a_second_server_on_a_socket_is_refused_and_a_dead_ones_socket_is_taken(
     assert not stale.exists()
 
 
+def test_a_server_ends_with_the_process_that_started_it(socket_folder: Path):
+    path = socket_folder / "orphan.sock"
+    script = textwrap.dedent(
+        f"""
+        import os, signal
+        from pathlib import Path
+        from hosts.drivers.simulated import SimulatedServer
+        SimulatedServer(Path({str(path)!r})).start()
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    parent = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], timeout=60, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    wait_until(lambda: not path.exists())
+
+
 def test_a_killed_client_loses_nothing(
     server: SimulatedServer, admin: SimulatedAdmin, driver: SimulatedDriver, host: str, pool: PoolSpec
 ):

@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on")
     parser.add_argument("--state", type=Path, help="file to keep the hosts in; without it they end with the server")
     parser.add_argument("--log-size", type=int, default=LOG_SIZE, help="how many calls to remember")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     if is_served(options.socket):
@@ -34,7 +35,7 @@ def main() -> int:
     fleet = Fleet(log_size=options.log_size)
     if options.state is not None and options.state.exists():
         fleet.load(options.state)
-    asyncio.run(serve(fleet, options.socket, options.state))
+    asyncio.run(serve(fleet, options.socket, state=options.state, with_parent=options.with_parent))
     return 0
 
 
@@ -48,12 +49,18 @@ def is_served(path: Path) -> bool:
         return True
 
 
-async def serve(fleet: Fleet, path: Path, state: Path | None) -> None:
-    """Answer until a signal to end comes; then save and take the socket away."""
+async def serve(fleet: Fleet, path: Path, *, state: Path | None, with_parent: bool) -> None:
+    """Answer until a signal to end comes; then save and take the socket away.
+
+    ``with_parent``: also when standard input ends, which it does when the process that holds its other
+    end is killed.
+    """
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), ending.set)
     server = await loop.create_unix_server(lambda: Connection(fleet), str(path), backlog=512)
     os.chmod(path, 0o660)
     try:

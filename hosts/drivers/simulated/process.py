@@ -15,7 +15,7 @@ START_TIMEOUT_S = 20  # a cold interpreter on a busy machine
 
 
 class SimulatedServer:
-    """A running server; as a context manager it ends with the block.
+    """A running server; as a context manager it ends with the block, and with this process in any case.
 
     ``socket_path`` must be shorter than 107 bytes. Its state is lost unless ``state`` names a file.
     """
@@ -41,10 +41,10 @@ class SimulatedServer:
 
     def start(self) -> None:
         """Start it and wait until it listens. Raises: RuntimeError when it ends or stays silent."""
-        command = [sys.executable, "-m", "hosts.drivers.simulated", "--socket", str(self.socket_path)]
+        command = [sys.executable, "-m", "hosts.drivers.simulated", "--with-parent", "--socket", str(self.socket_path)]
         if self._state is not None:
             command += ["--state", str(self._state)]
-        self._process = subprocess.Popen(command, cwd=Path(__file__).parents[3])
+        self._process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdin=subprocess.PIPE)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -56,7 +56,7 @@ class SimulatedServer:
         """Ask it to save and end, and wait."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait()
+            self._process.communicate()  # closes the pipe too
             self._process = None
 
     def uri(self, host: str) -> str:
