@@ -19,7 +19,12 @@ def make_ext4(path: Path, *, tree: Path, capacity_bytes: int, offset_bytes: int 
     """
     with path.open("ab") as stream:
         stream.truncate(max(path.stat().st_size, offset_bytes + capacity_bytes))
-    options = [f"resize={GROW_LIMIT_MIB * MIB // 4096}", "lazy_itable_init=1"]
+    top = tree.stat()  # mke2fs copies every owner but the top directory's
+    options = [
+        f"resize={GROW_LIMIT_MIB * MIB // 4096}",
+        f"root_owner={top.st_uid}:{top.st_gid}",
+        "lazy_itable_init=1",
+    ]
     if offset_bytes:
         options.append(f"offset={offset_bytes}")
     run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-b", "4096", "-I", "256", "-m", "1",

@@ -21,6 +21,7 @@ FILES = Path(__file__).with_name("files") / "micro"
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
 PROGRAM_PACKAGES = (
     "busybox-static",
+    "dash",
     "dropbear-bin",
     "e2fsprogs",  # resize2fs
     "libblkid1",
@@ -40,6 +41,7 @@ MODULES = (
 )  # fmt: skip
 _PROGRAMS = {  # path in the package -> path in the image
     "bin/busybox": "bin/busybox",
+    "bin/dash": "bin/dash",
     "usr/sbin/dropbear": "usr/sbin/dropbear",
     "usr/bin/dropbearkey": "usr/bin/dropbearkey",
     "usr/bin/dbclient": "usr/bin/dbclient",
@@ -50,8 +52,9 @@ _FILES = {
     "boot": ("usr/lib/innkeeper/boot", 0o755),
     "power": ("usr/lib/innkeeper/power", 0o755),
     "profile": ("etc/profile", 0o644),
+    "ashrc": ("etc/ashrc", 0o644),
 }
-_NOT_LINKED = {"busybox", "init", "linuxrc", "poweroff", "halt", "reboot", "dpkg", "dpkg-deb", "rpm", "run-init"}
+_NOT_LINKED = {"busybox", "sh", "init", "linuxrc", "poweroff", "halt", "reboot", "dpkg", "dpkg-deb", "rpm", "run-init"}
 _ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
     "etc/group": "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n",
@@ -130,6 +133,8 @@ def _make_root(root: Path, *, unpacked: Path) -> None:
     listing = run(unpacked / "bin/busybox", "--list", purpose="ask busybox for its programs")
     for applet in sorted(set(listing.split()) - _NOT_LINKED):
         tree.link("/bin/busybox", tree=root, path=f"bin/{applet}")
+    # Not busybox's shell: that prefers its own applets to files, so its "reboot" would bypass ours.
+    tree.link("dash", tree=root, path="bin/sh")
     for name in ("poweroff", "halt", "reboot", "shutdown"):
         tree.link("/usr/lib/innkeeper/power", tree=root, path=f"sbin/{name}")
 
