@@ -93,3 +93,6 @@ def expired_api(api_of, customer) -> ApiUser:
     """The API of an owner of ``customer`` whose token has expired."""
     owner = factories.member_make(customer, "owner")
     return api_of(owner, expires_at=timezone.now() - timedelta(seconds=1))
+
+
+pytest_plugins = ["tests.fleet"]

@@ -28,6 +28,7 @@ CLOCK_MARGIN_S = 0.1  # the worker's clock and the database's may differ this mu
 
 
 # ── submit ──────────────────────────────────────────────────────────────────────────────────────────
+@transaction.atomic
 def job_submit(
     *,
     action: str,

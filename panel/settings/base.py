@@ -1,5 +1,6 @@
 """Every setting. What differs between machines comes from the environment, read here and nowhere else."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "panel.pages.context.shell",
-            ]
+            ],
+            "libraries": {"innkeeper": "panel.pages.tags"},
         },
     }
 ]
@@ -113,6 +115,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "panel.core.login.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key", "login": "60/m/ip"}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -132,18 +135,8 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = STATE_DIR / "static"
-STATICFILES_DIRS = [
-    BASE_DIR / "static",
-    *(
-        (prefix, path)
-        for prefix, path in (
-            ("vendor/tabler", BASE_DIR / "node_modules/@tabler/core/dist"),
-            ("vendor/preact", BASE_DIR / "node_modules/preact"),
-            ("vendor/htm", BASE_DIR / "node_modules/htm"),
-        )
-        if path.is_dir()
-    ),
-]
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder", "panel.static.VendorFinder"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "panel.static.HashedStaticFilesStorage"},
@@ -192,13 +185,16 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "HostTypeEnum": "hosts.drivers.types.HostType",
         "JobStatusEnum": "panel.core.models.jobs.JobStatus",
+        "CustomerRoleEnum": "panel.core.models.accounts.CustomerRole",
+        "ClientRoleEnum": "panel.core.api.tokens.ROLES",
     },
 }
 
 WEB_DB_SLOTS = env.int("WEB_DB_SLOTS", default=16)  # concurrent synchronous requests a process
 WEB_DB_WAIT_S = env.float("WEB_DB_WAIT_S", default=5.0)
 
-CELERY_BROKER_URL = REDIS_URL
+# Celery's name for a Redis on a unix socket: unix:///path?db=1 is redis+socket:///path?virtual_host=1.
+CELERY_BROKER_URL = re.sub(r"^unix:", "redis+socket:", REDIS_URL).replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

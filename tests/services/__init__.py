@@ -1,0 +1,1 @@
+"""Services and operations on a simulated fleet."""

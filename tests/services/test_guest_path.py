@@ -1,0 +1,249 @@
+"""The whole path of a guest on a simulated host: create, power, suspend, resize, rebuild, delete."""
+
+import pytest
+
+from hosts.drivers.simulated import FaultKind
+from hosts.drivers.types import VolumeRef
+from hosts.models import Host, HostImage, Image, IPAddress, StoragePool, Volume
+from hosts.registry import driver_for
+from panel.core.errors import InvalidInputError, InvalidStateError, QuotaExceededError, ResourceBusyError
+from panel.core.models import Customer, JobStatus
+from tests import factories
+from tests.fleet import jobs_run
+from vms.models import Guest, GuestSecret
+from vms.services import guests as services
+from vms.services.resize import guest_resize
+from vms.states import GuestAction, Lifecycle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+KEY = factories.ED25519
+
+
+def order(customer: Customer, **changes):
+    """Ask for a small KVM guest."""
+    fields = {
+        "name": "web-1", "host_type": "kvm", "vcpus": 1, "memory_mib": 256, "disk_gib": 2,
+        "image": Image.objects.get(slug="micro"), "ssh_keys": (KEY,),
+    }  # fmt: skip
+    actor = factories.actor_make(factories.member_make(customer))
+    return services.guest_create(actor=actor, customer=customer, **{**fields, **changes})
+
+
+@pytest.fixture
+def guest(one_host: Host, customer: Customer) -> Guest:
+    """A running guest."""
+    guest = order(customer).guest
+    assert [job.status for job in jobs_run()] == [JobStatus.SUCCESS]
+    guest.refresh_from_db()
+    return guest
+
+
+def act(guest: Guest, action: GuestAction):
+    """Submit an action and run it."""
+    actor = factories.actor_make(factories.staff_make())
+    services.guest_action_submit(actor=actor, guest=guest, action=action)
+    (job,) = jobs_run()
+    guest.refresh_from_db()
+    return job
+
+
+@pytest.mark.parametrize("host_type", ["kvm", "lxc"])
+def test_created_guest_runs_and_delete_leaves_nothing(one_host, customer, host_type):
+    made = order(customer, host_type=host_type)
+    assert made.root_password is None
+    assert len(jobs_run()) == 1
+    guest = Guest.objects.get(pk=made.guest.pk)
+    assert (guest.lifecycle, guest.power_state, guest.power_wanted) == ("active", "running", "on")
+    driver = driver_for(one_host.pk, host_type)
+    assert driver.domain_info(guest.pk).memory_mib == 256
+    assert IPAddress.objects.filter(owner_id=guest.pk).count() == 2
+    assert Volume.objects.filter(owner_id=guest.pk).count() == 2
+
+    services.guest_delete(actor=factories.actor_make(factories.staff_make()), guest=guest)
+    (job,) = jobs_run()
+    assert job.status == JobStatus.SUCCESS
+    guest.refresh_from_db()
+    assert guest.lifecycle == Lifecycle.DELETED
+    assert list(driver.leftovers(guest.pk)) == []
+    pool = StoragePool.objects.get(host=one_host)
+    images = {file.volume_name for file in Image.objects.get(slug="micro").files.all()}
+    assert {info.ref.name for info in driver.volume_list(pool.name)} == images
+    assert IPAddress.objects.filter(owner_id__isnull=False).count() == 0
+    assert Volume.objects.count() == 0
+    customer.refresh_from_db()
+    one_host.refresh_from_db()
+    assert (customer.used_guests, customer.used_vcpus, customer.used_memory_mib, customer.used_disk_gib) == (0, 0, 0, 0)
+    assert (one_host.used_vcpus, one_host.used_memory_mib, pool.used_gib) == (0, 0, 0)
+
+
+def test_power_actions(guest):
+    assert act(guest, GuestAction.SHUTDOWN).status == JobStatus.SUCCESS
+    assert (guest.power_state, guest.power_wanted) == ("shutoff", "off")
+    assert act(guest, GuestAction.START).status == JobStatus.SUCCESS
+    assert (guest.power_state, guest.power_wanted) == ("running", "on")
+    assert act(guest, GuestAction.REBOOT).status == JobStatus.SUCCESS
+    assert act(guest, GuestAction.RESET).status == JobStatus.SUCCESS
+    assert act(guest, GuestAction.STOP).status == JobStatus.SUCCESS
+    assert guest.power_state == "shutoff"
+
+
+def test_shutdown_that_is_ignored_says_so(guest, one_host, fleet, monkeypatch):
+    monkeypatch.setattr("vms.operations.power.SHUTDOWN_WAIT_S", 0.2)
+    fleet.admin.guest_set_ignores_shutdown(one_host.name, guest.pk)
+    job = act(guest, GuestAction.SHUTDOWN)
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "shutdown_ignored")
+    assert guest.power_state == "running"
+
+
+def test_second_job_is_refused_naming_the_first(guest):
+    actor = factories.actor_make(factories.staff_make())
+    first = services.guest_action_submit(actor=actor, guest=guest, action=GuestAction.STOP)
+    with pytest.raises(ResourceBusyError) as refused:
+        services.guest_action_submit(actor=actor, guest=guest, action=GuestAction.REBOOT)
+    assert refused.value.facts["job_id"] == str(first.pk)
+
+
+def test_start_of_a_running_guest_is_refused(guest):
+    with pytest.raises(InvalidStateError) as refused:
+        act(guest, GuestAction.START)
+    assert str(refused.value) == "This cannot be done while the server is running."
+
+
+def test_image_is_copied_once_for_all_who_wait(fleet, customer):
+    host = fleet.host()
+    fleet.network(host)
+    image = fleet.image()
+    first, second = order(customer, name="a").guest, order(customer, name="b").guest
+    jobs = jobs_run()
+    assert [job.action for job in jobs if job.status == JobStatus.SUCCESS].count("image.copy") == 1
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.lifecycle, second.lifecycle) == ("active", "active")
+    assert HostImage.objects.filter(host=host, file__image=image).count() == 3
+
+
+def test_password_goes_into_the_seed_and_its_hash_away(one_host, customer, fleet):
+    made = order(customer, ssh_keys=())
+    assert made.root_password is not None
+    assert len(made.root_password) == 20
+    assert GuestSecret.objects.get(guest=made.guest).root_password_hash.startswith("$6$")
+    jobs_run()
+    assert GuestSecret.objects.count() == 0
+    seed = next(v for v in Volume.objects.all() if v.kind == "seed")
+    files = fleet.admin.seed_of(one_host.name, VolumeRef(seed.pool.name, seed.name)).files
+    assert any(b"$6$" in content for content in files.values())
+    assert all(made.root_password.encode() not in content for content in files.values())
+
+
+def test_failed_create_undoes_what_it_made(one_host, customer, fleet):
+    fleet.admin.set_fault(one_host.name, "domain_start", kind=FaultKind.ERROR)
+    guest = order(customer).guest
+    (job,) = jobs_run()
+    assert job.status == JobStatus.ERROR
+    guest.refresh_from_db()
+    assert guest.lifecycle == Lifecycle.ERROR
+    assert guest.error_message
+    driver = driver_for(one_host.pk, "kvm")
+    assert list(driver.leftovers(guest.pk)) == []
+    assert job.undo_entries.count() == 0
+    assert not any(str(guest.pk) in info.ref.name for info in driver.volume_list(one_host.pools.get().name))
+
+
+def test_suspend_stops_and_unsuspend_starts_only_what_ran(guest):
+    staff = factories.actor_make(factories.staff_make())
+    services.guest_suspend(actor=staff, guest=guest, reason="payment")
+    jobs_run()
+    services.guest_suspend(actor=staff, guest=guest, reason="abuse")
+    jobs_run()
+    guest.refresh_from_db()
+    assert guest.power_state == "shutoff"
+    with pytest.raises(InvalidStateError, match="suspended"):
+        act(guest, GuestAction.START)
+    assert services.guest_unsuspend(actor=staff, guest=guest, reason="payment") is None
+    assert services.guest_unsuspend(actor=staff, guest=guest, reason="abuse") is not None
+    jobs_run()
+    guest.refresh_from_db()
+    assert (guest.power_state, guest.power_wanted) == ("running", "on")
+    assert services.guest_suspend(actor=staff, guest=guest, reason="payment") is not None
+    assert services.guest_suspend(actor=staff, guest=guest, reason="payment") is None
+
+
+def test_what_was_off_stays_off_after_unsuspend(guest):
+    staff = factories.actor_make(factories.staff_make())
+    act(guest, GuestAction.STOP)
+    services.guest_suspend(actor=staff, guest=guest, reason="payment")
+    jobs_run()
+    assert services.guest_unsuspend(actor=staff, guest=guest, reason="payment") is None
+    guest.refresh_from_db()
+    assert guest.power_state == "shutoff"
+
+
+def test_delete_waits_for_the_job_at_work(guest):
+    staff = factories.actor_make(factories.staff_make())
+    services.guest_action_submit(actor=staff, guest=guest, action=GuestAction.REBOOT)
+    job = services.guest_delete(actor=staff, guest=guest)
+    assert services.guest_delete(actor=staff, guest=guest).pk == job.pk
+    ended = {job.action: job.status for job in jobs_run()}
+    assert ended == {"guest.reboot": JobStatus.CANCELLED, "guest.delete": JobStatus.SUCCESS}
+    guest.refresh_from_db()
+    assert guest.lifecycle == Lifecycle.DELETED
+
+
+def test_quota_is_exact_and_refusal_takes_nothing(one_host, customer):
+    customer.quota_guests = 1
+    customer.save()
+    order(customer, name="a")
+    with pytest.raises(QuotaExceededError) as refused:
+        order(customer, name="b")
+    assert str(refused.value) == "Your quota is 1 servers, and 1 are in use."
+    customer.refresh_from_db()
+    one_host.refresh_from_db()
+    assert (customer.used_guests, one_host.used_vcpus, Guest.objects.count()) == (1, 1, 1)
+
+
+def test_bad_fields_are_all_named(one_host, customer):
+    with pytest.raises(InvalidInputError) as refused:
+        order(customer, name="-bad", disk_gib=0, user_data="#cloud-config\n: [", ssh_keys=("nonsense",))
+    assert sorted(refused.value.fields) == ["disk_gib", "name", "ssh_keys", "user_data"]
+    assert Guest.objects.count() == 0
+
+
+def test_resize_of_a_stopped_guest(guest, one_host, customer):
+    act(guest, GuestAction.STOP)
+    staff = factories.actor_make(factories.staff_make())
+    guest_resize(actor=staff, guest=guest, vcpus=2, memory_mib=512, disk_gib=4)
+    (job,) = jobs_run()
+    assert job.status == JobStatus.SUCCESS
+    info = driver_for(one_host.pk, "kvm").domain_info(guest.pk)
+    assert (info.vcpus, info.memory_mib) == (2, 512)
+    one_host.refresh_from_db()
+    customer.refresh_from_db()
+    assert (one_host.used_vcpus, one_host.used_memory_mib, one_host.pools.get().used_gib) == (2, 512, 4)
+    assert (customer.used_vcpus, customer.used_memory_mib, customer.used_disk_gib) == (2, 512, 4)
+
+
+def test_failed_resize_gives_everything_back(guest, one_host, customer, fleet):
+    act(guest, GuestAction.STOP)
+    fleet.admin.set_fault(one_host.name, "volume_resize", kind=FaultKind.ERROR)
+    staff = factories.actor_make(factories.staff_make())
+    guest_resize(actor=staff, guest=guest, vcpus=2, memory_mib=512, disk_gib=4)
+    (job,) = jobs_run()
+    assert job.status == JobStatus.ERROR
+    guest.refresh_from_db()
+    one_host.refresh_from_db()
+    customer.refresh_from_db()
+    assert (guest.vcpus, guest.memory_mib, guest.disk_gib) == (1, 256, 2)
+    assert (one_host.used_vcpus, one_host.used_memory_mib, one_host.pools.get().used_gib) == (1, 256, 2)
+    assert (customer.used_vcpus, customer.used_memory_mib, customer.used_disk_gib) == (1, 256, 2)
+
+
+def test_rebuild_makes_a_new_machine_with_the_same_address(guest, one_host):
+    before = sorted(IPAddress.objects.filter(owner_id=guest.pk).values_list("address", flat=True))
+    staff = factories.actor_make(factories.staff_make())
+    _, password = services.guest_rebuild(actor=staff, guest=guest, want_password=True)
+    (job,) = jobs_run()
+    assert job.status == JobStatus.SUCCESS
+    guest.refresh_from_db()
+    assert password is not None
+    assert (guest.power_state, guest.build_number, guest.booted_at) == ("running", 2, None)
+    assert sorted(IPAddress.objects.filter(owner_id=guest.pk).values_list("address", flat=True)) == before
