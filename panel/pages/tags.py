@@ -1,0 +1,38 @@
+"""Template tags of the pages."""
+
+import json
+
+from django import template
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from panel.pages.icons import sprite_version
+from panel.static import IMPORT_MAP
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon_sprite() -> str:
+    """Return the address of the icon sprite."""
+    return reverse("icons", args=[sprite_version()])
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """Return an icon; it is decoration, so the words beside it carry the meaning."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        classes,
+        icon_sprite(),
+        name,
+    )
+
+
+@register.simple_tag
+def import_map() -> SafeString:
+    """Return the import map's JSON: bare names to the hashed addresses of vendored modules."""
+    text = json.dumps({"imports": {name: staticfiles_storage.url(path) for name, path in IMPORT_MAP.items()}})
+    return mark_safe(text.replace("<", "\\u003c"))  # noqa: S308 - our own names, and "<" cannot end the element

@@ -1,0 +1,63 @@
+// The REST API for pages: JSON, the session's cookie with CSRF, problems as exceptions.
+import { boot } from "./boot.js";
+import { _ } from "./i18n.js";
+
+const ROOT = "/api/v1";
+
+/** An answer that is not a success. `message` is one sentence a person may read. */
+export class Problem extends Error {
+  constructor({ status, code, detail, errors, request_id, ...facts }) {
+    super(detail);
+    Object.assign(this, { status, code, errors: errors || [], requestId: request_id || "", facts });
+  }
+
+  /** The sentence for a field (its path as in the request body), or "". */
+  field(name) {
+    return this.errors.find((entry) => entry.field === name)?.message || "";
+  }
+}
+
+const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] || boot.csrf;
+
+/** Return path with a query string of the values that are set. */
+export function withQuery(path, values = {}) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && value !== null && value !== "") query.set(name, value);
+  }
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function call(method, path, { body, etag, key, signal } = {}) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (method === "POST") headers["Idempotency-Key"] = key || crypto.randomUUID();
+  if (etag) headers["If-Match"] = etag;
+  let response;
+  try {
+    response = await fetch(ROOT + path, {
+      method, headers, signal, credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ status: 0, code: "unreachable", detail: _("The panel cannot be reached at the moment.") });
+  }
+  const data = response.status === 204 ? null : await response.json().catch(() => null);
+  if (response.ok) return { data, status: response.status, etag: response.headers.get("ETag") };
+  if (response.status === 401) signInAgain();
+  throw new Problem({
+    detail: _("The panel could not do this. Try again in a moment."), code: "error", ...data, status: response.status,
+  });
+}
+
+/** The session has ended: sign in, and come back to this very page. What was typed is kept by the forms. */
+function signInAgain() {
+  location.assign(`${boot.login}?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+export const get = async (path, query, options) => (await call("GET", withQuery(path, query), options)).data;
+export const post = async (path, body = {}, options) => (await call("POST", path, { body, ...options })).data;
+export const patch = async (path, body, options) => (await call("PATCH", path, { body, ...options })).data;
+export const remove = async (path, options) => (await call("DELETE", path, options)).data;

@@ -1,0 +1,53 @@
+// How numbers and times are written. Sizes in binary units, times relative with the exact one on hover.
+import { boot } from "./boot.js";
+import { _ } from "./i18n.js";
+
+const language = boot.language || "en";
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hour12: false });
+const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
+
+export const number = (value, digits = 0) =>
+  new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+
+export const exactTime = (at) => exact.format(new Date(at));
+export const clockTime = (at) => clock.format(new Date(at));
+
+export function relativeTime(at, now = Date.now()) {
+  const seconds = (new Date(at).getTime() - now) / 1000;
+  for (const [unit, size] of UNITS) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  }
+  return _("just now");
+}
+
+/** Seconds between two moments as "12 s", "3 min 05 s" or "2 h 10 min". */
+export function elapsed(from, to = Date.now()) {
+  const seconds = Math.max(0, (new Date(to).getTime() - new Date(from).getTime()) / 1000);
+  if (seconds < 10) return _("%(s)s s", { s: seconds.toFixed(1) });
+  if (seconds < 60) return _("%(s)s s", { s: Math.round(seconds) });
+  if (seconds < 3600) {
+    return _("%(m)s min %(s)s s", { m: Math.floor(seconds / 60), s: String(Math.floor(seconds % 60)).padStart(2, "0") });
+  }
+  return _("%(h)s h %(m)s min", { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
+}
+
+export const mib = (value) => (value >= 1024 ? `${number(value / 1024, 1)} GiB` : `${number(value)} MiB`);
+export const gib = (value) => (value >= 10_240 ? `${number(value / 1024, 1)} TiB` : `${number(value)} GiB`);
+
+export function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let size = Number(value) || 0;
+  let at = 0;
+  while (size >= 1024 && at < units.length - 1) { size /= 1024; at += 1; }
+  return `${number(size, size < 10 && at > 0 ? 1 : 0)} ${units[at]}`;
+}
+
+export function money(amount, currency, digits = 2) {
+  return new Intl.NumberFormat(language, {
+    style: "currency", currency: currency || "EUR", minimumFractionDigits: 2, maximumFractionDigits: digits,
+  }).format(Number(amount));
+}
+
+export const percent = (part, whole) => (whole > 0 ? Math.min(100, Math.round((100 * part) / whole)) : 0);

@@ -1,0 +1,62 @@
+// Words for what the API says in codes.
+import { boot } from "./boot.js";
+import { _ } from "./i18n.js";
+
+const LOOKS = {
+  running: "running", active: "running", ready: "running", success: "running", online: "running",
+  off: "off", shutoff: "off", stopped: "off", archived: "off", retired: "off", cancelled: "off", terminated: "off",
+  deleted: "off", queued: "off", maintenance: "unknown", paused: "unknown", unknown: "unknown", stale: "unknown",
+  error: "failed", failed: "failed", crashed: "failed", unreachable: "failed", refused: "failed", suspended: "suspended",
+};
+
+/** The look of a status: running, off, working, unknown, failed or suspended. What is not known is at work. */
+export const lookOf = (status) => LOOKS[status] || "working";
+
+const STATUS_WORDS = {
+  running: () => _("Running"), off: () => _("Off"), shutoff: () => _("Off"), stopped: () => _("Off"),
+  paused: () => _("Paused"), crashed: () => _("Crashed"), unknown: () => _("Unknown"), error: () => _("Failed"),
+  failed: () => _("Failed"), suspended: () => _("Suspended"), provisioning: () => _("Being built"),
+  creating: () => _("Being built"), deleting: () => _("Being deleted"), deleted: () => _("Deleted"),
+  starting: () => _("Starting"), stopping: () => _("Stopping"), rebooting: () => _("Rebooting"),
+  queued: () => _("Waiting"), success: () => _("Done"), cancelled: () => _("Cancelled"), active: () => _("Active"),
+  enrolling: () => _("Enrolling"), maintenance: () => _("Maintenance"), retired: () => _("Retired"),
+  building: () => _("Being built"), ready: () => _("Ready"), archived: () => _("Archived"), working: () => _("Working"),
+  unreachable: () => _("Not seen"), accepted: () => _("Accepted"), refused: () => _("Refused"),
+  terminated: () => _("Terminated"),
+};
+
+export const statusWord = (status) =>
+  STATUS_WORDS[status]?.() || String(status || "").replace(/[-_]/g, " ").replace(/^./, (c) => c.toUpperCase());
+
+export const jobStatusWord = (status) => (status === "running" ? _("Running") : statusWord(status));
+
+const SERVER = () => (boot.staff ? _("guest") : _("server"));
+const ACTION_WORDS = {
+  "guest.create": () => _("Create %(thing)s", { thing: SERVER() }),
+  "guest.start": () => _("Start %(thing)s", { thing: SERVER() }),
+  "guest.shutdown": () => _("Shut down %(thing)s", { thing: SERVER() }),
+  "guest.stop": () => _("Power off %(thing)s", { thing: SERVER() }),
+  "guest.reboot": () => _("Reboot %(thing)s", { thing: SERVER() }),
+  "guest.reset": () => _("Reset %(thing)s", { thing: SERVER() }),
+  "guest.reset-root-password": () => _("Reset root password"),
+  "guest.rebuild": () => _("Rebuild %(thing)s", { thing: SERVER() }),
+  "guest.resize": () => _("Resize %(thing)s", { thing: SERVER() }),
+  "guest.suspend": () => _("Suspend %(thing)s", { thing: SERVER() }),
+  "guest.unsuspend": () => _("Lift suspension"),
+  "guest.delete": () => _("Delete %(thing)s", { thing: SERVER() }),
+  "guest.scrub-seed": () => _("Remove first-boot secrets"),
+  "host.enrol": () => _("Enrol host"), "host.check": () => _("Check host"), "host.evacuate": () => _("Evacuate host"),
+  "image.build": () => _("Build image"), "image.distribute": () => _("Copy image to host"),
+};
+
+/** "guest.reboot" as people say it. */
+export const actionWord = (action) =>
+  ACTION_WORDS[action]?.() || String(action).replace(/^\w+\./, (kind) => `${kind.slice(0, -1)}: `).replace(/-/g, " ")
+    .replace(/^./, (c) => c.toUpperCase());
+
+export const TYPE_SENTENCES = {
+  kvm: () => _("KVM: a full virtual machine with its own kernel. Strongest isolation; can run any system."),
+  xen: () => _("Xen: a virtual machine on the Xen hypervisor, with its own kernel."),
+  lxc: () => _("Container: shares the host's kernel. Starts in seconds and wastes nothing; cannot change its kernel."),
+};
+export const TYPE_NAMES = { kvm: "KVM", xen: "Xen", lxc: "LXC" };

@@ -1,0 +1,28 @@
+// What every page begins and ends with.
+import { html, render } from "../lib/html.js";
+import { _ } from "../lib/i18n.js";
+import { Card, Empty, ProblemNotice } from "./basic.js";
+
+/** Fill the page; the skeleton that the server sent goes in the same moment. */
+export function mount(component) {
+  const root = document.getElementById("page");
+  root.textContent = "";
+  render(html`<${component} />`, root);
+}
+
+export const setTitle = (text) => { document.title = `${text} · Innkeeper`; };
+
+export const PageHead = ({ title, sub, children, crumbs }) => html`
+  ${crumbs && html`<nav class="crumbs" aria-label=${_("Where you are")}>${crumbs.map(([href, text]) => html`<a href=${href}>${text}</a><span aria-hidden="true">/</span>`)}</nav>`}
+  <div class="page-head"><div><h1>${title}</h1>${sub && html`<p class="page-sub">${sub}</p>`}</div>
+    ${children && html`<div class="page-actions">${children}</div>`}</div>`;
+
+/** Until an object has come: its skeleton, or why there is none. */
+export function Waiting({ resource, back, missing }) {
+  if (resource.problem?.status === 404) {
+    return html`<${Card}><${Empty} action=${html`<a class="btn" href=${back[0]}>${back[1]}</a>`}>${missing}<//><//>`;
+  }
+  if (resource.problem) return html`<${ProblemNotice} problem=${resource.problem} retry=${resource.reload} />`;
+  return html`<div class="skeleton-detail" aria-busy="true">${[4, 3].map((lines) => html`<div class="card skeleton-card">
+    ${Array.from({ length: lines }, () => html`<span class="skeleton"></span>`)}</div>`)}</div>`;
+}
