@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from panel.core.api import health
 
+handler404 = "panel.core.api.problems.not_found"
+handler500 = "panel.core.api.problems.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

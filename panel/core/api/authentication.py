@@ -17,11 +17,11 @@ from panel.core.actors import Actor, act_for, bearer, person
 from panel.core.audit import audit_record
 from panel.core.middleware import client_address
 from panel.core.models import ApiToken, Customer
+from panel.core.people.acting import ACT_FOR_KEY
 from panel.core.permissions import Permission
 from panel.core.secrets import PREFIX_LENGTH, secret_hmac
 
 _TOKEN = re.compile(r"^[A-Za-z0-9]{64}$")
-ACT_FOR_KEY = "act_for_customer"
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
@@ -82,9 +82,13 @@ def session_actor(request: HttpRequest) -> Actor | None:
     user = request.user
     if not user.is_authenticated or not user.is_active:
         return None
-    actor = person(user, address=client_address(request), request_id=getattr(request, "request_id", ""))  # type: ignore[arg-type]
+    actor = person(user, address=client_address(request), request_id=getattr(request, "request_id", ""))
     acting = request.session.get(ACT_FOR_KEY)
-    if acting and actor.may(Permission.ACT_FOR_CUSTOMER) and Customer.objects.filter(pk=acting).exists():
+    if (
+        acting
+        and actor.may(Permission.ACT_FOR_CUSTOMER)
+        and Customer.objects.filter(pk=acting, deleted_at__isnull=True).exists()
+    ):
         return act_for(actor, UUID(acting))
     return actor
 

@@ -7,11 +7,13 @@ leaves nothing to clean up: either both the effects and the answer are there, or
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from panel.core.actors import Actor
 from panel.core.errors import IdempotencyInFlightError, IdempotencyMismatchError, InvalidInputError
@@ -30,7 +32,7 @@ def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
         IdempotencyInFlightError: the first request did not end within 10 s.
     """
     key = request.headers.get("Idempotency-Key")
-    actor: Actor = request.user
+    actor = cast(Actor, request.user)
     if key is None or actor.client_id is None:
         with transaction.atomic():
             return answer()
@@ -40,15 +42,15 @@ def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
 
 
 def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Response]) -> Response:
-    digest = _request_hash(request)
+    digest, client_id = _request_hash(request), cast(UUID, actor.client_id)
     with transaction.atomic():
-        _lock(f"{actor.client_id}:{key}")
-        record = IdempotencyRecord.objects.filter(client_id=actor.client_id, key=key).first()
+        _lock(f"{client_id}:{key}")
+        record = IdempotencyRecord.objects.filter(client_id=client_id, key=key).first()
         if record is not None:
             return _replay(record, digest)
         response = answer()
         IdempotencyRecord.objects.create(
-            client_id=actor.client_id,
+            client_id=client_id,
             key=key,
             request_hash=digest,
             status_code=response.status_code,
@@ -77,7 +79,7 @@ def _request_hash(request: Request) -> str:
 
 
 def _without_secrets(body: Any) -> Any:
-    kept = json.loads(json.dumps(body, default=str)) if body is not None else None
+    kept = json.loads(json.dumps(body, cls=JSONEncoder)) if body is not None else None
     if isinstance(kept, dict):
         for name in _ONCE:
             if kept.get(name) is not None:

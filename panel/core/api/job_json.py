@@ -4,9 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from panel.core.actors import Actor
+from panel.core.actors import Actor, ActorKind
 from panel.core.models import Job, JobStatus
 from panel.core.permissions import Permission
+from panel.core.retry import can_retry
+
+HOUSE = "hosting company"
 
 
 class JobStepOut(serializers.Serializer[Any]):
@@ -49,9 +52,10 @@ class JobOut(serializers.Serializer[Any]):
     error = JobErrorOut(allow_null=True)
     resources = JobResourceOut(many=True)
     customer = serializers.UUIDField(allow_null=True)
-    actor = serializers.CharField(help_text="Who asked for it.")
-    parent = serializers.UUIDField(allow_null=True)
+    actor = serializers.CharField(help_text="Who asked for it; customers do not see which of the staff.")
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     cancel_requested = serializers.BooleanField()
+    can_retry = serializers.BooleanField(help_text="`actions/retry` would begin its work again.")
     request_id = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -77,12 +81,21 @@ def job_json(job: Job, actor: Actor) -> dict[str, Any]:
         "error": error,
         "resources": [{"type": r.type, "id": r.resource_id} for r in job.resources.all()],
         "customer": job.customer_id,
-        "actor": job.actor_label,
+        "actor": _asked_by(job, actor),
         "parent": job.parent_id,
         "cancel_requested": job.cancel_requested_at is not None,
+        "can_retry": can_retry(job),
         "request_id": job.request_id,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "version": job.version,
     }
+
+
+def _asked_by(job: Job, actor: Actor) -> str:
+    """Return who asked, without naming people of the hosting company to customers."""
+    if actor.is_staff or (actor.user_id and job.actor_user_id == actor.user_id):
+        return job.actor_label
+    customers_own = job.actor_kind == ActorKind.PERSON and job.actor_user is not None and not job.actor_user.is_staff
+    return job.actor_label if customers_own else HOUSE

@@ -2,17 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from panel.core.errors import CursorMismatchError, InvalidInputError
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
+_OWN = {"limit", "cursor", "sort"}
 _SALT = "innkeeper.cursor"
 
 
@@ -24,16 +25,20 @@ def page(
     sorts: Mapping[str, str],
     default: str = "-created_at",
     prepare: Callable[[list[Any]], list[Any]] | None = None,
+    filters: Collection[str] | None = None,
 ) -> Response:
     """Return one page ``{results, next}`` of ``rows``.
 
     ``sorts`` maps the API's sort keys to model fields, each served by an index on (field, id);
-    ``?sort=-name`` reverses. ``prepare`` may fetch more for the rows of the page.
+    ``?sort=-name`` reverses. ``prepare`` may fetch more for the rows of the page. With ``filters``, the
+    list's own parameters, any other parameter is refused: a filter misspelt must not return everything.
 
     Raises:
         InvalidInputError: bad ``limit`` or ``sort``.
         CursorMismatchError: the cursor is of another list, sort or filter, or was tampered with.
     """
+    if filters is not None and (unknown := sorted(set(request.query_params) - set(filters) - _OWN)):
+        raise InvalidInputError(fields=dict.fromkeys(unknown, "This list has no such parameter."))
     limit = _limit(request)
     sort = request.query_params.get("sort", default)
     field = sorts.get(sort.lstrip("-"))
@@ -64,10 +69,10 @@ def _binding(request: Request, sort: str) -> str:
     return hashlib.sha256(json.dumps([request.path, sort, filters]).encode()).hexdigest()[:16]
 
 
-def _cursor(row: Model, field: str, binding: str) -> str:
+def _cursor(row: Any, field: str, binding: str) -> str:
     value = getattr(row, field)
     text = value.isoformat() if hasattr(value, "isoformat") else value
-    return signing.dumps([binding, text, str(row.pk)], salt=_SALT, compress=False)
+    return signing.dumps([binding, text, str(row.id)], salt=_SALT, compress=False)
 
 
 def _after(cursor: str, field: str, down: bool, binding: str) -> Q:

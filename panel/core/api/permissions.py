@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from panel.core.actors import Actor
+from panel.core.errors import PermissionDeniedError
 from panel.core.permissions import Permission
 
 
@@ -21,7 +22,9 @@ class DeclaredPermission(BasePermission):
         table: dict[str, Permission | None] = getattr(view, "permissions", {})
         if not isinstance(actor, Actor) or request.method not in table:
             return False
+        if actor.read_only and request.method not in SAFE_METHODS:
+            raise PermissionDeniedError("This token can only read.")
         permission = table[request.method]
         if permission is None:
             return True
-        return actor.may(permission) or any(actor.may(permission, customer) for customer in actor.roles)
+        return actor.may_somewhere(permission)

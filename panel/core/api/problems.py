@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -128,6 +129,25 @@ def _flatten(detail: Any, path: str = "") -> Any:
             yield from _flatten(value, f"{path}.{index}".strip(".") if nested else path)
     else:
         yield {"field": path, "message": str(detail)}
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for a path that leads nowhere, in the caller's language."""
+    if not request.path.startswith("/api/"):
+        return defaults.page_not_found(request, exception)
+    return _plain(request, 404, "not_found", "There is no such object.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for a mistake of ours; the log has it under the same request id."""
+    if not request.path.startswith("/api/"):
+        return defaults.server_error(request)
+    return _plain(request, 500, "internal_error", "Something went wrong on our side. It has been logged.")
+
+
+def _plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    body = problem(status=status, code=code, detail=detail, request_id=getattr(request, "request_id", ""))
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,9 +1,11 @@
 """OpenAPI: what every operation shares."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -20,16 +22,52 @@ PAGING = [
 ]
 
 
+def page_of(row: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """Return the serializer that documents one page of rows."""
+    fields = {
+        "results": row(many=True),
+        "next": serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last."),
+    }
+    return type(f"{row.__name__.removesuffix('Out')}Page", (serializers.Serializer,), fields)
+
+
+def list_parameters(sorts: Iterable[str], *filters: OpenApiParameter, default: str = "-created_at") -> list[Any]:
+    """Return the parameters of a list: paging, its sort keys and its filters."""
+    keys = [sign + name for name in sorts for sign in ("", "-")]
+    sort = OpenApiParameter(
+        "sort", {"type": "string", "enum": keys, "default": default}, description="`-` in front: descending."
+    )
+    return [*PAGING, sort, *filters]
+
+
+_VERBS = {"GET": "get", "POST": "create", "PATCH": "update", "PUT": "replace", "DELETE": "delete"}
+
+
 class PanelSchema(AutoSchema):
     """Adds the headers and error answers that all operations have, and groups by the first path part."""
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
 
+    def get_operation_id(self) -> str:
+        """Return a stable name for client generators: ``customers_list``, ``guests_start``, …"""
+        parts = [part for part in self.path.removeprefix("/api/v1/").split("/") if not part.startswith("{")]
+        if "actions" in parts:
+            parts.remove("actions")
+        elif self.method == "GET" and not self.path.endswith("}") and self._lists():
+            parts.append("list")
+        else:
+            parts.append(_VERBS[self.method])
+        return "_".join(parts).replace("-", "_")
+
+    def _lists(self) -> bool:
+        """True when the operation answers with a page of rows."""
+        return any(getattr(p, "name", "") == "cursor" for p in self.get_override_parameters())
+
     def get_override_parameters(self) -> list[Any]:
         return [IDEMPOTENCY_KEY] if self.method == "POST" else []
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         reference = {
             "description": "Problem (RFC 9457).",

@@ -27,7 +27,9 @@ class ClientThrottle(BaseThrottle):
         key = f"innkeeper:rate:{identity}:{window}"
         try:
             with redis_client().pipeline() as pipe:
-                count, _ = pipe.incr(key).expire(key, 2 * WINDOW_S).execute()
+                pipe.incr(key)
+                pipe.expire(key, 2 * WINDOW_S)
+                count, _ = pipe.execute()
         except redis.RedisError as error:
             logger.warning("rate limit not counted: %s", error)
             return True

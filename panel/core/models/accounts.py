@@ -75,7 +75,7 @@ class User(VersionedRecord, AbstractBaseUser):
 
 
 class Customer(VersionedRecord):
-    """Who pays and who owns servers. Deleted only when nothing of theirs is left.
+    """Who pays and who owns servers. Deleted only when they have no servers; the row stays for the records.
 
     ``quota_…`` null is unlimited. ``used_…`` is what living guests hold; it is moved in the same
     transaction as the guest, by a guarded UPDATE, never computed and then checked.
@@ -86,6 +86,7 @@ class Customer(VersionedRecord):
     external_id = models.CharField(max_length=120, null=True, blank=True)
     client = models.ForeignKey("core.ApiClient", null=True, on_delete=models.PROTECT, related_name="customers_made")
     is_house = models.BooleanField(default=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
     quota_guests = models.PositiveIntegerField(null=True, blank=True)
     quota_vcpus = models.PositiveIntegerField(null=True, blank=True)
     quota_memory_mib = models.PositiveIntegerField(null=True, blank=True)

@@ -76,6 +76,8 @@ def _owner(actor: Actor, client: ApiClient | None) -> ApiClient:
     if client is None or client.pk == actor.client_id:
         if actor.client_id is None:
             raise InvalidInputError(fields={"client": "Say whose token this is."})
+        if not actor.may_somewhere(Permission.TOKEN_MANAGE):
+            raise PermissionDeniedError
         return ApiClient.objects.get(pk=actor.client_id)
     actor.require(Permission.USER_MANAGE)
     if client.user_id is not None:

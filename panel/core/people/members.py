@@ -1,0 +1,118 @@
+"""Who belongs to a customer, in which role. A customer that has an owner never loses the last one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from panel.core import events
+from panel.core.actors import Actor
+from panel.core.audit import audit_record
+from panel.core.errors import ConflictError, InvalidStateError
+from panel.core.models import Customer, CustomerRole, Membership, User
+from panel.core.people.users import set_password_path, user_make
+from panel.core.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAdded:
+    """``set_password_path`` is set for somebody the panel did not know, and shown only now."""
+
+    membership: Membership
+    set_password_path: str | None
+
+
+@transaction.atomic
+def member_add(*, actor: Actor, customer: Customer, email: str, role: str, name: str = "") -> MemberAdded:
+    """Give somebody a role at a customer; who is unknown becomes a user and gets a set-password link.
+
+    Raises:
+        ConflictError: they belong to this customer already.
+    """
+    actor.require(Permission.MEMBER_MANAGE, customer.pk)
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    new = user is None
+    if user is None:
+        user = user_make(email=email, name=name)
+    try:
+        with transaction.atomic():
+            membership = Membership.objects.create(user=user, customer=customer, role=role)
+    except IntegrityError as error:
+        raise ConflictError("This person belongs to the customer already.") from error
+    membership.refresh_from_db()
+    _announce(actor, "member.added", membership, {"role": (None, str(role)), "email": (None, user.email)})
+    return MemberAdded(membership, set_password_path(user) if new else None)
+
+
+@transaction.atomic
+def member_set_role(*, actor: Actor, membership: Membership, role: str) -> Membership:
+    """Change a member's role.
+
+    Raises:
+        InvalidStateError: they are the last owner.
+    """
+    actor.require(Permission.MEMBER_MANAGE, membership.customer_id)
+    if role != CustomerRole.OWNER:
+        _keep_an_owner(membership)
+    before = membership.role
+    membership.role = role
+    membership.save(update_fields=["role"])
+    _announce(actor, "member.role-changed", membership, {"role": (before, str(role))})
+    return membership
+
+
+@transaction.atomic
+def member_remove(*, actor: Actor, membership: Membership) -> None:
+    """Take a member's access away at once, with their open pages and tokens.
+
+    Raises:
+        InvalidStateError: they are the last owner.
+    """
+    actor.require(Permission.MEMBER_MANAGE, membership.customer_id)
+    _keep_an_owner(membership)
+    membership_id = membership.pk
+    membership.delete()
+    membership.pk = membership_id
+    _announce(actor, "member.removed", membership, {"role": (membership.role, None)})
+
+
+@transaction.atomic
+def member_set_password_link(*, actor: Actor, membership: Membership) -> str:
+    """Return a new set-password path for a member who never set a password.
+
+    Owners may do this only for people who belong to them alone: a link is as good as a password.
+
+    Raises:
+        InvalidStateError: the member has a password, or belongs elsewhere too.
+    """
+    actor.require(Permission.MEMBER_MANAGE, membership.customer_id)
+    user = membership.user
+    elsewhere = user.is_staff or user.memberships.exclude(pk=membership.pk).exists()
+    if user.has_usable_password() or elsewhere or not user.is_active:
+        raise InvalidStateError("This person has a password or another customer. Ask the hosting company for a link.")
+    _announce(actor, "user.set-password-link-made", membership, {})
+    return set_password_path(user)
+
+
+def _keep_an_owner(membership: Membership) -> None:
+    if membership.role != CustomerRole.OWNER:
+        return
+    Customer.objects.select_for_update().get(pk=membership.customer_id)  # one change of owners at a time
+    others = Membership.objects.filter(
+        customer_id=membership.customer_id, role=CustomerRole.OWNER, user__is_active=True
+    ).exclude(pk=membership.pk)
+    if not others.exists():
+        raise InvalidStateError("This is the customer's last owner. Make somebody else an owner first.")
+
+
+def _announce(actor: Actor, action: str, membership: Membership, changes: dict[str, tuple[Any, Any]]) -> None:
+    audit_record(
+        actor=actor,
+        action=action,
+        object_type="user",
+        object_id=membership.user_id,
+        object_label=membership.user.email,
+        customer_id=membership.customer_id,
+        changes=changes,
+    )
+    events.publish("customer", membership.customer_id, customer_id=membership.customer_id)

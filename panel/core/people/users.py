@@ -1,0 +1,109 @@
+"""People who can sign in: made by staff or by an owner of a customer, never by self-service."""
+
+from typing import Any
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from panel.core import events
+from panel.core.actors import Actor
+from panel.core.audit import audit_record
+from panel.core.errors import ConflictError, InvalidStateError, PermissionDeniedError
+from panel.core.models import StaffRole, User
+from panel.core.permissions import Permission
+
+THEMES = ("auto", "light", "dark")
+
+
+def set_password_path(user: User) -> str:
+    """Return the path of a page on which ``user`` sets a password.
+
+    It works once (setting a password or signing in ends it) and for PASSWORD_RESET_TIMEOUT (24 h). It is a
+    credential: shown to whoever hands it over, once, and stored nowhere.
+    """
+    return reverse(
+        "account_reset_password_from_key",
+        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
+    )
+
+
+def user_make(*, email: str, name: str, staff_role: str = StaffRole.NONE) -> User:
+    """Insert a user without a password, in the caller's transaction.
+
+    Raises:
+        ConflictError: somebody has this address already.
+    """
+    user = User(email=email.strip().lower(), name=name, staff_role=staff_role)
+    user.set_unusable_password()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise ConflictError("A user with this e-mail address exists already.") from error
+    user.refresh_from_db()
+    return user
+
+
+@transaction.atomic
+def user_create(*, actor: Actor, email: str, name: str = "", staff_role: str = StaffRole.NONE) -> User:
+    """Make a user; ``staff_role`` makes them one of the hosting company."""
+    actor.require(Permission.USER_MANAGE)
+    user = user_make(email=email, name=name, staff_role=staff_role)
+    _audit(actor, "user.created", user, {"email": (None, user.email), "staff_role": (None, str(staff_role))})
+    return user
+
+
+@transaction.atomic
+def user_update(*, actor: Actor, user: User, changes: dict[str, Any]) -> User:
+    """Change ``name``, ``staff_role`` or ``is_active``. A user who is not active is signed out everywhere.
+
+    Raises:
+        InvalidStateError: nobody would be left who may do everything.
+    """
+    actor.require(Permission.USER_MANAGE)
+    return _change(actor, user, changes)
+
+
+@transaction.atomic
+def profile_update(*, actor: Actor, changes: dict[str, Any]) -> User:
+    """Change one's own ``name`` or ``theme``."""
+    if actor.user_id is None:
+        raise PermissionDeniedError("Only people have a profile; this token belongs to an integration.")
+    return _change(actor, User.objects.get(pk=actor.user_id), changes)
+
+
+def _change(actor: Actor, user: User, changes: dict[str, Any]) -> User:
+    if changes.get("is_active") is False or changes.get("staff_role", StaffRole.ADMIN) != StaffRole.ADMIN:
+        _keep_an_admin(user)
+    before = {name: getattr(user, name) for name in changes}
+    for name, value in changes.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(changes))
+    user.refresh_from_db()
+    _audit(actor, "user.changed", user, {name: (before[name], value) for name, value in changes.items()})
+    events.publish("user", user.pk)
+    return user
+
+
+def _keep_an_admin(user: User) -> None:
+    admins = User.objects.select_for_update().filter(staff_role=StaffRole.ADMIN, is_active=True)
+    if [admin.pk for admin in admins.order_by("pk")] == [user.pk]:
+        raise InvalidStateError("This is the last administrator. Make another one first.")
+
+
+@transaction.atomic
+def user_set_password_link(*, actor: Actor, user: User) -> str:
+    """Return the path of a set-password page for somebody who is new or forgot their password."""
+    actor.require(Permission.USER_MANAGE)
+    if not user.is_active:
+        raise InvalidStateError("This user is switched off. Switch them on first.")
+    _audit(actor, "user.set-password-link-made", user, {})
+    return set_password_path(user)
+
+
+def _audit(actor: Actor, action: str, user: User, changes: dict[str, tuple[Any, Any]]) -> None:
+    audit_record(
+        actor=actor, action=action, object_type="user", object_id=user.pk, object_label=user.email, changes=changes
+    )
