@@ -98,7 +98,14 @@ def in_namespace(inode: int, kind: str) -> Iterator[ProcessRef]:
                 yield ref
 
 
-def run(command: Sequence[str], *, failure: str, input: str | None = None, timeout_s: float = 120) -> str:
+def run(
+    command: Sequence[str],
+    *,
+    failure: str,
+    input: str | None = None,
+    timeout_s: float = 120,
+    cwd: Path | None = None,
+) -> str:
     """Run a command and return what it printed.
 
     Raises:
@@ -106,7 +113,14 @@ def run(command: Sequence[str], *, failure: str, input: str | None = None, timeo
     """
     try:
         done = subprocess.run(
-            command, input=input, capture_output=True, text=True, timeout=timeout_s, check=False, errors="replace"
+            command,
+            input=input,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+            cwd=cwd,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"{failure}: {error}") from error

@@ -1,0 +1,80 @@
+"""Switching the kernel's forwarding on, and back to what it was when the last Innkeeper of the machine goes.
+
+Several checkouts may be up on one machine. What was found before the first of them is kept in one file for all,
+with the boot it belongs to: after a reboot the kernel starts from its own settings again.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from panel.setup.layout import Layout
+from panel.setup.processes import run
+
+_RECORD = Path("/run/innkeeper-forwarding.json")
+_IPV4 = Path("/proc/sys/net/ipv4/ip_forward")
+_IPV6 = Path("/proc/sys/net/ipv6/conf/all/forwarding")
+
+
+def forwarding_claim(layout: Layout) -> bool:
+    """Switch forwarding on for a checkout. Returns whether IPv6 is forwarded too."""
+    with _record() as record:
+        before: dict[str, str] = record.setdefault("before", {})
+        users = record.setdefault("users", [])
+        if layout.id not in users:
+            users.append(layout.id)
+        _switch_on(_IPV4, before)
+        if _forward_ipv6():
+            _switch_on(_IPV6, before)
+        return _IPV6.read_text().strip() == "1"
+
+
+def forwarding_release(layout: Layout) -> None:
+    """Give a checkout's claim up; the last one to do so puts back what was found."""
+    with _record() as record:
+        users = [user for user in record.get("users", []) if user != layout.id]
+        record["users"] = users
+        if not users:
+            for path, value in record.pop("before", {}).items():
+                Path(path).write_text(f"{value}\n")
+
+
+def _switch_on(path: Path, before: dict[str, str]) -> None:
+    if path.read_text().strip() != "1":
+        before.setdefault(str(path), path.read_text().strip())
+        path.write_text("1\n")
+
+
+def _forward_ipv6() -> bool:
+    """True when the machine has an IPv6 way out that it keeps as a router.
+
+    A machine that learned its default route from a router's advertisement stops listening to it once it forwards
+    (Linux, ip-sysctl: accept_ra), and would lose its own IPv6. There the guests' IPv6 stays local.
+    """
+    routes = json.loads(run(["ip", "-j", "-6", "route", "show", "default"], failure="No routes") or "[]")
+    return bool(routes) and all(route.get("protocol") != "ra" for route in routes)
+
+
+@contextmanager
+def _record() -> Iterator[dict[str, Any]]:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    descriptor = os.open(_RECORD, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            record = json.loads(file.read() or "{}")
+        except ValueError:
+            record = {}
+        if record.get("boot") != boot:
+            record = {"boot": boot}
+        yield record
+        file.seek(0)
+        file.truncate()
+        if record.get("users"):
+            json.dump(record, file)
+        else:
+            _RECORD.unlink(missing_ok=True)

@@ -1,0 +1,131 @@
+"""The guests' network on this machine: a bridge with private subnets, forwarding, masquerading."""
+
+import ipaddress
+import json
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from panel.setup.context import Context
+from panel.setup.forwarding import forwarding_claim, forwarding_release
+from panel.setup.layout import Layout
+from panel.setup.processes import run
+from panel.setup.subnet import GuestSubnets, choose_v4, choose_v6, parse_v4, usable_resolvers
+
+_RESOLVERS = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
+_PUBLIC_RESOLVERS = ("9.9.9.9", "1.1.1.1")  # for a machine that only has a resolver of its own
+
+
+@dataclass(frozen=True)
+class GuestNetwork:
+    """What the panel is told of the network."""
+
+    bridge: str
+    subnets: GuestSubnets
+    dns_servers: tuple[str, ...]
+
+
+def network_ensure(context: Context) -> GuestNetwork:
+    """Make the network, or bring what is left of it after a reboot back; the subnets stay once chosen."""
+    layout = context.layout
+    network = GuestNetwork(layout.bridge, _subnets(context), _dns_servers())
+    _ensure_bridge(layout, network.subnets)
+    ipv6 = forwarding_claim(layout)
+    web_port = None if context.listen.is_loopback else context.listen.port
+    rules = ruleset(table=layout.table, bridge=layout.bridge, subnets=network.subnets, ipv6=ipv6, web_port=web_port)
+    run(["nft", "-f", "-"], input=rules, failure="The rules of the guests' network cannot be set")
+    return network
+
+
+def network_remove(layout: Layout) -> None:
+    """Take bridge and rules away and put forwarding back. What is not there is success."""
+    run(["nft", "-f", "-"], input=f"{_empty_table(layout.table)}", failure="The rules cannot be removed")
+    if Path(f"/sys/class/net/{layout.bridge}").exists():
+        run(["ip", "link", "delete", layout.bridge], failure="The bridge cannot be removed")
+    forwarding_release(layout)
+
+
+def ruleset(*, table: str, bridge: str, subnets: GuestSubnets, ipv6: bool, web_port: int | None) -> str:
+    """Return the nftables commands that replace the table in one transaction.
+
+    Guests reach the world through the machine's address and nobody outside reaches them unasked. They reach of the
+    machine itself only ping, neighbour discovery and the panel where it listens for others; and never the
+    link-local addresses, where clouds keep their machines' credentials.
+    """
+    panel = f"    iifname {bridge} tcp dport {web_port} accept\n" if web_port else ""
+    masquerade_v6 = f"    ip6 saddr {subnets.v6} oifname != {bridge} masquerade\n" if ipv6 else ""
+    return (
+        f"{_empty_table(table)}"
+        f"table inet {table} {{\n"
+        "  chain input {\n"
+        "    type filter hook input priority filter; policy accept;\n"
+        f"    iifname {bridge} ct state established,related accept\n"
+        f"    iifname {bridge} meta l4proto {{ icmp, ipv6-icmp }} accept\n"
+        f"{panel}"
+        f"    iifname {bridge} drop\n"
+        "  }\n"
+        "  chain forward {\n"
+        "    type filter hook forward priority filter; policy accept;\n"
+        f"    iifname {bridge} ip daddr 169.254.0.0/16 drop\n"
+        f"    iifname {bridge} accept\n"
+        f"    oifname {bridge} ct state established,related accept\n"
+        f"    oifname {bridge} drop\n"
+        "  }\n"
+        "  chain postrouting {\n"
+        "    type nat hook postrouting priority srcnat; policy accept;\n"
+        f"    ip saddr {subnets.v4} oifname != {bridge} masquerade\n"
+        f"{masquerade_v6}"
+        "  }\n"
+        "}\n"
+    )
+
+
+def _empty_table(table: str) -> str:
+    return f"table inet {table} {{ }}\ndelete table inet {table}\n"  # made first, so that deleting never fails
+
+
+def _subnets(context: Context) -> GuestSubnets:
+    chosen = context.records.get("subnet_v4")
+    if chosen is None:
+        routes = [
+            route["dst"]
+            for route in json.loads(run(["ip", "-j", "-4", "route", "show", "table", "all"], failure="No routes"))
+            if route.get("type", "unicast") == "unicast"
+        ]
+        asked = context.environment.get("GUEST_NETWORK")
+        chosen = str(parse_v4(asked, routes) if asked else choose_v4(routes))
+        context.records.set("subnet_v4", chosen)
+    chosen_v6 = context.records.get("subnet_v6")
+    if chosen_v6 is None:
+        chosen_v6 = str(choose_v6(f"{_machine_id()}:{context.layout.id}"))
+        context.records.set("subnet_v6", chosen_v6)
+    return GuestSubnets(ipaddress.IPv4Network(chosen), ipaddress.IPv6Network(chosen_v6))
+
+
+def _machine_id() -> str:
+    path = Path("/etc/machine-id")
+    return path.read_text().strip() if path.exists() else socket.gethostname()
+
+
+def _ensure_bridge(layout: Layout, subnets: GuestSubnets) -> None:
+    bridge = layout.bridge
+    if not Path(f"/sys/class/net/{bridge}").exists():
+        # A fixed address: otherwise the bridge takes that of its first guest and changes it with the guests.
+        address = "02:" + ":".join(re.findall("..", f"{int(subnets.v4.network_address):08x}{layout.id[:2]}"))
+        run(["ip", "link", "add", bridge, "address", address, "type", "bridge"], failure="The bridge cannot be made")
+    Path(f"/proc/sys/net/ipv6/conf/{bridge}/accept_ra").write_text("0\n")
+    for address in (
+        f"{subnets.gateway_v4}/{subnets.v4.prefixlen}",
+        f"{subnets.gateway_v6}/{subnets.v6.prefixlen}",
+    ):
+        run(["ip", "address", "replace", address, "dev", bridge, "nodad"], failure="The bridge takes no address")
+    run(["ip", "link", "set", bridge, "up"], failure="The bridge cannot be switched on")
+
+
+def _dns_servers() -> tuple[str, ...]:
+    for path in map(Path, _RESOLVERS):
+        found = usable_resolvers(path.read_text()) if path.exists() else []
+        if found:
+            return tuple(found[:3])
+    return _PUBLIC_RESOLVERS

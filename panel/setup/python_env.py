@@ -1,0 +1,81 @@
+"""The Python environment of the services, and the developers'."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from panel.setup.errors import SetupError
+
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)", re.MULTILINE)
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Return a lock file's packages and versions; names as in a wheel's metadata folder."""
+    return {_normal(name): version for name, version in _PIN.findall(lock)}
+
+
+def installed(venv: Path) -> dict[str, str]:
+    """Return what an environment has, from its metadata folders."""
+    found = {}
+    for folder in venv.glob("lib/python3*/site-packages/*.dist-info"):
+        name, _, version = folder.name.removesuffix(".dist-info").partition("-")
+        if (folder / "RECORD").exists():  # written last by pip: without it the install was cut
+            found[_normal(name)] = version
+    return found
+
+
+def ensure_venv(venv: Path, lock: Path, *, log: Path, python: str = sys.executable) -> str:
+    """Make ``venv`` hold exactly what ``lock`` says, or more. Returns a few words for the screen.
+
+    Raises:
+        SetupError: with the place of pip's output.
+    """
+    wanted = pins(lock.read_text())
+    if not _works(venv):
+        shutil.rmtree(venv, ignore_errors=True)
+        _logged([python, "-m", "venv", str(venv)], log=log, what="The Python environment cannot be made")
+    lacking = {name for name, version in wanted.items() if installed(venv).get(name) != version}
+    if not lacking:
+        return f"{len(wanted)} packages present"
+    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _logged([*command, "--require-hashes", "-r", str(lock)], log=log, what="pip could not install the packages")
+    return f"installed {len(lacking)} of {len(wanted)} packages"
+
+
+def ensure_node_modules(code: Path, *, log: Path) -> str:
+    """Make ``node_modules`` what the lock file says. Returns a few words for the screen."""
+    lock = (code / "package-lock.json").read_bytes()
+    marker = code / "node_modules" / ".complete"
+    fingerprint = hashlib.sha256(lock).hexdigest()
+    if marker.is_file() and marker.read_text() == fingerprint:
+        return "present"
+    marker.unlink(missing_ok=True)
+    _logged(["npm", "ci", "--no-audit", "--no-fund"], log=log, what="npm could not install the packages", cwd=code)
+    marker.write_text(fingerprint)
+    return "installed"
+
+
+def _works(venv: Path) -> bool:
+    """True when the environment's interpreter runs: it does not after the system's Python was replaced."""
+    python = venv / "bin" / "python"
+    try:
+        return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _logged(command: list[str], *, log: Path, what: str, cwd: Path | None = None) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        output.write(f"$ {' '.join(command)}\n".encode())
+        output.flush()
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd, check=False)
+    if done.returncode:
+        raise SetupError(f"{what}; the reason is at the end of {log}.")
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

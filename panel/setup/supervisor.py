@@ -1,0 +1,158 @@
+"""Running the services in the foreground: starting, restarting with a growing pause, ending in order."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from panel.setup.accounts import as_user
+from panel.setup.errors import SetupError
+from panel.setup.processes import ProcessRef, wait_for
+from panel.setup.services import Service
+
+_POLL_S = 0.5
+_PAUSE_S = (1, 2, 5, 10, 30)
+_STEADY_S = 60.0  # a service that ran this long starts its pauses from the beginning
+_LOG_LIMIT_BYTES = 20_000_000
+
+
+@dataclass
+class _Running:
+    service: Service
+    process: "subprocess.Popen[bytes]"
+    started: float
+    failures: int = 0
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """Keeps services running. Only the main thread may use it: the kernel ties the children to that thread."""
+
+    def __init__(self, *, register: Path, say: Callable[[str], None]) -> None:
+        """``register`` is the file that names the children, for the next run when this one is killed."""
+        self._register = register
+        self._say = say
+        self._running: dict[str, _Running] = {}
+
+    def end_leftovers(self) -> int:
+        """End what a killed run left behind. Returns how many processes that were."""
+        try:
+            noted = json.loads(self._register.read_text())
+        except (OSError, ValueError):
+            return 0
+        alive = [ref for ref in (ProcessRef(**entry) for entry in noted.values()) if ref.is_alive()]
+        for ref in reversed(alive):
+            ref.end(timeout_s=10)
+            _kill_group(ref.pid)
+        self._register.unlink(missing_ok=True)
+        return len(alive)
+
+    def start(self, service: Service) -> None:
+        """Start a service and wait until it is ready.
+
+        Raises:
+            SetupError: it ended or was not ready in time; names its log.
+        """
+        self._running[service.name] = running = _Running(service, _spawn(service), time.monotonic())
+        self._note()
+        wait_for(lambda: running.process.poll() is not None or service.ready(), timeout_s=service.ready_s, poll_s=0.1)
+        if running.process.poll() is not None or not service.ready():
+            raise SetupError(f"{service.name} did not start; the reason is at the end of {service.log}.")
+
+    def watch(self, *, until: Callable[[], bool]) -> None:
+        """Restart what ends, until ``until()``."""
+        while not until():
+            for running in self._running.values():
+                self._look_after(running)
+            time.sleep(_POLL_S)
+
+    def names(self) -> dict[str, int]:
+        """Return the process id of every service."""
+        return {name: running.process.pid for name, running in self._running.items()}
+
+    def stop(self) -> None:
+        """End every service: all that use the stores at the same time, then the stores."""
+        running_now = list(self._running.values())
+        for is_store in (False, True):
+            tier = [running for running in running_now if running.service.store is is_store]
+            for running in tier:
+                _signal(running.process, running.service.stop_signal)
+            for running in tier:
+                _wait(running)
+        self._running.clear()
+        self._register.unlink(missing_ok=True)
+
+    def _look_after(self, running: _Running) -> None:
+        now = time.monotonic()
+        if running.restart_at is None:
+            if running.process.poll() is None:
+                return
+            _kill_group(running.process.pid)  # what it left behind must not run beside its successor
+            steady = now - running.started > _STEADY_S
+            running.failures = 0 if steady else running.failures + 1
+            pause = _PAUSE_S[min(running.failures, len(_PAUSE_S) - 1)]
+            running.restart_at = now + pause
+            name, code = running.service.name, running.process.returncode
+            self._say(f"{name} ended ({_reason(code)}); again in {pause} s; log: {running.service.log}")
+        elif now >= running.restart_at:
+            running.process, running.started, running.restart_at = _spawn(running.service), now, None
+            self._note()
+            self._say(f"{running.service.name} started again")
+
+    def _note(self) -> None:
+        found = {name: ProcessRef.of(running.process.pid) for name, running in self._running.items()}
+        partial = self._register.with_suffix(".partial")
+        partial.write_text(json.dumps({name: vars(ref) for name, ref in found.items() if ref is not None}))
+        partial.replace(self._register)
+
+
+def _spawn(service: Service) -> "subprocess.Popen[bytes]":
+    if service.log.exists() and service.log.stat().st_size > _LOG_LIMIT_BYTES:
+        service.log.replace(service.log.with_suffix(".log.1"))
+    # A process group of its own: Ctrl-C at the terminal is for the supervisor, which ends the others in order.
+    # Should the supervisor be killed, the kernel asks its children to end.
+    command = ["setpriv", "--pdeathsig=TERM", *_without_setpriv(as_user(service.user, list(service.command)))]
+    with service.log.open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(service.environment),
+            cwd=service.cwd,
+            start_new_session=True,
+        )
+
+
+def _without_setpriv(command: list[str]) -> list[str]:
+    return command[1:] if command[0] == "setpriv" else command
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    if process.poll() is None:
+        process.send_signal(number)
+
+
+def _wait(running: _Running) -> None:
+    try:
+        running.process.wait(timeout=running.service.stop_s)
+    except subprocess.TimeoutExpired:
+        _kill_group(running.process.pid)
+        running.process.wait()
+    _kill_group(running.process.pid)
+
+
+def _kill_group(group: int) -> None:
+    """Kill what is left of a service's process group; its id is the service's own process id."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _reason(code: int) -> str:
+    return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
