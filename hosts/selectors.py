@@ -1,6 +1,7 @@
 """Reads of the fleet and of images. What is out of sight does not exist (404)."""
 
 import ipaddress
+import re
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +15,8 @@ from panel.core.actors import Actor
 from panel.core.errors import NotFoundError
 from panel.core.permissions import Permission
 
+_SLUG = re.compile(r"^[A-Za-z0-9_-]{1,63}$")
+
 
 def _one(rows: QuerySet[Any], what: str, **match: Any) -> Any:
     found = rows.filter(**match).first()
@@ -23,10 +26,12 @@ def _one(rows: QuerySet[Any], what: str, **match: Any) -> Any:
 
 
 def by_id_or_slug(text: str) -> dict[str, Any]:
-    """Return the filter for a reference that may be an id or a slug."""
+    """Return the filter for a reference that may be an id or a slug. Raises NotFoundError when it is neither."""
     try:
         return {"pk": UUID(text)}
     except ValueError:
+        if not _SLUG.match(text):
+            raise NotFoundError from None
         return {"slug": text}
 
 

@@ -1,9 +1,11 @@
 """Filters of lists, read from the query string; a value that cannot be is a 400 that names it."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from panel.core.errors import InvalidInputError
@@ -43,10 +45,15 @@ def bool_of(request: Request, name: str) -> bool | None:
     return None if value is None else value == "true"
 
 
-def parameter(name: str, description: str, *, enum: Iterable[str] | None = None, schema: object = str) -> OpenApiParameter:
+def parameter(
+    name: str, description: str, *, enum: Iterable[str] | None = None, schema: object = str
+) -> OpenApiParameter:
     """Describe a filter in OpenAPI."""
     return OpenApiParameter(
-        name, schema, description=description, enum=None if enum is None else list(enum)  # type: ignore[arg-type]
+        name,
+        schema,
+        description=description,
+        enum=None if enum is None else list(enum),  # type: ignore[arg-type]
     )
 
 
@@ -54,3 +61,11 @@ def sort_parameter(*keys: str, default: str) -> OpenApiParameter:
     """Describe ``sort`` in OpenAPI."""
     both = [text for key in keys for text in (key, f"-{key}")]
     return OpenApiParameter("sort", str, description=f"`-` reverses. Default `{default}`.", enum=both, default=default)
+
+
+def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """Describe a page of a list in OpenAPI: ``{results, next}``."""
+    name = shape.__name__.removesuffix("Out") + "Page"
+    following = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last.")
+    described = inline_serializer(name, fields={"results": shape(many=True), "next": following})
+    return cast(type[serializers.Serializer[Any]], described)

@@ -8,7 +8,7 @@ from hosts.models import Host
 from panel.core.models import AuditEntry, Job
 from tests import factories
 from tests.client import problem
-from tests.fleet import NO_SHAPING, host_make, network_make
+from tests.stock import NO_SHAPING, host_make, network_make
 
 pytestmark = pytest.mark.django_db
 

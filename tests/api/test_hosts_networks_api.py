@@ -8,7 +8,7 @@ from hosts.models import IPAddress, Network
 from hosts.services.addresses import addresses_take
 from panel.core.models import AuditEntry
 from tests.client import problem
-from tests.fleet import host_make, image_make, network_make
+from tests.stock import host_make, image_make, network_make
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,5 @@
+"""API routes of billing."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
