@@ -27,6 +27,7 @@ def question_element(*, host_type: HostType, name: str, uuid: UUID, kind: str, a
         child(os, "init", "/nonexistent")
         append_idmap(domain)
         child(child(domain, "features"), "privnet")
+        child(child(domain, "devices"), "console", type="pty")
     else:
         child(os, "type", "hvm", arch="x86_64")
     return domain

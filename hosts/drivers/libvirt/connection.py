@@ -1,0 +1,162 @@
+"""One libvirt connection of one process, opened when it is needed and opened anew when it broke."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import libvirt
+
+from hosts.drivers.libvirt.errors import translate
+from hosts.drivers.libvirt.event_loop import start_event_loop
+from panel.core.errors import DriverError, HostUnreachableError
+
+# A peer that is silent for 5 s is asked; after 5 unanswered questions the connection is cut.
+_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT = 5, 5
+_LIBVIRT_PORTS = {16509, 16514}
+
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Session:
+    """An open connection and what was found out through it. What a restart of libvirtd may change goes with it."""
+
+    conn: Any  # libvirt.virConnect
+    sockets: list[socket.socket]
+    pid: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, find: Callable[[], Value]) -> Value:
+        """Return ``find()``, called at most once for each connection (twice when two threads ask at once)."""
+        if name not in self.facts:
+            self.facts[name] = find()
+        found: Value = self.facts[name]
+        return found
+
+
+class Connection:
+    """A connection to one URI, shared by the threads of a process.
+
+    Made before a fork it may be used after it: nothing is opened until the first use, and what another process
+    opened is left to that process.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._closed = False
+
+    @contextmanager
+    def use(self) -> Iterator[Session]:
+        """Lend the open connection; libvirt's errors inside come out as the panel's.
+
+        Raises: HostUnreachableError when it cannot be opened or was cut; the next use opens it anew.
+        """
+        session = self._open()
+        try:
+            yield session
+        except libvirt.libvirtError as error:
+            translated = translate(error)
+            if isinstance(translated, HostUnreachableError) or self._closed:
+                self._drop(session)
+                raise HostUnreachableError(detail=translated.detail) from error
+            raise translated from error
+        except DriverError:
+            if self._closed:
+                raise HostUnreachableError(detail="closed") from None
+            raise
+
+    def close(self) -> None:
+        """Cut the connection for good. Calls that wait in other threads fail at once."""
+        with self._lock:
+            self._closed = True
+            session, self._session = self._session, None
+        if session is not None:
+            _cut(session)
+
+    def _open(self) -> Session:
+        with self._lock:
+            if self._closed:
+                raise HostUnreachableError(detail="closed")
+            session = self._session
+            if session is not None and session.pid == os.getpid() and session.conn.isAlive():
+                return session
+            self._session = None
+            if session is not None:
+                _cut(session)
+            self._session = _connect(self._uri)
+            return self._session
+
+    def _drop(self, session: Session) -> None:
+        with self._lock:
+            if self._session is session:
+                self._session = None
+        _cut(session)
+
+
+def _connect(uri: str) -> Session:
+    has_events = start_event_loop()
+    before = _socket_descriptors()
+    try:
+        conn = libvirt.open(uri)
+        if has_events:
+            conn.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
+    except libvirt.libvirtError as error:
+        raise HostUnreachableError(detail=str(error)[:2000]) from error
+    return Session(conn=conn, sockets=_new_sockets(uri, before), pid=os.getpid())
+
+
+def _cut(session: Session) -> None:
+    """Close a connection of this process, also while another thread waits for an answer.
+
+    libvirt's own close only gives up one reference; the waiting call holds another. So the socket is shut down
+    below it, and every waiting call ends with an error.
+    """
+    for one in session.sockets:
+        if session.pid == os.getpid():
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        one.close()
+    session.sockets.clear()
+    if session.pid == os.getpid():
+        with suppress(libvirt.libvirtError):
+            session.conn.close()
+
+
+def _socket_descriptors() -> set[int]:
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                found.add(int(name))
+    return found
+
+
+def _new_sockets(uri: str, before: set[int]) -> list[socket.socket]:
+    """Return duplicates of the sockets that opening ``uri`` made: libvirt has no call that names them."""
+    wanted = parse_qs(urlsplit(uri).query).get("socket", [""])[0]
+    port = urlsplit(uri).port
+    found = []
+    for descriptor in _socket_descriptors() - before:
+        with suppress(OSError):
+            one = socket.socket(fileno=os.dup(descriptor))
+            if _is_libvirtd(one, wanted, port):
+                found.append(one)
+            else:
+                one.close()
+    return found
+
+
+def _is_libvirtd(one: socket.socket, wanted: str, port: int | None) -> bool:
+    with suppress(OSError):
+        peer = one.getpeername()
+        if one.family == socket.AF_UNIX:
+            return peer == wanted if wanted else str(peer).endswith("-sock")
+        return peer[1] in ({port} if port else _LIBVIRT_PORTS)
+    return False

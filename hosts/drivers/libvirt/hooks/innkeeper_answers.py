@@ -1,0 +1,59 @@
+"""What the panel may ask through a domain that is never meant to start (its metadata has a ``question``).
+
+libvirt reports a hook's failure with its standard error, so an answer is a failure with a line of JSON.
+"""
+
+import json
+import os
+
+import innkeeper_cgroups
+import innkeeper_mounts
+import innkeeper_rules
+from innkeeper_guest import HookError, Question
+
+PREFIX = "INNKEEPER-ANSWER "
+VERSION = 1
+
+
+def answer(question: Question) -> str:
+    """Return the line to print on standard error. Raises: HookError."""
+    answers = {"check": check, "leftovers": leftovers, "clean": clean}
+    if question.kind not in answers:
+        raise HookError(f"not a question: {question.kind!r}")
+    return PREFIX + json.dumps(answers[question.kind](question.about))
+
+
+def check(_name: str) -> dict[str, str | int]:
+    """Say what works here: the reason why not, or "" for what does."""
+    try:
+        innkeeper_rules.try_out()
+        anti_spoofing = ""
+    except HookError as error:
+        anti_spoofing = str(error)
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot_id = file.read().strip()
+    return {
+        "version": VERSION,
+        "boot_id": boot_id,
+        "anti_spoofing": anti_spoofing,
+        "process_limit": innkeeper_cgroups.obstacle(),
+    }
+
+
+def leftovers(name: str) -> list[str]:
+    """Name what this host has of a domain, beside the domain itself and its console's logs."""
+    directory = f"{innkeeper_mounts.MOUNTS_DIRECTORY}/{name}"
+    return [
+        *(f"rules {chain}" for chain, _ in innkeeper_rules.chains_of(name)),
+        *(f"mount {target}" for target in innkeeper_mounts.mounts_of(name)),
+        *([f"directory {directory}"] if os.path.isdir(directory) else []),
+        *(f"group {group}" for group in innkeeper_cgroups.groups_of(name)),
+    ]
+
+
+def clean(name: str) -> list[str]:
+    """Remove all of it; return what could not be. Only for a domain that is off."""
+    innkeeper_rules.unprotect(name)
+    innkeeper_mounts.unmount_all(name)
+    innkeeper_cgroups.remove(name)
+    return leftovers(name)

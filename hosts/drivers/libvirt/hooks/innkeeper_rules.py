@@ -1,0 +1,130 @@
+"""Anti-spoofing: what a guest may send, as nftables rules on the name of its interface.
+
+One table of family ``bridge`` for all guests of a network namespace; a map leads from the interface's name to the
+guest's own chain, so a packet costs the same with one guest and with a thousand. Each change is one transaction,
+and rules may name an interface that does not exist yet: they are in force before its first packet.
+"""
+
+import re
+import subprocess
+from ipaddress import IPv4Address, IPv6Address
+
+from innkeeper_guest import HookError, Nic
+
+TABLE = "bridge innkeeper"
+
+_BASE = f"""\
+add table {TABLE}
+add map {TABLE} guests {{ type ifname : verdict ; }}
+add chain {TABLE} guard {{ type filter hook prerouting priority -300 ; policy accept ; }}
+flush chain {TABLE} guard
+add rule {TABLE} guard iifname vmap @guests
+"""
+
+# The name of a guest's chain says whose it is: g_<digits of the domain's name>_<interface>.
+_CHAIN = re.compile(r"chain (g_([a-z0-9_]+)_([a-z0-9]+)) \{")
+
+
+def protect(name: str, nics: tuple[Nic, ...]) -> None:
+    """Put a guest's rules in force, in the place of whatever it had. Raises: HookError; nothing changed then."""
+    old = [chain for chain, _ in chains_of(name)]
+    text = "".join([_BASE, *(_removal(chain) for chain in old), *(_chain(name, nic) for nic in nics)])
+    _nft("-f", "-", text=text)
+
+
+def unprotect(name: str) -> None:
+    """Remove a guest's rules, if any."""
+    chains = chains_of(name)
+    if chains:
+        _nft("-f", "-", text=_BASE + "".join(_removal(chain) for chain, _ in chains))
+
+
+def chains_of(name: str) -> list[tuple[str, str]]:
+    """Return a guest's chains with the interface of each."""
+    try:
+        listing = _nft("list", "table", *TABLE.split())
+    except HookError as error:
+        if "No such file" in str(error):
+            return []
+        raise
+    return [(found[1], found[3]) for found in _CHAIN.finditer(listing) if found[2] == _owner(name)]
+
+
+def try_out() -> None:
+    """Prove that the kernel takes such rules; changes nothing. Raises: HookError."""
+    nic = Nic(device="innkeeper0", mac="02:00:00:00:00:01", addresses=(IPv4Address("192.0.2.1"),))
+    text = f"{_BASE}{_chain('innkeeper-try', nic)}"
+    _nft("-f", "-", text=text.replace(TABLE, f"{TABLE}_try") + f"delete table {TABLE}_try\n")
+
+
+def link_local(mac: str) -> IPv6Address:
+    """Return the address a guest gives itself (RFC 4291, appendix A)."""
+    digits = bytes.fromhex(mac.replace(":", ""))
+    interface = bytes([digits[0] ^ 2]) + digits[1:3] + b"\xff\xfe" + digits[3:]
+    return IPv6Address(b"\xfe\x80" + bytes(6) + interface)
+
+
+def allowed(nic: Nic) -> list[str]:
+    """Return the rules of a guest's chain: what may pass, last of all a drop."""
+    v4 = [str(one) for one in nic.addresses if isinstance(one, IPv4Address)]
+    v6 = [one for one in nic.addresses if isinstance(one, IPv6Address)] + [link_local(nic.mac)]
+    return [
+        f"ether saddr != {nic.mac} drop",
+        *(_ipv4_rules(nic.mac, ", ".join(v4)) if v4 else []),
+        *_ipv6_rules(v6),
+        # Everything else: other addresses, other protocols, VLAN tags.
+        "drop",
+    ]
+
+
+def _ipv4_rules(mac: str, own: str) -> list[str]:
+    return [
+        f"arp saddr ether {mac} arp saddr ip {{ {own} }} accept",
+        # Asks whether its own address is free (RFC 5227).
+        f"arp operation request arp saddr ether {mac} arp saddr ip 0.0.0.0 arp daddr ip {{ {own} }} accept",
+        "ether type ip udp sport 67 drop",  # is no DHCP server
+        f"ip saddr {{ {own} }} accept",
+    ]
+
+
+def _ipv6_rules(addresses: list[IPv6Address]) -> list[str]:
+    own = f"{{ {', '.join(map(str, addresses))} }}"
+    # What a neighbour advertisement says of whom stands in its body, at byte 8 (RFC 4861, 4.4).
+    advertisement = "icmpv6 type nd-neighbor-advert"
+    return [
+        "icmpv6 type { nd-router-advert, nd-redirect } drop",  # is no router
+        *(f"ip6 saddr {own} {advertisement} @th,64,128 {int(one):#x} accept" for one in addresses),
+        f"{advertisement} drop",
+        "ether type ip6 udp sport 547 drop",  # is no DHCPv6 server
+        f"ip6 saddr {own} accept",
+        # Before an address is its own it looks for others that have it, and joins its group (RFC 4862, 5.4.2).
+        "ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept",
+    ]
+
+
+def _chain(name: str, nic: Nic) -> str:
+    chain = f"g_{_owner(name)}_{nic.device}"
+    rules = "".join(f"add rule {TABLE} {chain} {rule}\n" for rule in allowed(nic))
+    return f'add chain {TABLE} {chain}\n{rules}add element {TABLE} guests {{ "{nic.device}" : jump {chain} }}\n'
+
+
+def _removal(chain: str) -> str:
+    device = chain.rpartition("_")[2]
+    # Added first, because deleting what is not there fails.
+    add = f'add chain {TABLE} {chain}\nadd element {TABLE} guests {{ "{device}" : jump {chain} }}\n'
+    delete = f'delete element {TABLE} guests {{ "{device}" }}\n'
+    return f"{add}{delete}flush chain {TABLE} {chain}\ndelete chain {TABLE} {chain}\n"
+
+
+def _owner(name: str) -> str:
+    return name.removeprefix("innkeeper-").replace("-", "_")
+
+
+def _nft(*arguments: str, text: str | None = None) -> str:
+    try:
+        done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise HookError(f"nft does not run: {error}") from error
+    if done.returncode:
+        raise HookError(f"nft refuses the rules: {done.stderr.strip()[:500]}")
+    return done.stdout

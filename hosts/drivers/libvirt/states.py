@@ -1,0 +1,115 @@
+"""libvirt's numbers for a domain's state, and bulk statistics, read into DomainInfo."""
+
+from typing import Any
+from uuid import UUID
+
+import libvirt
+
+from hosts.drivers.types import DomainInfo, PowerState, domain_name
+
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.RUNNING,  # on its way down
+    libvirt.VIR_DOMAIN_PAUSED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.SHUTOFF,
+    libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
+}
+
+_REASONS: dict[int, dict[int, str]] = {
+    libvirt.VIR_DOMAIN_RUNNING: {
+        libvirt.VIR_DOMAIN_RUNNING_BOOTED: "booted",
+        libvirt.VIR_DOMAIN_RUNNING_MIGRATED: "migrated",
+        libvirt.VIR_DOMAIN_RUNNING_RESTORED: "restored",
+        libvirt.VIR_DOMAIN_RUNNING_UNPAUSED: "resumed",
+        libvirt.VIR_DOMAIN_RUNNING_CRASHED: "crashed",
+    },
+    libvirt.VIR_DOMAIN_PAUSED: {
+        libvirt.VIR_DOMAIN_PAUSED_USER: "paused",
+        libvirt.VIR_DOMAIN_PAUSED_IOERROR: "io_error",
+        libvirt.VIR_DOMAIN_PAUSED_MIGRATION: "migrating",
+        libvirt.VIR_DOMAIN_PAUSED_SAVE: "saving",
+        libvirt.VIR_DOMAIN_PAUSED_STARTING_UP: "starting",
+        libvirt.VIR_DOMAIN_PAUSED_CRASHED: "crashed",
+    },
+    libvirt.VIR_DOMAIN_SHUTOFF: {
+        libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: "shutdown",
+        libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED: "destroyed",
+        libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: "crashed",
+        libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED: "migrated",
+        libvirt.VIR_DOMAIN_SHUTOFF_SAVED: "saved",
+        libvirt.VIR_DOMAIN_SHUTOFF_FAILED: "failed",
+    },
+}
+
+_STATS = (
+    libvirt.VIR_DOMAIN_STATS_STATE
+    | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+    | libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_VCPU
+)
+
+
+def one(domain: Any) -> DomainInfo:
+    """Ask for one domain. Raises: libvirtError, also when it is gone."""
+    state, reason = domain.state()
+    _, memory_kib, _, vcpus, cpu_time_ns = domain.info()
+    return _info(domain, state, reason, vcpus=vcpus, memory_kib=memory_kib, cpu_time_ns=cpu_time_ns)
+
+
+def bulk(conn: Any) -> list[DomainInfo]:
+    """Ask for all domains in one call; a busy one costs no waiting."""
+    flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+    return [_from_stats(domain, stats) for domain, stats in conn.getAllDomainStats(_STATS, flags)]
+
+
+def each(conn: Any) -> list[DomainInfo]:
+    """Ask for all domains one by one; one that goes meanwhile is left out."""
+    found = []
+    for domain in conn.listAllDomains():
+        try:
+            found.append(one(domain))
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+    return found
+
+
+def _from_stats(domain: Any, stats: dict[str, int]) -> DomainInfo:
+    return _info(
+        domain,
+        stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE),
+        stats.get("state.reason", 0),
+        vcpus=stats.get("vcpu.current", 0),
+        memory_kib=stats.get("balloon.maximum", 0),
+        cpu_time_ns=stats.get("cpu.time", 0),
+    )
+
+
+def _info(domain: Any, state: int, reason: int, *, vcpus: int, memory_kib: int, cpu_time_ns: int) -> DomainInfo:
+    identity, name = UUID(bytes=domain.UUID()), domain.name()
+    power = _STATES.get(state, PowerState.UNKNOWN)
+    word = _REASONS.get(state, {}).get(reason, "")
+    if power is PowerState.SHUTOFF and word == "crashed":
+        power = PowerState.CRASHED
+    if power is PowerState.PAUSED and word == "io_error" and _disk_is_full(domain):
+        word = "disk_full"
+    return DomainInfo(
+        id=identity,
+        domain_name=name,
+        state=power,
+        state_reason=word,
+        vcpus=vcpus,
+        memory_mib=memory_kib // 1024,
+        cpu_time_ns=cpu_time_ns,
+        ours=name == domain_name(identity),
+    )
+
+
+def _disk_is_full(domain: Any) -> bool:
+    try:
+        errors = domain.diskErrors()
+    except libvirt.libvirtError:  # it went on in the meantime
+        return False
+    return libvirt.VIR_DOMAIN_DISK_ERROR_NO_SPACE in errors.values()

@@ -1,0 +1,257 @@
+"""Volumes in directory pools.
+
+libvirt cannot rename a volume, so a copy is marked instead: before its first byte an empty volume ``NAME.partial``
+is made, after its last one it is removed. A volume with such a mark does not exist for any reader, and the next
+attempt replaces it. A worker or a host that dies in the middle leaves the mark.
+"""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import libvirt
+
+from hosts.drivers.libvirt import pools, transfer
+from hosts.drivers.libvirt.connection import Session
+from hosts.drivers.libvirt.errors import is_code
+from hosts.drivers.libvirt.xml import parse
+from hosts.drivers.libvirt.xml.elements import to_text
+from hosts.drivers.libvirt.xml.storage import volume_element
+from hosts.drivers.types import VolumeFormat, VolumeInfo, VolumeRef
+from panel.core.errors import DriverError, HostTimeoutError, VolumeNotFoundError
+
+_MARK = ".partial"
+# A copy that its caller gave up goes on inside libvirtd, which keeps the volume until it ends.
+_BUSY_TIMEOUT_S, _BUSY_POLL_S = 20.0, 0.2
+
+
+def find(session: Session, ref: VolumeRef) -> Any:
+    """Return libvirt's object of a finished volume. Raises: VolumeNotFoundError."""
+    pool = session.conn.storagePoolLookupByName(ref.pool)
+    volume = _lookup(pool, ref.name)
+    if volume is None or _lookup(pool, ref.name + _MARK) is not None:
+        raise VolumeNotFoundError(detail=f"{ref.pool}/{ref.name}")
+    return volume
+
+
+def path(session: Session, ref: VolumeRef) -> str:
+    """Return where a volume is on its host. Raises: VolumeNotFoundError."""
+    found: str = find(session, ref).path()
+    return found
+
+
+def info(session: Session, ref: VolumeRef) -> VolumeInfo:
+    """Return one volume. Raises: VolumeNotFoundError."""
+    return _info(ref.pool, find(session, ref))
+
+
+def listing(session: Session, pool_name: str) -> list[VolumeInfo]:
+    """List the finished volumes of a pool, sorted by name."""
+    pool = session.conn.storagePoolLookupByName(pool_name)
+    pools.refresh(pool)
+    volumes = {volume.name(): volume for volume in pool.listAllVolumes()}
+    found = []
+    for name in sorted(volumes):
+        if not name.endswith(_MARK) and name + _MARK not in volumes:
+            with suppress(VolumeNotFoundError):  # deleted since
+                found.append(_info(pool_name, volumes[name]))
+    return found
+
+
+def create(
+    session: Session,
+    ref: VolumeRef,
+    *,
+    format: VolumeFormat,
+    capacity_bytes: int,
+    backing: VolumeRef | None,
+    backing_format: VolumeFormat | None,
+) -> VolumeInfo:
+    """Create a thin volume. Raises: DriverError when one of another shape is in the way; StorageFullError."""
+    pool = session.conn.storagePoolLookupByName(ref.pool)
+    backing_path = path(session, backing) if backing is not None else None
+    if backing is not None and backing_format is None:
+        raise DriverError("The format of a backing volume has to be stated.")
+    _remove_half_made(pool, ref)
+    xml = volume_element(
+        name=ref.name,
+        format=format,
+        capacity_bytes=capacity_bytes,
+        backing_path=backing_path,
+        backing_format=backing_format,
+    )
+    try:
+        volume = pool.createXML(to_text(xml))
+    except libvirt.libvirtError as error:
+        if not is_code(error, libvirt.VIR_ERR_STORAGE_VOL_EXIST):
+            raise
+        volume = _wait_until_built(pool, ref)
+    made = _info(ref.pool, volume)
+    same_backing = parse.volume_backing_path(volume.XMLDesc()) == (backing_path or "")
+    if (made.format, made.capacity_bytes) != (format, capacity_bytes) or not same_backing:
+        raise DriverError("A volume of this name and another shape exists already.", detail=str(made))
+    return made
+
+
+def clone(session: Session, ref: VolumeRef, *, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
+    """Make a full copy. Raises: VolumeNotFoundError for the source, DriverError, StorageFullError."""
+    pool = session.conn.storagePoolLookupByName(ref.pool)
+    original = find(session, source)
+    shape = _info(source.pool, original)
+    capacity = max(capacity_bytes, shape.capacity_bytes)
+    existing = _finished(pool, ref)
+    if existing is not None:
+        made = _info(ref.pool, existing)
+        if (made.format, made.capacity_bytes) != (shape.format, capacity):
+            raise DriverError("A volume of this name and another shape exists already.", detail=str(made))
+        return made
+    _begin(pool, ref)
+    xml = volume_element(name=ref.name, format=shape.format, capacity_bytes=capacity)
+    try:
+        volume = pool.createXMLFrom(to_text(xml), original)
+        if volume.info()[1] < capacity:
+            volume.resize(capacity)
+    except libvirt.libvirtError:
+        _give_up(pool, ref)
+        raise
+    _finish(pool, ref)
+    return _info(ref.pool, volume)
+
+
+def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeFormat) -> VolumeInfo:
+    """Put a local file on the host. A finished volume of the same length is taken for it."""
+    pool = session.conn.storagePoolLookupByName(ref.pool)
+    size = source.stat().st_size
+    existing = _finished(pool, ref)
+    if existing is not None:
+        if parse.volume_size_bytes(existing.XMLDesc()) != size:
+            raise DriverError("A volume of this name and another size exists already.", detail=str(ref))
+        return _info(ref.pool, existing)
+    _begin(pool, ref)
+    try:
+        # As raw while it fills; libvirt finds out what it became when it looks at the directory again.
+        volume = pool.createXML(to_text(volume_element(name=ref.name, format=VolumeFormat.RAW, capacity_bytes=size)))
+        transfer.upload_file(session.conn, volume, source)
+    except libvirt.libvirtError:
+        _give_up(pool, ref)
+        raise
+    pools.refresh(pool)
+    _finish(pool, ref)
+    made = info(session, ref)
+    if made.format is not format:
+        delete(session, ref)
+        raise DriverError("The file is not of the stated format.", detail=f"{made} is not {format}")
+    return made
+
+
+def resize(session: Session, ref: VolumeRef, *, capacity_bytes: int) -> None:
+    """Grow a volume. Raises: DriverError when it would shrink."""
+    volume = find(session, ref)
+    capacity = volume.info()[1]
+    if capacity_bytes < capacity:
+        raise DriverError("A disk cannot be made smaller.")
+    if capacity_bytes > capacity:
+        volume.resize(capacity_bytes)
+
+
+def delete(session: Session, ref: VolumeRef) -> None:
+    """Delete a volume; a missing one, or a missing pool, is success."""
+    try:
+        pool = session.conn.storagePoolLookupByName(ref.pool)
+    except libvirt.libvirtError as error:
+        if is_code(error, libvirt.VIR_ERR_NO_STORAGE_POOL):
+            return
+        raise
+    _delete(pool, ref.name)
+    _delete(pool, ref.name + _MARK)
+
+
+def overwrite(session: Session, ref: VolumeRef, *, content: bytes, block_bytes: int) -> None:
+    """Create a raw volume with this content, or overwrite the whole of one in place, also one in use.
+
+    What is longer than ``content`` becomes zeros; the volume's length is a multiple of ``block_bytes``.
+    """
+    pool = session.conn.storagePoolLookupByName(ref.pool)
+    size = -(-len(content) // block_bytes) * block_bytes
+    volume = _lookup(pool, ref.name)
+    if volume is None:
+        xml = volume_element(name=ref.name, format=VolumeFormat.RAW, capacity_bytes=size)
+        volume = pool.createXML(to_text(xml))
+    present = parse.volume_size_bytes(volume.XMLDesc())
+    if present < size:
+        volume.resize(size)
+    transfer.upload_bytes(session.conn, volume, content.ljust(max(size, present), b"\0"))
+
+
+def _info(pool: str, volume: Any) -> VolumeInfo:
+    return parse.volume_info(pool, volume.XMLDesc())
+
+
+def _lookup(pool: Any, name: str) -> Any | None:
+    try:
+        return pool.storageVolLookupByName(name)
+    except libvirt.libvirtError as error:
+        if is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+            return None
+        raise
+
+
+def _finished(pool: Any, ref: VolumeRef) -> Any | None:
+    if _lookup(pool, ref.name + _MARK) is not None:
+        return None
+    return _lookup(pool, ref.name)
+
+
+def _begin(pool: Any, ref: VolumeRef) -> None:
+    """Clear the way for a copy and mark it as unfinished."""
+    _remove_half_made(pool, ref)
+    mark = volume_element(name=ref.name + _MARK, format=VolumeFormat.RAW, capacity_bytes=0)
+    pool.createXML(to_text(mark))
+
+
+def _finish(pool: Any, ref: VolumeRef) -> None:
+    _delete(pool, ref.name + _MARK)
+
+
+def _give_up(pool: Any, ref: VolumeRef) -> None:
+    """Remove a failed copy as far as that works; the mark stays where the copy does."""
+    with suppress(libvirt.libvirtError, HostTimeoutError):
+        _remove_half_made(pool, ref)
+
+
+def _remove_half_made(pool: Any, ref: VolumeRef) -> None:
+    if _lookup(pool, ref.name + _MARK) is not None:
+        _delete(pool, ref.name)
+        _delete(pool, ref.name + _MARK)
+
+
+def _delete(pool: Any, name: str) -> None:
+    """Delete a volume, or find it gone; wait for a copy that libvirtd still makes."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while (volume := _lookup(pool, name)) is not None:
+        try:
+            volume.delete()
+        except libvirt.libvirtError as error:
+            if is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+                return
+            if not is_code(error, libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_OPERATION_FAILED):
+                raise
+            if time.monotonic() > deadline:
+                raise HostTimeoutError("The host is still copying this disk.", detail=str(error)) from error
+            time.sleep(_BUSY_POLL_S)
+
+
+def _wait_until_built(pool: Any, ref: VolumeRef) -> Any:
+    """Return a volume that another thread is making just now, once it is made."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            volume = pool.storageVolLookupByName(ref.name)
+            volume.info()
+        except libvirt.libvirtError as error:
+            if not is_code(error, libvirt.VIR_ERR_OPERATION_INVALID) or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_POLL_S)
+        else:
+            return volume

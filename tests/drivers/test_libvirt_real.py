@@ -1,0 +1,139 @@
+"""The driver contract on real QEMU and real LXC."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import libvirt
+import pytest
+
+from hosts.drivers.libvirt import LibvirtDriver
+from hosts.drivers.types import (
+    AddressSpec,
+    HostType,
+    KernelSpec,
+    NicSpec,
+    PoolSpec,
+    VolumeFormat,
+    VolumeRef,
+)
+from panel.core.units import MIB
+from tests.drivers.contract import DriverContract
+from tests.drivers.real_host import BRIDGE, RealHost, make_host, why_not
+
+
+@pytest.fixture(scope="module")
+def real_host() -> Iterator[RealHost]:
+    if why_not():
+        pytest.skip(why_not())
+    host = make_host()
+    yield host
+    host.stop()
+
+
+class RealContract(DriverContract):
+    """The contract on one host for all tests of a type."""
+
+    type: HostType
+    foreign_xml: str
+
+    @pytest.fixture
+    def host_type(self) -> HostType:
+        return self.type
+
+    @pytest.fixture(scope="class")
+    def driver(self, request: pytest.FixtureRequest, real_host: RealHost) -> Iterator[LibvirtDriver]:
+        driver = real_host.driver(request.cls.type)
+        driver.pool_ensure(real_host.pool)
+        yield driver
+        driver.close()
+
+    @pytest.fixture
+    def pool(self, real_host: RealHost) -> PoolSpec:
+        return real_host.pool
+
+    @pytest.fixture
+    def small_pool(self, driver: LibvirtDriver, real_host: RealHost) -> PoolSpec:
+        driver.pool_ensure(real_host.small_pool)
+        return real_host.small_pool
+
+    @pytest.fixture
+    def spare_pool(self, real_host: RealHost) -> PoolSpec:
+        return PoolSpec(name="spare", path=str(real_host.directory / "spare"))
+
+    @pytest.fixture
+    def new_driver(self, real_host: RealHost) -> Callable[[], LibvirtDriver]:
+        return lambda: real_host.driver(self.type)
+
+    @pytest.fixture
+    def unreachable_driver(self, real_host: RealHost) -> LibvirtDriver:
+        return LibvirtDriver(self.type, real_host.uri(self.type) + ".absent")
+
+    @pytest.fixture
+    def bandwidth_nic(self) -> NicSpec:
+        address = AddressSpec(address="10.90.0.99", prefix=24)
+        return NicSpec(mac="52:54:00:90:00:99", bridge=BRIDGE, addresses=(address,), bandwidth_mbit_per_s=10)
+
+    @pytest.fixture
+    def half_made(self, driver: LibvirtDriver) -> Callable[[VolumeRef], None]:
+        def leave(volume: VolumeRef) -> None:
+            driver.volume_create(volume, format=VolumeFormat.RAW, capacity_bytes=MIB)
+            mark = VolumeRef(volume.pool, f"{volume.name}.partial")
+            driver.volume_create(mark, format=VolumeFormat.RAW, capacity_bytes=0)
+
+        return leave
+
+    @pytest.fixture
+    def foreign_domain(self, real_host: RealHost) -> Iterator[UUID]:
+        conn = libvirt.open(real_host.uri(self.type))
+        domain = conn.defineXML(self.foreign_xml)
+        yield UUID(bytes=domain.UUID())
+        domain.undefine()
+        conn.close()
+
+
+@pytest.mark.kvm
+class TestKvm(RealContract):
+    """QEMU, with hardware virtualization where there is any."""
+
+    type = HostType.KVM
+    foreign_xml = (
+        "<domain type='qemu'><name>somebody-elses</name><memory>65536</memory>"
+        "<os><type arch='x86_64'>hvm</type></os></domain>"
+    )
+
+    @pytest.fixture(scope="class")
+    def root_image(self, driver: LibvirtDriver, real_host: RealHost) -> VolumeRef:
+        return real_host.image(driver, "kvm_disk")
+
+    @pytest.fixture(scope="class")
+    def kernel(self, driver: LibvirtDriver, real_host: RealHost) -> KernelSpec:
+        return real_host.kernel(driver)
+
+
+@pytest.mark.lxc
+class TestLxc(RealContract):
+    """Containers."""
+
+    type = HostType.LXC
+    foreign_xml = (
+        "<domain type='lxc'><name>somebody-elses</name><memory>65536</memory><os><type>exe</type>"
+        "<init>/bin/true</init></os><devices><console type='pty'/></devices></domain>"
+    )
+
+    @pytest.fixture(scope="class")
+    def root_image(self, driver: LibvirtDriver, real_host: RealHost) -> VolumeRef:
+        return real_host.image(driver, "lxc_root")
+
+
+def test_a_driver_may_be_made_before_a_fork(real_host: RealHost):
+    """As a Celery worker does: made in the parent, used in the child."""
+    import os
+
+    driver = real_host.driver(HostType.KVM)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if driver.facts().hostname and driver.domain_list() is not None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert driver.facts().hostname
+    assert uuid.UUID(int=0) not in {info.id for info in driver.domain_list()}
