@@ -90,7 +90,7 @@ RULES: dict[GuestAction, Rule] = {
     A.SUSPEND:             _rule(L.PROVISIONING, L.ACTIVE, L.ERROR, permission=Right.SUBSCRIPTION_MANAGE, while_suspended=True, customer_action=False, may_wait=True),
     A.UNSUSPEND:           _rule(L.PROVISIONING, L.ACTIVE, L.ERROR, permission=Right.SUBSCRIPTION_MANAGE, while_suspended=True, customer_action=False, may_wait=True),
     A.DELETE:              _rule(L.PROVISIONING, L.ACTIVE, L.ERROR, L.DELETING, permission=Right.GUEST_DELETE, on_success=L.DELETED, wanted=W.OFF, customer_action=False, may_wait=True),
-    A.SCRUB_SEED:          _rule(L.ACTIVE,             permission=Right.GUEST_PLACE, while_suspended=True, customer_action=False, may_wait=True),
+    A.SCRUB_SEED:          _rule(L.ACTIVE,             permission=Right.GUEST_PLACE, while_suspended=True, customer_action=False),
 }
 # fmt: on
 

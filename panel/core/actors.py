@@ -101,9 +101,7 @@ class Actor:
 SYSTEM = Actor(kind=ActorKind.SYSTEM, label="system")
 
 
-def person(
-    user: User, *, client: ApiClient | None = None, address: str | None = None, request_id: str = ""
-) -> Actor:
+def person(user: User, *, client: ApiClient | None = None, address: str | None = None, request_id: str = "") -> Actor:
     """Return the actor of a signed-in user; ``client`` saves a query where it is known."""
     if client is None:
         client, _ = ApiClient.objects.get_or_create(user=user, defaults={"name": user.email})

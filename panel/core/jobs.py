@@ -40,11 +40,13 @@ def job_submit(
     slot_kind: str = "",
     queue: str = "jobs",
     may_wait: bool = False,
+    wait_behind: frozenset[str] = frozenset(),
     parent: Job | None = None,
 ) -> Job:
     """Insert a job in the caller's transaction and ring a worker after commit.
 
-    The job holds all ``resources``; with ``may_wait`` it waits behind a holder instead of being refused.
+    The job holds all ``resources``; with ``may_wait`` it waits behind a holder instead of being refused,
+    with ``wait_behind`` only behind jobs of these actions.
 
     Raises:
         ResourceBusyError: another job holds a resource (or already waits); names that job.
@@ -64,27 +66,34 @@ def job_submit(
         slot_kind=slot_kind,
     )
     for resource_type, resource_id in sorted(resources):
-        _take_resource(job, resource_type, resource_id, may_wait=may_wait)
+        _take_resource(job, resource_type, resource_id, may_wait=may_wait, wait_behind=wait_behind)
     ring(job)
     events.publish("job", job.pk, customer_id=customer_id)
     return job
 
 
-def _take_resource(job: Job, resource_type: str, resource_id: UUID, *, may_wait: bool) -> None:
-    slots = [ResourceSlot.HOLDING, ResourceSlot.WAITING] if may_wait else [ResourceSlot.HOLDING]
-    for slot in slots:
-        try:
-            with transaction.atomic():
-                JobResource.objects.create(job=job, type=resource_type, resource_id=resource_id, slot=slot)
-        except IntegrityError:
-            continue
+def _take_resource(
+    job: Job, resource_type: str, resource_id: UUID, *, may_wait: bool, wait_behind: frozenset[str]
+) -> None:
+    if _take(job, resource_type, resource_id, ResourceSlot.HOLDING):
         return
     holder = active_job_of(resource_type, resource_id)
     if holder is None:  # it ended this very moment
         raise ResourceBusyError("Another job has just finished. Try again.", job_id=None)
-    raise ResourceBusyError(
-        f"Another job is working on this: {holder.action}.", job_id=str(holder.pk), action=holder.action
-    )
+    waits = may_wait or holder.action in wait_behind
+    if not waits or not _take(job, resource_type, resource_id, ResourceSlot.WAITING):
+        raise ResourceBusyError(
+            f"Another job is working on this: {holder.action}.", job_id=str(holder.pk), action=holder.action
+        )
+
+
+def _take(job: Job, resource_type: str, resource_id: UUID, slot: ResourceSlot) -> bool:
+    try:
+        with transaction.atomic():
+            JobResource.objects.create(job=job, type=resource_type, resource_id=resource_id, slot=slot)
+    except IntegrityError:
+        return False
+    return True
 
 
 def active_job_of(resource_type: str, resource_id: UUID) -> Job | None:

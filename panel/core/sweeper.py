@@ -33,5 +33,3 @@ def sweep() -> int:
     for job_id, queue in due:
         send(job_id, queue)
     return len(lost) + len(due)
-
-

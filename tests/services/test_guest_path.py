@@ -9,7 +9,7 @@ from hosts.registry import driver_for
 from panel.core.errors import InvalidInputError, InvalidStateError, QuotaExceededError, ResourceBusyError
 from panel.core.models import Customer, JobStatus
 from tests import factories
-from tests.fleet import jobs_run
+from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
 from vms.services import guests as services
 from vms.services.resize import guest_resize

@@ -160,6 +160,7 @@ def _check(guest: Guest, action: GuestAction) -> Any:
     )
 
 
+_HOUSEKEEPING = frozenset({str(GuestAction.SCRUB_SEED)})  # nobody is refused because of these
 SLOT_KINDS = {GuestAction.CREATE: "build", GuestAction.REBUILD: "build"}
 
 
@@ -173,6 +174,7 @@ def _submit(actor: Actor, guest: Guest, action: GuestAction, *, params: Mapping[
         host_id=guest.host_id,
         slot_kind=SLOT_KINDS.get(action, ""),
         may_wait=RULES[action].may_wait,
+        wait_behind=_HOUSEKEEPING,
     )
     events.publish("guest", guest.pk, customer_id=guest.customer_id)
     return job
@@ -339,7 +341,8 @@ def guest_retry(*, actor: Actor, guest: Guest, action: GuestAction) -> Job:
 def seed_scrub(*, guest: Guest) -> Job | None:
     """Submit the job that takes the password's hash out of a booted guest's seed; None when it is busy."""
     try:
-        with transaction.atomic():
-            return _submit(SYSTEM, guest, GuestAction.SCRUB_SEED)
+        if _job_of(guest, GuestAction.SCRUB_SEED) is not None:
+            return None
+        return _submit(SYSTEM, guest, GuestAction.SCRUB_SEED)
     except PanelError:
         return None

@@ -1,0 +1,274 @@
+"""The job kernel: one holder, fencing, leases, slots, waiting, undo, cancellation."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from panel.core import jobs, operations, sweeper, tasks
+from panel.core.actors import SYSTEM
+from panel.core.errors import (
+    DriverError,
+    HostUnreachableError,
+    InvalidStateError,
+    JobLostError,
+    ResourceBusyError,
+    WaitError,
+)
+from panel.core.models import HostSlot, Job, JobResource, JobStatus, JobUndo
+from panel.core.operations import Operation, Step
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TRACE: list[str] = []
+
+
+class Probe(Operation):
+    """An operation whose steps say what they do and fail as the test wants."""
+
+    action = "test.probe"
+    steps = (Step("first", "First"), Step("second", "Second"))
+    fails: dict[str, Exception] = {}
+
+    def first(self) -> None:
+        self.undo("unmake", what="first")
+        self._do("first")
+
+    def second(self) -> None:
+        self.undo("unmake", what="second")
+        self._do("second")
+
+    def _do(self, name: str) -> None:
+        TRACE.append(name)
+        if error := self.fails.get(name):
+            raise error
+
+    def undo_unmake(self, *, what: str) -> None:
+        if error := self.fails.get(f"undo {what}"):
+            raise error
+        TRACE.append(f"undo {what}")
+
+    def succeeded(self) -> None:
+        TRACE.append("succeeded")
+
+    def failed(self, error: Exception) -> None:
+        TRACE.append("failed")
+
+
+@pytest.fixture(autouse=True)
+def probe(monkeypatch: pytest.MonkeyPatch):
+    """Register the probe for one test."""
+    TRACE.clear()
+    monkeypatch.setattr(Probe, "fails", {})
+    monkeypatch.setitem(operations._REGISTRY, "test.probe", Probe)
+    return Probe
+
+
+def submit(resource: uuid.UUID | None = None, **fields) -> Job:
+    return jobs.job_submit(action="test.probe", actor=SYSTEM, resources=[("thing", resource or uuid.uuid4())], **fields)
+
+
+def claim_and_run(job: Job) -> Job:
+    claimed = jobs.job_claim(job.pk, worker="w")
+    assert claimed is not None
+    tasks.run(claimed)
+    return Job.objects.get(pk=job.pk)
+
+
+def test_success_runs_the_steps_in_order_and_forgets_the_undo():
+    job = claim_and_run(submit())
+    assert TRACE == ["first", "second", "succeeded"]
+    assert (job.status, job.progress_percent, job.attempt) == (JobStatus.SUCCESS, 100, 1)
+    assert [(s["name"], s["status"]) for s in job.steps] == [("first", "success"), ("second", "success")]
+    assert JobUndo.objects.count() == 0
+    assert job.resources.get().slot is None
+
+
+def test_final_failure_undoes_last_first_and_closes_the_job(probe):
+    probe.fails = {"second": DriverError("No.", detail="raw words")}
+    job = claim_and_run(submit())
+    assert TRACE == ["first", "second", "undo second", "undo first", "failed"]
+    assert (job.status, job.error_code, job.error_message) == (JobStatus.ERROR, "driver_failed", "No.")
+    assert job.error_detail == "raw words"
+    assert JobUndo.objects.count() == 0
+
+
+def test_undo_that_fails_stays_in_the_journal(probe):
+    probe.fails = {"second": DriverError("No."), "undo first": HostUnreachableError()}
+    job = claim_and_run(submit())
+    assert job.status == JobStatus.ERROR
+    assert [entry.before for entry in JobUndo.objects.all()] == [{"what": "first"}]
+    assert "Not undone" in job.error_detail
+
+
+def test_programming_errors_end_the_job_with_a_plain_sentence(probe):
+    probe.fails = {"first": ZeroDivisionError("secret internals")}
+    job = claim_and_run(submit())
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "internal_error")
+    assert "internals" not in job.error_message
+    assert "secret internals" in job.error_detail
+
+
+def test_retryable_error_queues_again_and_keeps_the_resource(probe, settings):
+    settings.JOB_RETRY_LIMIT = 1
+    probe.fails = {"second": HostUnreachableError()}
+    job = claim_and_run(submit())
+    assert (job.status, job.retries) == (JobStatus.QUEUED, 1)
+    assert job.run_after > timezone.now()
+    assert job.resources.get().slot == "holding"
+    assert jobs.job_claim(job.pk, worker="too early") is None
+    Job.objects.update(run_after=None)
+    job = claim_and_run(job)
+    assert (job.status, job.attempt, job.error_code) == (JobStatus.ERROR, 2, "host_unreachable")
+
+
+def test_waiting_is_no_retry(probe):
+    probe.fails = {"first": WaitError()}
+    job = claim_and_run(submit())
+    assert (job.status, job.retries) == (JobStatus.QUEUED, 0)
+
+
+def test_one_claim_wins():
+    job = submit()
+    claims = _in_threads(8, lambda: jobs.job_claim(job.pk, worker="w"))
+    assert sum(claim is not None for claim in claims) == 1
+    assert Job.objects.get(pk=job.pk).attempt == 1
+
+
+def test_one_submit_wins_and_the_others_leave_nothing():
+    thing = uuid.uuid4()
+
+    def attempt():
+        try:
+            return submit(thing)
+        except ResourceBusyError as error:
+            return error
+
+    outcomes = _in_threads(8, attempt)
+    won = [outcome for outcome in outcomes if isinstance(outcome, Job)]
+    assert len(won) == 1
+    assert Job.objects.count() == 1
+    assert {o.facts["job_id"] for o in outcomes if isinstance(o, ResourceBusyError)} == {str(won[0].pk)}
+
+
+def test_waiting_job_runs_after_the_holder_and_a_third_is_refused():
+    thing = uuid.uuid4()
+    first, second = submit(thing), submit(thing, may_wait=True)
+    with pytest.raises(ResourceBusyError):
+        submit(thing, may_wait=True)
+    assert jobs.job_claim(second.pk, worker="w") is None
+    claim_and_run(first)
+    assert JobResource.objects.get(job=second).slot == "holding"
+    assert claim_and_run(second).status == JobStatus.SUCCESS
+
+
+def test_overtaken_attempt_can_neither_write_nor_call():
+    job = submit()
+    old = jobs.job_claim(job.pk, worker="old")
+    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    sweeper.sweep()
+    new = jobs.job_claim(job.pk, worker="new")
+    assert (old.attempt, new.attempt) == (1, 2)
+    with pytest.raises(JobLostError):
+        jobs.job_verify(old)
+    with pytest.raises(JobLostError):
+        jobs.job_report(old, step="x")
+    assert jobs.job_renew(old) is False
+    tasks.run(old)
+    assert TRACE == []
+    assert Job.objects.get(pk=job.pk).status == JobStatus.RUNNING
+    tasks.run(new)
+    assert Job.objects.get(pk=job.pk).status == JobStatus.SUCCESS
+
+
+def test_sweeper_leaves_living_attempts_alone_and_sends_what_nobody_claimed(monkeypatch):
+    sent = []
+    job, living = submit(), submit()
+    monkeypatch.setattr(sweeper, "send", lambda job_id, queue: sent.append((job_id, queue)))
+    jobs.job_claim(living.pk, worker="w")
+    Job.objects.filter(pk=job.pk).update(sent_at=timezone.now() - timedelta(minutes=1))
+    sweeper.sweep()
+    assert sent == [(job.pk, "jobs")]
+    assert Job.objects.get(pk=living.pk).status == JobStatus.RUNNING
+
+
+def test_host_slots_bound_parallel_work_and_a_freed_one_rings_the_next(monkeypatch):
+    rung = []
+    host = uuid.uuid4()
+    HostSlot.objects.create(host_id=host, kind="build", number=0)
+    first, second = (submit(host_id=host, slot_kind="build") for _ in range(2))
+    claimed = jobs.job_claim(first.pk, worker="w")
+    assert jobs.job_claim(second.pk, worker="w") is None
+    assert Job.objects.get(pk=second.pk).attempt == 0
+    monkeypatch.setattr(jobs, "send", lambda job_id, queue, **_: rung.append(job_id))
+    tasks.run(claimed)
+    assert rung == [second.pk]
+    assert HostSlot.objects.get().job is None
+    assert jobs.job_claim(second.pk, worker="w") is not None
+
+
+def test_cancel_of_a_queued_job_touches_nothing():
+    job = submit()
+    jobs.job_cancel(job_id=job.pk)
+    job = claim_and_run(job)
+    assert (job.status, job.error_code) == (JobStatus.CANCELLED, "job_cancelled")
+    assert TRACE == ["failed"]
+    with pytest.raises(InvalidStateError):
+        jobs.job_cancel(job_id=job.pk)
+
+
+def test_cancel_of_a_running_job_is_honoured_at_the_next_checkpoint(monkeypatch):
+    job = submit()
+    original = Probe.first
+
+    def first(self):
+        original(self)
+        jobs.job_cancel(job_id=job.pk)
+
+    monkeypatch.setattr(Probe, "first", first)
+    job = claim_and_run(job)
+    assert job.status == JobStatus.CANCELLED
+    assert TRACE == ["first", "undo first", "failed"]
+
+
+def test_lease_is_renewed_while_a_step_runs(settings, monkeypatch):
+    settings.JOB_LEASE_S, settings.JOB_RENEW_S = 0.6, 0.1
+    job = submit()
+    waited = threading.Event()
+    monkeypatch.setattr(Probe, "first", lambda self: waited.wait(1.5))
+    claimed = jobs.job_claim(job.pk, worker="w")
+    runner = threading.Thread(target=_closing, args=(lambda: tasks.run(claimed),))
+    runner.start()
+    for _ in range(10):
+        sweeper.sweep()
+        assert Job.objects.get(pk=job.pk).attempt == 1
+        waited.wait(0.1)
+    waited.set()
+    runner.join()
+    assert Job.objects.get(pk=job.pk).status == JobStatus.SUCCESS
+
+
+def _closing(call):
+    try:
+        return call()
+    finally:
+        connection.close()
+
+
+def _in_threads(count: int, call) -> list:
+    results: list = []
+    start = threading.Barrier(count)
+
+    def target() -> None:
+        close_old_connections()
+        start.wait()
+        results.append(_closing(call))
+
+    threads = [threading.Thread(target=target) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
