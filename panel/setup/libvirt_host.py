@@ -1,7 +1,6 @@
 """The machine's own hypervisors: the distribution's libvirtd where systemd runs it, a private one elsewhere."""
 
 import filecmp
-import grp
 import shutil
 import socket
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ def private_libvirtd(layout: Layout) -> PrivateLibvirtd:
         directory=layout.state / "libvirt",
         run_dir=layout.run_dir,
         hooks=layout.code / _HOOKS,
-        socket_group=grp.getgrnam(SERVICE_USER).gr_name,
+        socket_group=SERVICE_USER,
     )
 
 

@@ -56,15 +56,22 @@ def parse_listen(text: str) -> Listen:
     return listen
 
 
-def check_free(listen: Listen) -> None:
-    """Raise SetupError when nobody can listen there now."""
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((listen.host, listen.port))
-        except OSError as error:
-            raise SetupError(_sentence(listen, error)) from error
+def bind(listen: Listen) -> socket.socket:
+    """Bind the address now, so that nobody takes it while the set-up runs.
+
+    Raises:
+        SetupError: nobody can listen there now; the sentence says why and what to do.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in listen.host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if bound.family == socket.AF_INET6:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    try:
+        bound.bind((listen.host, listen.port))
+    except OSError as error:
+        bound.close()
+        raise SetupError(_sentence(listen, error)) from error
+    return bound
 
 
 def _sentence(listen: Listen, error: OSError) -> str:

@@ -82,6 +82,10 @@ class PrivateLibvirtd:
                 return False
         return True
 
+    def is_running(self) -> bool:
+        """True when anything of it runs, be it only its guests."""
+        return self._anchor() is not None
+
     def start(self) -> None:
         """Start what is missing of holder, virtlogd and libvirtd; everything that runs is left alone.
 

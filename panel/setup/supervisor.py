@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from panel.setup.accounts import as_user
 from panel.setup.errors import SetupError
@@ -63,9 +64,9 @@ class Supervisor:
         if running.process.poll() is not None or not service.ready():
             raise SetupError(f"{service.name} did not start; the reason is at the end of {service.log}.")
 
-    def watch(self, *, until: Callable[[], bool]) -> None:
-        """Restart what ends, until ``until()``."""
-        while not until():
+    def watch(self) -> NoReturn:
+        """Restart what ends, until a signal's handler raises."""
+        while True:
             for running in self._running.values():
                 self._look_after(running)
             time.sleep(_POLL_S)
@@ -125,6 +126,7 @@ def _spawn(service: Service) -> "subprocess.Popen[bytes]":
             env=dict(service.environment),
             cwd=service.cwd,
             start_new_session=True,
+            pass_fds=service.pass_fds,
         )
 
 

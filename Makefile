@@ -1,0 +1,33 @@
+# Everything is in panel/setup, which needs nothing but Python 3.11. Variables that it reads:
+#   LISTEN=ADDRESS:PORT       where the panel listens (default 127.0.0.1:8000; TLS on any other address)
+#   DETACH=1                  make up returns when the panel is up
+#   FORCE=1                   make down does not ask
+#   GUEST_NETWORK=CIDR        the guests' IPv4 subnet, instead of a free one
+#   INNKEEPER_STATE, INNKEEPER_CACHE, DATABASE_URL, REDIS_URL
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+SETUP = $(PYTHON) -B -m panel.setup
+
+export LISTEN FORCE GUEST_NETWORK
+
+.PHONY: up stop status down token admin-password check test test-full bench
+
+up:
+	@$(SETUP) up $(if $(filter-out 0,$(DETACH)),--detach)
+
+stop status down check:
+	@$(SETUP) $@
+
+token:
+	@$(SETUP) manage api_token
+
+admin-password:
+	@$(SETUP) manage admin_password
+
+test:
+	@$(SETUP) test
+
+test-full:
+	@$(SETUP) test --full
+
+bench:
+	@$(SETUP) bench

@@ -1,0 +1,73 @@
+"""The set-up's commands."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from panel.setup.errors import SetupError
+from panel.setup.layout import Layout, find_layout
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_INTERRUPTED = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit status. Expected errors are one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    os.umask(0o022)
+    try:
+        return _run(options, find_layout(_CHECKOUT, os.environ))
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted; make {options.command} continues where it was.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m panel.setup", description="Set up and run Innkeeper here.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="set up what is missing and run the panel")
+    up.add_argument("--detach", action="store_true", help="return when the panel is up and leave it running")
+    commands.add_parser("stop", help="stop the panel; servers run on")
+    commands.add_parser("status", help="say what runs")
+    commands.add_parser("down", help="stop everything and take the machine's network back")
+    manage = commands.add_parser("manage", help="run a manage.py command of the installed panel")
+    manage.add_argument("words", nargs=argparse.REMAINDER)
+    commands.add_parser("check", help="linters, types, imports, migrations, templates, OpenAPI")
+    test = commands.add_parser("test", help="run the tests")
+    test.add_argument("--full", action="store_true", help="also the uncapped matrices")
+    return parser
+
+
+def _run(options: argparse.Namespace, layout: Layout) -> int:
+    """Import the command's own modules only: each must work while another's are being changed."""
+    if options.command == "up":
+        return _up(layout, detach=options.detach)
+    if options.command == "down":
+        from panel.setup.down import down
+
+        down(layout, os.environ)
+    elif options.command in ("stop", "status", "manage"):
+        from panel.setup import installed
+
+        return installed.COMMANDS[options.command](layout, options)
+    elif options.command == "check":
+        from panel.setup.check import check
+
+        return check(layout.checkout)
+    elif options.command == "test":
+        return int(importlib.import_module("panel.setup.test_command").run(layout, full=options.full))
+    return 0
+
+
+def _up(layout: Layout, *, detach: bool) -> int:
+    from panel.setup import detached, up
+
+    if detach:
+        return detached.up_detached(layout, os.environ)
+    up.up(layout, os.environ)
+    return 0
