@@ -21,12 +21,13 @@ def redis_client() -> redis.Redis:
     return _client
 
 
-def publish(kind: str, object_id: UUID | str, *, customer_id: UUID | str | None = None) -> None:
+def publish(kind: str, object_id: UUID | str, *, customer_id: UUID | str | None = None, final: bool = False) -> None:
     """Tell open pages, after commit, that an object changed.
 
-    ``customer_id`` None: only staff hear of it.
+    ``customer_id`` None: only staff hear of it. ``final``: a job has ended, which wakes those who wait for it.
     """
-    message = json.dumps({"type": kind, "id": str(object_id), "customer": str(customer_id) if customer_id else None})
+    fields = {"type": kind, "id": str(object_id), "customer": str(customer_id) if customer_id else None}
+    message = json.dumps({**fields, "final": True} if final else fields)
     transaction.on_commit(lambda: _send(message), robust=True)
 
 

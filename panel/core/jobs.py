@@ -236,7 +236,7 @@ def job_release(job: Job) -> None:
     _free_slot(job)
     if job.parent_id:
         parent_recompute(job.parent_id)
-    events.publish("job", job.pk, customer_id=job.customer_id)
+    events.publish("job", job.pk, customer_id=job.customer_id, final=True)
 
 
 def _free_slot(job: Job) -> None:
@@ -271,7 +271,7 @@ def parent_recompute(parent_id: UUID) -> None:
             "error_message": f"{failed} of {len(statuses)} failed." if failed else "",
         }
     Job.objects.filter(pk=parent_id).update(**fields)
-    events.publish("job", parent_id, customer_id=parent.customer_id)
+    events.publish("job", parent_id, customer_id=parent.customer_id, final="finished_at" in fields)
 
 
 # ── cancel ──────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,12 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 RETRY_AFTER_S = 5
 
 
+def request_id_of(request: HttpRequest) -> str:
+    """Return the caller's own request id when it is plain, else a new one."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+
+
 class RequestContextMiddleware:
     """Gives a request its id (a caller's own is kept when it is plain) and binds it to the log."""
 
@@ -22,8 +28,7 @@ class RequestContextMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-Id", "")
-        request.request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        request.request_id = request_id_of(request)  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
         response = self._get_response(request)
