@@ -1,0 +1,60 @@
+"""Network namespaces: made, wired and taken away by name. Every name starts with the run's own prefix."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.processes import LabError, call
+from panel.setup.processes import in_namespace
+
+_FOLDER = Path("/run/netns")
+_END_TIMEOUT_S = 10.0
+
+
+def netns_make(name: str) -> None:
+    """Make a namespace with its loopback up; one of that name that exists is ended first."""
+    netns_remove(name)
+    call(["ip", "netns", "add", name])
+    call(["ip", "link", "set", "lo", "up"], netns=name)
+
+
+def netns_remove(name: str) -> None:
+    """End every process in a namespace and remove it; what is not there is success."""
+    path = _FOLDER / name
+    if not path.exists():
+        return
+    inode = path.stat().st_ino
+    if inode != os.stat("/proc/1/ns/net").st_ino:  # a name whose mount was lost is a plain file, never a process's
+        for process in [*in_namespace(inode, "net")]:
+            if process.pid != os.getpid():
+                process.end(timeout_s=_END_TIMEOUT_S)
+    call(["ip", "netns", "delete", name], check=False)
+    if path.exists():
+        path.unlink()
+
+
+def netns_with_prefix(prefix: str) -> Iterator[str]:
+    """Yield the names of namespaces that start with ``prefix``."""
+    if _FOLDER.is_dir():
+        yield from sorted(path.name for path in _FOLDER.iterdir() if path.name.startswith(prefix))
+
+
+def bridge_make(name: str, *addresses: str, netns: str) -> None:
+    """Make a bridge that is up, with these addresses (``10.0.0.1/24``) on it."""
+    call(["ip", "link", "add", name, "type", "bridge"], netns=netns)
+    address_add(name, *addresses, netns=netns)
+
+
+def address_add(interface: str, *addresses: str, netns: str) -> None:
+    """Give an interface addresses and switch it on."""
+    for address in addresses:
+        call(["ip", "address", "add", address, "dev", interface, *(["nodad"] if ":" in address else [])], netns=netns)
+    call(["ip", "link", "set", interface, "up"], netns=netns)
+
+
+def cable(left: tuple[str, str], right: tuple[str, str]) -> None:
+    """Join two namespaces by a pair of interfaces, each ``(namespace, interface name)``."""
+    (left_ns, left_if), (right_ns, right_if) = left, right
+    if max(len(left_if), len(right_if)) > 15:
+        raise LabError(f"interface names have at most 15 characters: {left_if} {right_if}")
+    call(["ip", "link", "add", left_if, "netns", left_ns, "type", "veth", "peer", "name", right_if, "netns", right_ns])
