@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     manage = commands.add_parser("manage", help="run a manage.py command of the installed panel")
     manage.add_argument("words", nargs=argparse.REMAINDER)
     commands.add_parser("check", help="linters, types, imports, migrations, templates, OpenAPI")
+    bench = commands.add_parser("bench", help="run the benchmarks")
+    bench.add_argument("words", nargs=argparse.REMAINDER)
     test = commands.add_parser("test", help="run the tests")
     test.add_argument("--full", action="store_true", help="also the uncapped matrices")
     return parser
@@ -59,6 +62,11 @@ def _run(options: argparse.Namespace, layout: Layout) -> int:
         from panel.setup.check import check
 
         return check(layout.checkout)
+    elif options.command == "bench":
+        from panel.setup.check import development_environment
+
+        python = development_environment(layout.checkout) / "bin" / "python"
+        return subprocess.run([python, "-m", "bench", *options.words], cwd=layout.checkout, check=False).returncode
     elif options.command == "test":
         return int(importlib.import_module("panel.setup.test_command").run(layout, full=options.full))
     return 0

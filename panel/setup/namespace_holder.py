@@ -22,7 +22,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "perf_event")
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -46,7 +46,7 @@ def main() -> NoReturn:
     os.execvp("sleep", ["sleep", "infinity"])  # noqa: S606 - there is no shell on purpose
 
 
-def _prepare(spec: dict) -> None:  # type: ignore[type-arg]
+def _prepare(spec: dict[str, Any]) -> None:
     socket.sethostname(spec["name"])
     version_2 = _is_version_2()
     for source, target in spec["binds"]:

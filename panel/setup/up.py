@@ -203,15 +203,13 @@ class _Run:
         listen = self.context.listen
         print(f"\nInnkeeper is up after {seconds:.1f} s; images may still be building (see Jobs in the panel).\n")
         if listen.is_loopback:
+            tunnel = f"{listen.port}:{listen.host}:{listen.port}"
             print(f"  Panel     {listen.url()}")
-            print(
-                f"  From afar ssh -L {listen.port}:{listen.host}:{listen.port} root@{main_address() or 'THIS-MACHINE'}"
-            )
+            print(f"  From afar ssh -L {tunnel} root@{main_address() or 'THIS-MACHINE'}")
         else:
             print(f"  Panel     {listen.url(main_address() if listen.is_any else '')}")
-            print(
-                f"  SHA-256   {self.fingerprint}\n            of its self-signed certificate; compare it in the browser"
-            )
+            print(f"  SHA-256   {self.fingerprint}")
+            print("            of its self-signed certificate: compare it when the browser asks")
         self.show_password()
         print("  Stop      Ctrl-C (servers run on); everything: make down\n", flush=True)
 
