@@ -63,7 +63,7 @@ def _boot(request: HttpRequest, actor: Actor, customers: list[dict[str, str]]) -
         "acting_for": str(actor.acting_for) if actor.acting_for else None,
         "user_id": str(actor.user_id) if actor.user_id else None,
         "email": actor.label,
-        "icons": reverse("icons", args=[sprite_version()]),
+        "icons": reverse("page-icons", args=[sprite_version()]),
         "language": request.LANGUAGE_CODE if hasattr(request, "LANGUAGE_CODE") else settings.LANGUAGE_CODE,
         "login": reverse(settings.LOGIN_URL),
     }

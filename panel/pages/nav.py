@@ -12,12 +12,17 @@ from panel.core.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """An entry: ``name`` is the page's route name, and what marks it as the present one."""
+    """An entry: ``name`` is the page's name, and what marks it as the present one."""
 
     name: str
     label: str | Promise
     icon: str
     permission: Permission
+
+    @property
+    def route(self) -> str:
+        """The page's route name; the API has routes of the same plain names."""
+        return f"page-{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

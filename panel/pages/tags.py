@@ -17,7 +17,7 @@ register = template.Library()
 @register.simple_tag
 def icon_sprite() -> str:
     """Return the address of the icon sprite."""
-    return reverse("icons", args=[sprite_version()])
+    return reverse("page-icons", args=[sprite_version()])
 
 
 @register.simple_tag

@@ -45,8 +45,8 @@ PAGES = (
 catalog = cache_control(max_age=600, private=True)(JavaScriptCatalog.as_view(packages=["panel"]))
 
 urlpatterns: list[URLPattern] = [
-    path("", views.start, name="start"),
-    path("icons-<slug:version>.svg", views.icons, name="icons"),
+    path("", views.start, name="page-start"),
+    path("icons-<slug:version>.svg", views.icons, name="page-icons"),
     path("jsi18n", catalog, name="javascript-catalog"),
-    *(path(page.path, page.view, name=page.name) for page in PAGES),
+    *(path(page.path, page.view, name=f"page-{page.name}") for page in PAGES),
 ]

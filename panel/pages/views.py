@@ -76,7 +76,7 @@ def start(request: HttpRequest) -> HttpResponse:
     actor = page_actor(request)
     if actor is None:
         return redirect_to_login("/", settings.LOGIN_URL)
-    return redirect("overview" if actor.is_staff else "servers")
+    return redirect("page-overview" if actor.is_staff else "page-servers")
 
 
 @require_safe

@@ -1,0 +1,75 @@
+// The frame's live parts: running jobs, who is here, the banner of a cut stream, the palette.
+import { post } from "./lib/api.js";
+import { boot } from "./lib/boot.js";
+import { onStatus, startEvents } from "./lib/events.js";
+import { html, render, useEffect, useState } from "./lib/html.js";
+import { _ } from "./lib/i18n.js";
+import { Icon } from "./ui/basic.js";
+import { toastProblem } from "./ui/toast.js";
+import { RunningJobs } from "./shell/jobs.js";
+import { Palette } from "./shell/palette.js";
+import { PersonMenu } from "./shell/person.js";
+
+const byId = (id) => document.getElementById(id);
+
+function useLive() {
+  const [status, setStatus] = useState("connecting");
+  useEffect(() => onStatus(setStatus), []);
+  return status;
+}
+
+function StaleBanner() {
+  if (useLive() !== "stale") return null;
+  return html`<div class="stale"><${Icon} name="alert-triangle" small />
+    ${_("Live updates are interrupted. What you see may be a little old; it catches up by itself.")}</div>`;
+}
+
+function LivePill() {
+  const status = useLive();
+  if (status !== "live") return null;
+  return html`<span class="live-pill" title=${_("Changes appear here by themselves.")}><span class="state-dot state-running"></span>${_("Live")}</span>`;
+}
+
+function wireRail() {
+  const rail = byId("rail");
+  const opener = document.querySelector("[data-open-rail]");
+  const show = (open) => {
+    rail.classList.toggle("is-open", open);
+    opener.setAttribute("aria-expanded", String(open));
+    if (open) rail.querySelector("a[aria-current], a")?.focus();
+  };
+  opener.addEventListener("click", () => show(true));
+  document.querySelector("[data-close-rail]").addEventListener("click", () => show(false));
+  rail.addEventListener("keydown", (event) => { if (event.key === "Escape") { show(false); opener.focus(); } });
+  const fold = document.querySelector("[data-fold-rail]");
+  const root = document.documentElement;
+  fold.setAttribute("aria-expanded", String(root.dataset.rail !== "folded"));
+  fold.addEventListener("click", () => {
+    const folded = root.dataset.rail !== "folded";
+    root.dataset.rail = folded ? "folded" : "";
+    fold.setAttribute("aria-expanded", String(!folded));
+    try { localStorage.setItem("innkeeper.rail", folded ? "folded" : ""); } catch { /* only for this page then */ }
+  });
+}
+
+function wireActing() {
+  document.querySelector("[data-stop-acting]")?.addEventListener("click", async (event) => {
+    event.target.disabled = true;
+    try {
+      await post("/me/actions/stop-acting");
+      location.assign(`/customers/${boot.acting_for}`);
+    } catch (problem) { event.target.disabled = false; toastProblem(problem); }
+  });
+}
+
+const fill = (id, content) => { const root = byId(id); root.textContent = ""; render(content, root); };
+const person = byId("person-menu").dataset;
+fill("stale-banner", html`<${StaleBanner} />`);
+fill("live-status", html`<${LivePill} />`);
+fill("jobs-popover", html`<${RunningJobs} />`);
+fill("person-menu", html`<${PersonMenu} name=${person.name} mail=${person.mail} />`);
+render(html`<${Palette} />`, byId("palette-root"));
+try { localStorage.setItem("innkeeper.theme", document.documentElement.dataset.theme); } catch { /* the server knows it */ }
+wireRail();
+wireActing();
+startEvents();

@@ -1,0 +1,75 @@
+// How a job looks: its steps with times, its end, and what can be done about it.
+import { post } from "../lib/api.js";
+import { boot } from "../lib/boot.js";
+import { useNow } from "../lib/data.js";
+import { elapsed } from "../lib/format.js";
+import { html } from "../lib/html.js";
+import { _ } from "../lib/i18n.js";
+import { actionWord, jobStatusWord } from "../lib/words.js";
+import { Button, Copy, Icon, State } from "./basic.js";
+import { toast, toastProblem } from "./toast.js";
+
+export const isActive = (job) => job.status === "queued" || job.status === "running";
+
+export const JobState = ({ job }) => html`<${State} status=${job.status === "running" ? "working" : job.status}
+  word=${job.cancel_requested && isActive(job) ? _("Stopping") : jobStatusWord(job.status)} />`;
+
+export function ProgressLine({ job }) {
+  const end = { success: " is-good", error: " is-bad", cancelled: " is-bad" }[job.status] || "";
+  const share = job.status === "success" ? 100 : job.progress_percent;
+  return html`<div class=${`progress-line${end}`} role="progressbar" aria-valuenow=${share} aria-valuemin="0" aria-valuemax="100"
+    aria-label=${actionWord(job.action)}><i style=${{ width: `${Math.max(share, isActive(job) ? 3 : 0)}%` }}></i></div>`;
+}
+
+export function Duration({ job }) {
+  const now = useNow(isActive(job) ? 500 : 60_000);
+  if (!job.started_at) return job.status === "queued" ? _("waiting") : "–";
+  return html`<span class="tabular nowrap">${elapsed(job.started_at, job.finished_at || now)}</span>`;
+}
+
+function Step({ step, now }) {
+  const sign = { success: "circle-check", error: "circle-x" }[step.status];
+  const time = step.status === "running" ? elapsed(step.started_at, now) : step.finished_at && elapsed(step.started_at, step.finished_at);
+  return html`<li class=${`step is-${step.status}`}>
+    ${step.status === "running" ? html`<span class="step-spin"></span>` : html`<${Icon} name=${sign || "circle-dashed"} />`}
+    <span>${step.title}${step.note && html` <span class="muted">${step.note}</span>`}
+      <span class="visually-hidden">, ${jobStatusWord(step.status)}</span></span>
+    <span class="step-time">${step.status === "running" && step.percent > 0 && `${step.percent} % · `}${time || ""}</span></li>`;
+}
+
+export function JobSteps({ job }) {
+  const now = useNow(isActive(job) ? 500 : 60_000);
+  if (!job.steps.length) return html`<p class="muted">${isActive(job) ? _("Waiting for a worker.") : _("It had no steps.")}</p>`;
+  return html`<ol class="job-steps">${job.steps.map((step) => html`<${Step} key=${step.name} step=${step} now=${now} />`)}</ol>`;
+}
+
+/** What happened, what can be done, the request to quote; staff may unfold the raw error. */
+export function JobFailure({ job }) {
+  if (!job.error) return null;
+  return html`<div class="notice notice-danger" role="alert"><${Icon} name="alert-triangle" /><div class="grow stack-small">
+    <div>${job.error.message} ${job.can_retry ? _("You can try again: what was made is undone or found again.") : ""}</div>
+    ${job.request_id && html`<small>${_("Request")} <${Copy} value=${job.request_id} /></small>`}
+    ${boot.staff && job.error.detail && html`<details class="fold"><summary><${Icon} name="chevron-right" />${_("Raw error")}</summary>
+      <pre class="mono">${job.error.code}${"\n"}${job.error.detail}</pre></details>`}
+  </div></div>`;
+}
+
+export function JobActions({ job, onChange }) {
+  const act = (verb, words) => async () => {
+    try {
+      const answer = await post(`/jobs/${job.id}/actions/${verb}`);
+      toast(words, verb === "retry" && { link: { href: `/jobs/${answer.job.id}`, text: _("Open the new job") } });
+      onChange?.(answer.job);
+    } catch (problem) { toastProblem(problem); }
+  };
+  return html`${isActive(job) && !job.cancel_requested && html`<${Button} kind="btn-sm" onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
+    ${job.can_retry && html`<${Button} kind="btn-sm" icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
+}
+
+/** The panel that a page shows while a job works on its object. */
+export const JobPanel = ({ job, onChange }) => html`<section class=${`card job-panel${job.status === "error" ? " is-failed" : ""}`} aria-label=${actionWord(job.action)}>
+  <${ProgressLine} job=${job} />
+  <div class="card-head"><h2>${actionWord(job.action)}</h2><span class="row-line"><span class="muted"><${Duration} job=${job} /></span><${JobState} job=${job} /></span></div>
+  <div class="card-pad stack-small"><${JobSteps} job=${job} /><${JobFailure} job=${job} />
+    <div class="row-line"><${JobActions} job=${job} onChange=${onChange} /><a class="btn btn-sm btn-quiet" href=${`/jobs/${job.id}`}>${_("Open job")}</a></div></div>
+</section>`;

@@ -1,0 +1,59 @@
+// Power: the words, what each does to data, and asking for it.
+import { post } from "../lib/api.js";
+import { html } from "../lib/html.js";
+import { _, plural } from "../lib/i18n.js";
+import { Confirm, openDialog } from "./dialog.js";
+import { toast, toastProblem } from "./toast.js";
+
+export const POWER = {
+  start: { text: () => _("Start"), icon: "player-play", note: () => _("Powers on and boots from its disk.") },
+  shutdown: { text: () => _("Shut down"), icon: "power", note: () => _("Asks the system to stop. Nothing is lost.") },
+  reboot: { text: () => _("Reboot"), icon: "refresh", note: () => _("Asks the system to restart. Nothing is lost.") },
+  stop: { text: () => _("Power off"), icon: "bolt", danger: true, note: () => _("Cuts the power. What is not yet on disk is lost.") },
+  reset: { text: () => _("Reset"), icon: "rotate-clockwise", danger: true, note: () => _("Cuts and restores the power at once. What is not yet on disk is lost.") },
+};
+const AT_ONCE = 4;
+
+/** Ask for a power action of one guest; `onDone` gets the answer {guest, job}. */
+export async function runPower(guest, action, onDone) {
+  const send = async () => {
+    try {
+      const answer = await post(`/guests/${guest.id}/actions/${action}`);
+      toast(_("%(action)s: %(name)s", { action: POWER[action].text(), name: guest.name }));
+      onDone?.(answer);
+    } catch (problem) { toastProblem(problem); }
+  };
+  if (!POWER[action].danger) return send();
+  return openDialog((close) => html`<${Confirm} title=${`${POWER[action].text()}: ${guest.name}`} submit=${POWER[action].text()}
+    onClose=${close} onConfirm=${async () => { close(); await send(); }}><p>${POWER[action].note()}</p><//>`);
+}
+
+/** Ask for a power action of several guests, after a question. */
+export function runPowerOfMany(guests, action, onDone) {
+  const word = POWER[action].text();
+  openDialog((close) => html`<${Confirm} title=${plural("%(action)s %(count)s server", "%(action)s %(count)s servers", guests.length, { action: word })}
+    submit=${word} danger=${Boolean(POWER[action].danger)} onClose=${close}
+    onConfirm=${async () => { close(); await sendAll(guests, action, word); onDone?.(); }}>
+    <p>${POWER[action].note()}</p><p class="muted">${guests.slice(0, 12).map((guest) => guest.name).join(", ")}${guests.length > 12 ? " …" : ""}</p><//>`);
+}
+
+async function sendAll(guests, action, word) {
+  const waiting = [...guests];
+  const refused = [];
+  const lane = async () => {
+    for (let guest = waiting.shift(); guest; guest = waiting.shift()) {
+      try { await post(`/guests/${guest.id}/actions/${action}`); } catch (problem) { refused.push(`${guest.name}: ${problem.message}`); }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  const done = guests.length - refused.length;
+  if (done) toast(plural("%(action)s: %(count)s accepted", "%(action)s: %(count)s accepted", done, { action: word }));
+  if (refused.length) toast(refused.slice(0, 4).join(" "), { kind: "bad" });
+}
+
+/** The Power menu's items for a guest, each with its consequence, or why it is not possible now. */
+export const powerItems = (guest, onDone) => Object.entries(POWER).map(([action, words]) => {
+  const support = guest.supports.find((entry) => entry.action === action);
+  return { text: words.text(), icon: words.icon, note: words.note(), danger: words.danger, disabled: !support?.allowed,
+    reason: support?.reason, onSelect: () => runPower(guest, action, onDone) };
+});

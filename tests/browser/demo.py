@@ -1,0 +1,245 @@
+"""A small hosting company, as rows: what page tests walk through and screenshots show."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
+from panel.core.audit import audit_record
+from panel.core.models import Customer, Job, User
+from panel.core.units import GIB
+from tests import factories
+from vms.models import Disk, Guest, Nic
+
+STAFF, OWNER = "ada@hoster.example", "grace@northwind.example"
+PASSWORD = factories.PASSWORD
+SPOOF_REASON = "The kernel of this host cannot shape traffic: it has no sch_sfq."
+ACCELERATION_REASON = "The processor offers no hardware virtualization here, so full machines are emulated: slow."
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What pages are opened for."""
+
+    admin: User
+    owner: User
+    customer: Customer
+    host: Host
+    network: Network
+    guest: Guest
+    building: Guest
+    failed_job: Job
+    running_job: Job
+
+
+def demo_make() -> Demo:
+    """Make the whole company. Meant for an empty database."""
+    admin = factories.staff_make(email=STAFF, name="Ada Brandt", password=PASSWORD)
+    factories.staff_make("operator", email="linus@hoster.example", name="Linus Oh")
+    house = factories.house_make()
+    northwind = factories.customer_make(
+        name="Northwind Traders", email="it@northwind.example", external_id="10021", quota_guests=20, quota_vcpus=40,
+        quota_memory_mib=65536, quota_disk_gib=500, quota_addresses=20,
+    )  # fmt: skip
+    others = [factories.customer_make(name=name, email=f"hello@{slug}.example") for name, slug in OTHERS]
+    owner = factories.member_make(northwind, "owner", email=OWNER, name="Grace Kim", password=PASSWORD)
+    factories.member_make(northwind, "member", email="alan@northwind.example", name="Alan Moore", password=PASSWORD)
+    factories.member_make(northwind, "viewer", email="audit@northwind.example", name="")
+    factories.client_make(name="WHMCS")
+    factories.token_make(admin)
+    factories.token_make(owner)
+    factories.ssh_key_make(northwind, name="grace laptop")
+    images = [_image(**fields) for fields in IMAGES]
+    for fields in PLANS:
+        factories.plan_make(**fields)
+    hosts = [_host(number) for number in range(len(HOSTS))]
+    network = _network(hosts)
+    guests = _guests([northwind, house, *others], hosts, images, network)
+    mine = [guest for guest in guests if guest.customer_id == northwind.pk]
+    running, failed = _jobs(mine, northwind, owner, hosts)
+    _audit(admin, owner, mine, hosts)
+    return Demo(admin, owner, northwind, hosts[0], network, mine[0], mine[1], failed, running)
+
+
+OTHERS = (("Blue Harbor Studio", "blueharbor"), ("Contoso Pharma", "contoso"), ("Hanbit Soft", "hanbit"))
+IMAGES: tuple[dict[str, Any], ...] = (
+    {"slug": "debian-12", "name": "Debian 12", "os": "debian", "os_version": "12", "boot": "disk", "cloud_init": True,
+     "host_types": ["kvm", "lxc"], "min_disk_gib": 2, "min_memory_mib": 256, "size_bytes": 412 * 1024**2},
+    {"slug": "micro", "name": "Micro", "os": "micro", "os_version": "1", "boot": "kernel", "cloud_init": False,
+     "host_types": ["kvm", "lxc"], "min_disk_gib": 1, "min_memory_mib": 64, "size_bytes": 23 * 1024**2},
+)  # fmt: skip
+_SIZES = (("s-1", "S1", 1, 1024, 20, "3.90"), ("s-2", "S2", 2, 2048, 40, "6.90"), ("m-1", "M1", 2, 4096, 60, "12.50"),
+          ("l-1", "L1", 4, 8192, 120, "24.00"))  # fmt: skip
+PLANS: tuple[dict[str, Any], ...] = (
+    *(
+        {"slug": slug, "name": name, "host_types": ["kvm", "lxc"], "vcpus": vcpus, "memory_mib": memory,
+         "disk_gib": disk, "price_monthly": Decimal(price), "price_hourly": round(Decimal(price) / 672, 6)}
+        for slug, name, vcpus, memory, disk, price in _SIZES
+    ),
+    {"slug": "c-1", "name": "Container C1", "host_types": ["lxc"], "vcpus": 1, "memory_mib": 256, "disk_gib": 5,
+     "price_monthly": Decimal("1.50"), "price_hourly": Decimal("0.002240"), "max_processes": 512},
+)  # fmt: skip
+HOSTS = (
+    ("fsn-01", "Falkenstein", 96, 411648, 71, 62, 0), ("fsn-02", "Falkenstein", 96, 411648, 44, 51, 0),
+    ("fsn-03", "Falkenstein", 64, 262144, 12, 18, 0), ("sel-01", "Seoul", 128, 524288, 88, 90, 0),
+    ("sel-02", "Seoul", 128, 524288, 35, 40, 1500), ("lab-01", "Lab", 2, 24576, 23, 31, 0),
+)  # fmt: skip
+
+
+def _image(**fields: Any) -> Image:
+    return factories.image_make(checksum="5e0f6c1b" * 8, **fields)
+
+
+def _host(number: int) -> Host:
+    name, location, cpus, memory, cpu, used, silent_s = HOSTS[number]
+    emulated = name.startswith("lab")
+    seen = timezone.now() - timedelta(seconds=silent_s)
+    host = factories.host_make(
+        host_types=(), name=name, location=location, cpus=cpus, memory_mib=memory, address=f"10.20.0.{number + 11}",
+        cpu_model="AMD EPYC 9454P 48-Core Processor", limit_vcpus=cpus * 4, limit_memory_mib=memory - 1024,
+        used_vcpus=cpus * 4 * cpu // 100, used_memory_mib=memory * used // 110, load_cpu_percent=cpu * 0.6,
+        load_memory_percent=used * 0.9, last_seen_at=seen, boot_id=str(uuid.uuid4()),
+        last_error="connection reset by peer" if silent_s else "",
+    )  # fmt: skip
+    for host_type in ("kvm", "lxc"):
+        HostConnection.objects.create(
+            host=host, host_type=host_type, driver="simulated", uri=f"simulated:///{name}?socket=/run/sim.sock",
+            hypervisor="QEMU 7.2.22" if host_type == "kvm" else "LXC 6.18.44", libvirt_version="9.0.0",
+            emulated=emulated and host_type == "kvm", last_seen_at=seen, capabilities=_capabilities(emulated),
+        )  # fmt: skip
+    limit = 4000 if cpus > 2 else 200
+    StoragePool.objects.filter(host=host).update(
+        limit_gib=limit, used_gib=limit * used // 100, capacity_bytes=limit * GIB, available_bytes=limit * GIB // 2
+    )
+    return host
+
+
+def _capabilities(emulated: bool) -> list[dict[str, Any]]:
+    reasons = {"acceleration": ACCELERATION_REASON, "bandwidth": SPOOF_REASON} if emulated else {}
+    names = ("acceleration", "anti_spoofing", "bandwidth", "bulk_stats", "graphics", "guest_agent", "pause",
+             "process_limit", "reset")  # fmt: skip
+    return [{"capability": n, "available": n not in reasons, "reason": reasons.get(n, "")} for n in names]
+
+
+def _network(hosts: list[Host]) -> Network:
+    network = factories.network_make(
+        hosts=hosts, name="public-1", kind="nat", bridge="ink4f2a", cidr_v4="203.0.113.0/24",
+        gateway_v4="203.0.113.1", cidr_v6="2001:db8:40::/64", gateway_v6="2001:db8:40::1",
+        dns_servers=["203.0.113.1"],
+    )  # fmt: skip
+    IPAddress.objects.bulk_create(
+        IPAddress(network=network, address=f"203.0.113.{last}", family=4, order=last) for last in range(2, 255)
+    )
+    return network
+
+
+NAMES = ("web-1", "web-2", "db-1", "mail", "ci-runner", "staging", "cache-1", "old-shop", "backup", "vpn",
+         "git", "wiki", "monitor", "web-3", "queue-1", "search", "blog", "dns-1")  # fmt: skip
+_STATES: dict[int, dict[str, Any]] = {
+    1: {"lifecycle": "provisioning", "power_state": "unknown", "power_wanted": "on"},
+    3: {"power_state": "shutoff", "power_wanted": "off"},
+    5: {"power_state": "paused", "state_reason": "disk_full", "power_wanted": "on"},
+    7: {"lifecycle": "error", "power_state": "shutoff", "error_message": "The host's storage was full."},
+    10: {"power_state": "unknown", "power_wanted": "on"},
+}
+
+
+def _guests(customers: list[Customer], hosts: list[Host], images: list[Image], network: Network) -> list[Guest]:
+    free = IPAddress.objects.filter(network=network, family=4).order_by("order")
+    guests = []
+    for number, (name, address) in enumerate(zip(NAMES, free, strict=False)):
+        customer = customers[0] if number < 10 else customers[1 + number % (len(customers) - 1)]
+        plan = PLANS[number % 4]
+        born = timezone.now() - timedelta(hours=5 + number * 31)
+        state = {"lifecycle": "active", "power_state": "running", "power_wanted": "on", **_STATES.get(number, {})}
+        guest = factories.guest_make(
+            customer, name=name, host=hosts[number % len(hosts)], image=images[1 if number in (4, 6) else 0],
+            host_type="lxc" if number % 3 == 2 else "kvm", plan_slug=plan["slug"], vcpus=plan["vcpus"],
+            memory_mib=plan["memory_mib"], disk_gib=plan["disk_gib"], observed_at=timezone.now(),
+            labels={"env": "production", "team": "web"} if number == 0 else {}, host_keys=HOST_KEYS,
+            booted_at=born, created_at=born, **state,
+        )  # fmt: skip
+        Disk.objects.create(guest=guest, size_gib=guest.disk_gib)
+        nic = Nic.objects.create(guest=guest, network=network, mac=f"52:54:00:a7:10:{number:02x}")
+        IPAddress.objects.filter(pk=address.pk).update(owner_id=guest.pk, nic_id=nic.pk, taken_at=born)
+        IPAddress.objects.create(
+            network=network, address=f"2001:db8:40::{number + 16:x}", family=6, owner_id=guest.pk, nic_id=nic.pk
+        )
+        guests.append(guest)
+    suspended = guests[8]
+    suspended.suspensions.create(reason="payment", was_running=True)
+    Customer.objects.filter(pk=customers[0].pk).update(
+        used_guests=10, used_vcpus=19, used_memory_mib=37888, used_disk_gib=560 - 120, used_addresses=10
+    )
+    return guests
+
+
+HOST_KEYS = [
+    {"type": "ssh-ed25519", "fingerprint": "SHA256:qS1fO0mZcZ3eJk8xkV0l9m2hN4b7d6pQwR5tYuIoPa8"},
+    {"type": "ecdsa-sha2-nistp256", "fingerprint": "SHA256:Zx9cVbNm1QwErTyUiOp2AsDfGhJkL3ZxCvBnM4QwErT"},
+]
+_STEPS = (("ensure_image", "Bring the image to the host"), ("ensure_volume", "Make the disk"),
+          ("ensure_seed", "Write keys and network"), ("ensure_defined", "Set up the server"),
+          ("ensure_started", "Start it"), ("await_ready", "Wait for the first boot"))  # fmt: skip
+
+
+def _steps(done: int, last: str) -> list[dict[str, Any]]:
+    start = timezone.now() - timedelta(seconds=9)
+    rows = []
+    for number, (name, title) in enumerate(_STEPS):
+        status = "success" if number < done else last if number == done else "queued"
+        begun = start + timedelta(seconds=1.4 * number)
+        rows.append({
+            "name": name, "title": title, "status": status, "percent": 100 if number < done else 40, "note": "",
+            "started_at": begun.isoformat() if number <= done else None,
+            "finished_at": (begun + timedelta(seconds=1.3)).isoformat() if number < done else None,
+        })  # fmt: skip
+    return rows
+
+
+def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host]) -> tuple[Job, Job]:
+    now = timezone.now()
+    common = {"customer": customer, "actor_kind": "person", "actor_user": owner, "actor_label": owner.email}
+    running = factories.job_make(
+        guest_id=mine[1].pk, action="guest.create", status="running", progress_percent=52, step="ensure_defined",
+        steps=_steps(3, "running"), attempt=1, started_at=now - timedelta(seconds=9), host_id=hosts[1].pk,
+        request_id="9b1f6f7c117d1c6c", **common,
+    )  # fmt: skip
+    failed = factories.job_make(
+        guest_id=mine[7].pk, action="guest.create", status="error", progress_percent=33, step="ensure_seed",
+        steps=_steps(2, "error"), attempt=2, started_at=now - timedelta(seconds=80), error_code="storage_full",
+        error_message="The host's storage is full.", error_detail="virStorageVolCreateXML: No space left on device",
+        request_id="0e6a9b4c3c5e4a86", **common,
+    )  # fmt: skip
+    for number, action in enumerate(("reboot", "shutdown", "start", "reset-root-password", "resize")):
+        begun = now - timedelta(minutes=20 + 50 * number)
+        factories.job_make(
+            guest_id=mine[number % 3].pk, action=f"guest.{action}", status="success", progress_percent=100, attempt=1,
+            started_at=begun, finished_at=begun + timedelta(seconds=4 + number), **common,
+        )  # fmt: skip
+    factories.job_make(
+        action="host.check", status="success", progress_percent=100, host_id=hosts[0].pk,
+        started_at=now - timedelta(minutes=2), finished_at=now - timedelta(minutes=1),
+    )  # fmt: skip
+    return running, failed
+
+
+def _audit(admin: User, owner: User, mine: list[Guest], hosts: list[Host]) -> None:
+    staff, customer = factories.actor_make(admin), factories.actor_make(owner)
+    for guest, action, changes in (
+        (mine[0], "guest.renamed", {"name": ("web", "web-1")}), (mine[2], "guest.reboot", {}),
+        (mine[3], "guest.shutdown", {}), (mine[8], "guest.suspended", {"reason": (None, "payment")}),
+    ):  # fmt: skip
+        audit_record(
+            actor=staff if "suspend" in action else customer, action=action, object_type="guest", object_id=guest.pk,
+            object_label=guest.name, customer_id=guest.customer_id, changes=changes,
+        )  # fmt: skip
+    audit_record(
+        actor=staff, action="host.changed", object_type="host", object_id=hosts[0].pk, object_label=hosts[0].name,
+        changes={"cpu_overcommit": ("2.0", "4.0")},
+    )  # fmt: skip
+    audit_record(actor=customer, action="user.login", outcome="refused", object_type="user", object_label="root@x")
