@@ -157,6 +157,7 @@ def _is_libvirtd(one: socket.socket, wanted: str, port: int | None) -> bool:
     with suppress(OSError):
         peer = one.getpeername()
         if one.family == socket.AF_UNIX:
-            return peer == wanted if wanted else str(peer).endswith("-sock")
+            # By its last part: libvirtd may have bound it in another mount namespace, under another path.
+            return os.path.basename(peer) == (os.path.basename(wanted) or "libvirt-sock")
         return peer[1] in ({port} if port else _LIBVIRT_PORTS)
     return False

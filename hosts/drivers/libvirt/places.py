@@ -8,6 +8,10 @@ CONSOLE_POOL = "innkeeper-console"
 CONSOLE_DIRECTORY = f"{STATE_DIRECTORY}/console"
 MOUNTS_DIRECTORY = f"{STATE_DIRECTORY}/mounts"
 
+# Where libvirt looks for hook scripts, and where the panel's controller of containers stands beside them.
+HOOKS_DIRECTORY = "/etc/libvirt/hooks"
+CONTAINER_EMULATOR = f"{HOOKS_DIRECTORY}/innkeeper_lxc"
+
 # Containers see their seed where cloud-init's NoCloud data source looks without being told.
 CONTAINER_SEED_DIRECTORY = "/var/lib/cloud/seed/nocloud"
 

@@ -95,6 +95,8 @@ def _info(domain: Any, state: int, reason: int, *, vcpus: int, memory_kib: int, 
         power = PowerState.CRASHED
     if power is PowerState.PAUSED and word == "io_error" and _disk_is_full(domain):
         word = "disk_full"
+    if power not in (PowerState.RUNNING, PowerState.PAUSED):
+        cpu_time_ns = 0  # the bulk call reports some other group's time
     return DomainInfo(
         id=identity,
         domain_name=name,

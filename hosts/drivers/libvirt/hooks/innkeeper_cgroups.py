@@ -1,8 +1,8 @@
 """What libvirt's LXC driver leaves out: a limit on processes, and a control group that systemd inside may use.
 
-With control groups of version 1 the container's controller is moved into groups of our own before it makes init,
-which inherits them. With version 2 libvirt and systemd-machined give every container a scope, and the limit is
-written there.
+With control groups of version 1 the hook makes groups, and the container's controller enters them before there is an
+init (script ``innkeeper_lxc``), so that init and all its children are born in them. With version 2 libvirt and
+systemd-machined give every container a scope, and the limit is written there as soon as it exists.
 """
 
 import os
@@ -15,35 +15,25 @@ _OWNER = 100_000  # root of a container, see <idmap>
 _END_TIMEOUT_S = 5.0
 
 
-def pid_of_controller(name: str) -> int:
-    """Return the process that will become the parent of a container's init."""
-    with open(f"/run/libvirt/lxc/{name}.pid", encoding="ascii") as file:
-        return int(file.read())
-
-
-def enter(name: str, max_processes: int) -> None:
-    """Move a container's controller, before init exists, to where init shall be."""
-    pid = pid_of_controller(name)
-    if os.path.isdir(f"{ROOT}/systemd"):
-        for path in (f"{_group('systemd', name)}", f"{_group('systemd', name)}/init"):
-            _make(path)
-            _give_away(path)
-        _write(f"{_group('systemd', name)}/cgroup.procs", pid)
+def prepare(name: str, max_processes: int) -> None:
+    """Make a container's groups, before anything of it runs."""
+    if os.path.isdir(f"{ROOT}/systemd") and not os.path.isdir("/run/systemd/system"):
+        group = f"{_group('systemd', name)}/guest"
+        os.makedirs(group, exist_ok=True)
+        for path in (group, f"{group}/cgroup.procs", f"{group}/tasks"):
+            os.chown(path, _OWNER, _OWNER)
     if max_processes and has_version_1():
-        _make(f"{_group('pids', name)}/guest")
-        _write(f"{_group('pids', name)}/guest/pids.max", max_processes)
-        _write(f"{_group('pids', name)}/guest/cgroup.procs", pid)
+        group = f"{_group('pids', name)}/guest"
+        os.makedirs(group, exist_ok=True)
+        _write(f"{group}/pids.max", max_processes)
 
 
-def started(name: str, max_processes: int) -> None:
+def started(name: str, max_processes: int, controller: int) -> None:
     """Take the controller itself out of the limit again, so that a full container cannot starve it."""
-    if not max_processes:
-        return
-    pid = pid_of_controller(name)
-    if has_version_1():
-        _write(f"{_group('pids', name)}/cgroup.procs", pid)
-    else:
-        _write(f"{_scope(pid)}/pids.max", max_processes)
+    if max_processes and has_version_1():
+        _write(f"{_group('pids', name)}/cgroup.procs", controller)
+    elif max_processes:
+        _write(f"{_scope(controller)}/pids.max", max_processes)
 
 
 def remove(name: str) -> None:
@@ -96,15 +86,6 @@ def _scope(pid: int) -> str:
     if not mark:
         raise HookError("the container has no scope of its own")
     return f"{ROOT}{head}{mark}"
-
-
-def _make(path: str) -> None:
-    os.makedirs(path, mode=0o755, exist_ok=True)
-
-
-def _give_away(path: str) -> None:
-    for name in ("", "cgroup.procs", "tasks"):
-        os.chown(os.path.join(path, name), _OWNER, _OWNER)
 
 
 def _write(path: str, value: int) -> None:

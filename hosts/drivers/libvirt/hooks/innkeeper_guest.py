@@ -51,6 +51,7 @@ class Guest(NamedTuple):
     mounts: tuple[Mount, ...]
     max_processes: int
     console: str  # the console's terminal, once it runs; "" before
+    controller: int  # a running container's controller process; 0 before
 
 
 def checked_name(name: str) -> str:
@@ -77,6 +78,7 @@ def read_domain(name: str, xml: str) -> Guest | Question | None:
         mounts=tuple(_mount(name, one) for one in guest.iter(f"{NAMESPACE}mount")),
         max_processes=int(limit.get("processes", "0")) if limit is not None else 0,
         console=console.get("tty", "") if console is not None else "",
+        controller=int(domain.get("id", "0")),
     )
 
 

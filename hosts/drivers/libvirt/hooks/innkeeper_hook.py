@@ -36,28 +36,24 @@ def main(arguments: list[str]) -> int:
 
 def run(driver: str, operation: str, guest: Guest) -> None:
     """Carry out one operation of a guest's life. Raises: HookError, OSError."""
-    if operation == "prepare":
-        if guest.nics:
-            innkeeper_rules.protect(guest.name, guest.nics)
-        innkeeper_mounts.mount_all(guest.mounts)
-    elif operation == "reconnect":
-        if guest.nics:
-            innkeeper_rules.protect(guest.name, guest.nics)
-    elif operation == "release":
+    if operation in ("prepare", "reconnect") and guest.nics:
+        innkeeper_rules.protect(guest.name, guest.nics)
+    if operation == "release":
         release(driver, checked_name(guest.name))
     elif driver == "lxc":
         container(operation, guest)
 
 
 def container(operation: str, guest: Guest) -> None:
-    """The turns only a container's life has: its controller exists (start), its init runs (started)."""
+    """What only a container needs, before it starts and once its init runs."""
     import innkeeper_cgroups
     import innkeeper_console
 
-    if operation == "start":
-        innkeeper_cgroups.enter(guest.name, guest.max_processes)
+    if operation == "prepare":
+        innkeeper_mounts.mount_all(guest.mounts)
+        innkeeper_cgroups.prepare(guest.name, guest.max_processes)
     elif operation == "started":
-        innkeeper_cgroups.started(guest.name, guest.max_processes)
+        innkeeper_cgroups.started(guest.name, guest.max_processes, guest.controller)
         if guest.console:
             innkeeper_console.keep(guest.name, guest.console)
 

@@ -1,6 +1,7 @@
 """LXC domains."""
 
 from hosts.drivers.libvirt.places import (
+    CONTAINER_EMULATOR,
     CONTAINER_SEED_DIRECTORY,
     IDMAP_COUNT,
     IDMAP_START,
@@ -32,6 +33,7 @@ def container_element(spec: DomainSpec, paths: HostPaths) -> Element:
     child(child(domain, "features"), "privnet")
     append_life_cycle(domain)
     devices = child(domain, "devices")
+    child(devices, "emulator", CONTAINER_EMULATOR)
     _append_filesystem(devices, source=container_root(spec.domain_name), target="/")
     if spec.seed is not None:
         source = container_seed(spec.domain_name)
