@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from panel.setup.errors import SetupError
 from panel.setup.layout import Layout
@@ -65,4 +66,5 @@ def stop(layout: Layout) -> bool:
 
 
 def _pass_on(data: bytes) -> None:
-    os.write(sys.stdout.fileno(), data)
+    with suppress(BrokenPipeError):  # whoever read along has gone; the panel starts all the same
+        os.write(sys.stdout.fileno(), data)
