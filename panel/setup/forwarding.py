@@ -55,7 +55,7 @@ def _forward_ipv6() -> bool:
     A machine that learned its default route from a router's advertisement stops listening to it once it forwards
     (Linux, ip-sysctl: accept_ra), and would lose its own IPv6. There the guests' IPv6 stays local.
     """
-    routes = json.loads(run(["ip", "-j", "-6", "route", "show", "default"], failure="No routes") or "[]")
+    routes = json.loads(run(["ip", "-j", "-6", "route", "show", "default"], failure="Routes cannot be read") or "[]")
     return bool(routes) and all(route.get("protocol") != "ra" for route in routes)
 
 

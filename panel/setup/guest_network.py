@@ -90,7 +90,9 @@ def _subnets(context: Context) -> GuestSubnets:
     if chosen is None:
         routes = [
             route["dst"]
-            for route in json.loads(run(["ip", "-j", "-4", "route", "show", "table", "all"], failure="No routes"))
+            for route in json.loads(
+                run(["ip", "-j", "-4", "route", "show", "table", "all"], failure="Routes cannot be read")
+            )
             if route.get("type", "unicast") == "unicast"
         ]
         asked = context.environment.get("GUEST_NETWORK")

@@ -34,12 +34,13 @@ def certificate_ensure(context: Context) -> str:
 
 def machine_names() -> list[str]:
     """Return the machine's addresses that others may use, and its names."""
-    listed = json.loads(run(["ip", "-j", "address", "show", "scope", "global"], failure="No addresses") or "[]")
+    listed = json.loads(run(["ip", "-j", "address", "show"], failure="The machine's addresses cannot be read"))
     addresses = [
         entry["local"]
         for link in listed
         if not link.get("ifname", "").startswith("ink")
         for entry in link.get("addr_info", [])
+        if entry.get("scope") == "global"
     ]
     return [*addresses, *_host_names()]
 
