@@ -23,11 +23,11 @@ def netns_remove(name: str) -> None:
     path = _FOLDER / name
     if not path.exists():
         return
-    inode = path.stat().st_ino
-    if inode != os.stat("/proc/1/ns/net").st_ino:  # a name whose mount was lost is a plain file, never a process's
-        for process in [*in_namespace(inode, "net")]:
-            if process.pid != os.getpid():
-                process.end(timeout_s=_END_TIMEOUT_S)
+    found, own = path.stat(), os.stat("/proc/self/ns/net")
+    # A name whose mount was lost is a plain file, on another device than namespaces are.
+    if found.st_dev == own.st_dev and found.st_ino != own.st_ino:
+        for process in [*in_namespace(found.st_ino, "net")]:
+            process.end(timeout_s=_END_TIMEOUT_S)
     call(["ip", "netns", "delete", name], check=False)
     if path.exists():
         path.unlink()
