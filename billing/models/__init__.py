@@ -1,6 +1,6 @@
 """Tables of plans and subscriptions."""
 
 from billing.models.plans import Plan
-from billing.models.subscriptions import Subscription, SubscriptionStatus
+from billing.models.subscriptions import Subscription
 
-__all__ = ["Plan", "Subscription", "SubscriptionStatus"]
+__all__ = ["Plan", "Subscription"]

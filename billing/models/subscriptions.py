@@ -4,16 +4,10 @@ from django.db import models
 from django.db.models import F
 
 from billing.models.plans import Plan
+from billing.states import SubscriptionStatus
 from panel.core.models import ApiClient, Customer
 from panel.core.models.base import VersionedRecord
 from vms.models import Guest
-
-
-class SubscriptionStatus(models.TextChoices):
-    """Whether it is paid for. Suspension is a set of reasons on the guest."""
-
-    ACTIVE = "active", "Active"
-    TERMINATED = "terminated", "Terminated"
 
 
 class Subscription(VersionedRecord):

@@ -46,15 +46,11 @@ def bool_of(request: Request, name: str) -> bool | None:
 
 
 def parameter(
-    name: str, description: str, *, enum: Iterable[str] | None = None, schema: object = str
+    name: str, description: str, *, enum: Iterable[str] | None = None, schema: type[str] | type[UUID] = str
 ) -> OpenApiParameter:
     """Describe a filter in OpenAPI."""
-    return OpenApiParameter(
-        name,
-        schema,
-        description=description,
-        enum=None if enum is None else list(enum),  # type: ignore[arg-type]
-    )
+    choices = None if enum is None else list(enum)
+    return OpenApiParameter(name, schema, description=description, enum=choices)
 
 
 def sort_parameter(*keys: str, default: str) -> OpenApiParameter:

@@ -15,7 +15,7 @@ MAX_INT = 2_147_483_647
 
 def labels_checked(labels: dict[str, str]) -> dict[str, str]:
     """Return labels whose names are 1 to 63 plain characters, at most 32 of them."""
-    if len(labels) > 32 or not all(_LABEL_NAME.match(name) for name in labels):
+    if len(labels) > 32 or not all(_LABEL_NAME.fullmatch(name) for name in labels):
         raise serializers.ValidationError(
             "Use at most 32 labels; their names are letters, digits, dots, hyphens, slashes and underscores."
         )

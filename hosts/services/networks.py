@@ -136,7 +136,7 @@ def _addressing(network: Network) -> Subnets:
 
 
 def _refuse_overlap(subnets: Subnets, *, but: Network | None = None) -> None:
-    for other in Network.objects.exclude(pk=but.pk if but else None):
+    for other in Network.objects.exclude(pk__in=[but.pk] if but else []):
         theirs = _addressing(other)
         for name in ("cidr_v4", "cidr_v6"):
             if Subnets(**{name: getattr(subnets, name)}).overlaps(Subnets(**{name: getattr(theirs, name)})):

@@ -26,7 +26,7 @@ class Subnets:
     def overlaps(self, other: "Subnets") -> bool:
         """True when any address belongs to both."""
         return any(
-            mine and theirs and ipaddress.ip_network(mine).overlaps(ipaddress.ip_network(theirs))  # type: ignore[arg-type]
+            mine and theirs and ipaddress.ip_network(mine).overlaps(ipaddress.ip_network(theirs))
             for mine, theirs in ((self.cidr_v4, other.cidr_v4), (self.cidr_v6, other.cidr_v6))
         )
 

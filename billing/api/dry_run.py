@@ -1,0 +1,76 @@
+"""Dry runs: an order read as far as it can be, and the answer that says what it would come to."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.api.outputs import PriceOut, price_json
+from billing.services.orders import Quote
+from panel.core.api.views import StrictSerializer
+
+DRY_RUN = OpenApiParameter(
+    "dry_run", bool, description="`true`: say what it would cost and whether it can be done, and do nothing (200)."
+)
+
+
+class FieldErrorOut(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+QuoteOut = inline_serializer(
+    "Quote",
+    fields={
+        "price": PriceOut(allow_null=True, help_text="Null without a plan."),
+        "errors": FieldErrorOut(many=True),
+        "feasible": serializers.BooleanField(),
+        "reason": serializers.CharField(allow_blank=True, help_text="Why not, in one sentence."),
+    },
+)
+
+
+def is_dry_run(request: Request) -> bool:
+    """True when the caller only wants to know."""
+    return request.query_params.get("dry_run") == "true"
+
+
+def quote_response(quote: Quote) -> Response:
+    """Return the answer to a dry run."""
+    return Response(
+        {
+            "price": price_json(quote.plan) if quote.plan else None,
+            "errors": [{"field": name, "message": message} for name, message in quote.errors.items()],
+            "feasible": quote.feasible,
+            "reason": quote.reason,
+        }
+    )
+
+
+def read_order(shape: type[StrictSerializer], request: Request) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what could be read of an order, and what is wrong with the rest."""
+    given = dict(request.data) if isinstance(request.data, dict) else {}
+    checked = shape(data=given)
+    if checked.is_valid():
+        return dict(checked.validated_data), {}
+    errors = dict(_leaves(checked.errors))
+    wrong = {name.split(".")[0] for name in errors}
+    again = shape(data={name: value for name, value in given.items() if name not in wrong}, partial=True)
+    return (dict(again.validated_data) if again.is_valid() else {}), errors
+
+
+def _leaves(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (field, first sentence) for every field of DRF's nested errors."""
+    if isinstance(errors, dict):
+        for name, inner in errors.items():
+            yield from _leaves(inner, f"{path}.{name}".strip("."))
+    elif isinstance(errors, list) and errors and not isinstance(errors[0], dict | list):
+        yield path, str(errors[0])
+    elif isinstance(errors, list):
+        for index, inner in enumerate(errors):
+            yield from _leaves(inner, f"{path}.{index}")

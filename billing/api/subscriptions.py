@@ -1,0 +1,233 @@
+"""HTTP for subscriptions: what a billing system calls."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import selectors
+from billing.api.dry_run import DRY_RUN, is_dry_run, quote_response
+from billing.api.inputs import ChangePlanIn, SubscriptionIn, SuspendIn, UnsuspendIn
+from billing.api.outputs import STATUSES, OrderAnswerOut, SubscriptionAnswerOut, SubscriptionOut, subscription_json
+from billing.models import Subscription
+from billing.services import subscriptions as services
+from billing.services.orders import subscription_order, subscription_quote
+from hosts.api.filters import choice_of, page_of, parameter, sort_parameter, text_of, uuid_of
+from hosts.api.inputs import EmptyIn
+from panel.core.api.job_json import job_json
+from panel.core.api.paging import page
+from panel.core.api.schema import PAGING
+from panel.core.api.views import PanelView, parsed, with_etag
+from panel.core.errors import InvalidInputError, NotFoundError
+from panel.core.models import Job
+from panel.core.permissions import Permission
+from vms.api.serializers import guest_json
+from vms.selectors import guest_get_for, with_details
+
+ORDER = OpenApiExample(
+    "An order",
+    value={
+        "customer_external_id": "client-1001",
+        "plan": "small",
+        "external_id": "order-5005",
+        "guest": {
+            "name": "web-1.example.com",
+            "host_type": "kvm",
+            "image": "debian-12",
+            "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6KBBuN2OZkU8eC5RFw0lgEkB0BQzHGyCkCHgfJ0qbv me"],
+        },
+    },
+    request_only=True,
+)
+
+
+def answered(view: PanelView, subscription_id: UUID, job: Job | None, *, status: int, **more: Any) -> Response:
+    """Return a subscription, its guest, and the job that works on it, if any."""
+    subscription = selectors.subscription_get_for(view.actor, subscription_id)
+    assert subscription.guest_id is not None  # noqa: S101 - set in the transaction that made the row
+    guest = with_details([guest_get_for(view.actor, subscription.guest_id)])[0]
+    body = {
+        "subscription": subscription_json(subscription),
+        "guest": guest_json(guest, view.actor),
+        "job": job_json(Job.objects.prefetch_related("resources").get(pk=job.pk), view.actor) if job else None,
+        **more,
+    }
+    headers = {"Location": f"/api/v1/jobs/{job.pk}"} if job else {}
+    return Response(body, status=status, headers=headers)
+
+
+class SubscriptionListView(PanelView):
+    """``/subscriptions``."""
+
+    permissions = {"GET": Permission.SUBSCRIPTION_VIEW, "POST": Permission.SUBSCRIPTION_MANAGE}
+
+    @extend_schema(
+        operation_id="subscription_list",
+        summary="List subscriptions",
+        parameters=[
+            parameter("customer", "Only this customer's.", schema=UUID),
+            parameter("customer_external_id", "Only those of the customer with this id of yours."),
+            parameter("external_id", "Only the one with this id of yours."),
+            parameter("plan", "Only those on this plan (slug)."),
+            parameter("guest", "Only this guest's.", schema=UUID),
+            parameter("status", "Only those in this status.", enum=STATUSES),
+            sort_parameter("created_at", default="-created_at"),
+            *PAGING,
+        ],
+        responses=page_of(SubscriptionOut),
+    )
+    def get(self, request: Request) -> Response:
+        """Contracts that you may see, newest first, ended ones too."""
+        rows = selectors.subscription_list_for(self.actor)
+        fields = {"customer_external_id": "customer__external_id", "external_id": "external_id", "plan": "plan__slug"}
+        for name, column in fields.items():
+            if (value := text_of(request, name)) is not None:
+                rows = rows.filter(**{column: value})
+        for name in ("customer", "guest"):
+            if (wanted := uuid_of(request, name)) is not None:
+                rows = rows.filter(**{f"{name}_id": wanted})
+        if status := choice_of(request, "status", STATUSES):
+            rows = selectors.subscriptions_in_status(rows, status)
+        return page(request, rows, show=subscription_json, sorts={"created_at": "created_at"})
+
+    @extend_schema(
+        operation_id="subscription_create",
+        summary="Order a subscription",
+        parameters=[DRY_RUN],
+        request=SubscriptionIn,
+        responses={202: OrderAnswerOut, 200: OrderAnswerOut},
+        examples=[ORDER],
+    )
+    def post(self, request: Request) -> Response:
+        """Orders a server for a customer. The answer has the guest with its addresses; the job builds it. The same
+        body with the same `external_id` again, also at the same moment, answers 200 with what the first one gave
+        (without `root_password`); another body with that `external_id` is 409 `external_id_conflict`.
+        """
+        order = parsed(SubscriptionIn, request)
+        if is_dry_run(request):
+            return quote_response(subscription_quote(actor=self.actor, order=order))
+        made = subscription_order(actor=self.actor, order=order)
+        assert made.subscription is not None  # noqa: S101 - this order always makes one
+        more = {"root_password": made.root_password} if made.root_password else {}
+        return answered(self, made.subscription.pk, made.job, status=202 if made.created else 200, **more)
+
+
+class SubscriptionView(PanelView):
+    """``/subscriptions/{id}``."""
+
+    permissions = {"GET": Permission.SUBSCRIPTION_VIEW}
+
+    @extend_schema(operation_id="subscription_get", summary="Get a subscription", responses=SubscriptionOut)
+    def get(self, request: Request, subscription_id: UUID) -> Response:
+        """One subscription."""
+        found = selectors.subscription_get_for(self.actor, subscription_id)
+        return with_etag(Response(subscription_json(found)), found.version)
+
+
+class SubscriptionActionView(PanelView):
+    """The base of ``/subscriptions/{id}/actions/…``."""
+
+    permissions = {"POST": Permission.SUBSCRIPTION_MANAGE}
+
+    def subscription(self, subscription_id: UUID) -> Subscription:
+        """Return the subscription, the right to change it checked."""
+        found = selectors.subscription_get_for(self.actor, subscription_id)
+        self.actor.require(Permission.SUBSCRIPTION_MANAGE, found.customer_id)
+        return found
+
+    def outcome(self, subscription: Subscription, outcome: services.Outcome) -> Response:
+        """Return 202 when something was started, 200 when it was so already."""
+        return answered(self, subscription.pk, outcome.job, status=202 if outcome.started else 200)
+
+
+ANSWERS = {202: SubscriptionAnswerOut, 200: SubscriptionAnswerOut}
+
+
+class SubscriptionSuspendView(SubscriptionActionView):
+    """``…/suspend``."""
+
+    @extend_schema(
+        operation_id="subscription_suspend",
+        summary="Suspend a subscription",
+        request=SuspendIn,
+        responses=ANSWERS,
+        examples=[OpenApiExample("Not paid", value={"reason": "payment"}, request_only=True)],
+    )
+    def post(self, request: Request, subscription_id: UUID) -> Response:
+        """Withholds service: the server is stopped and its owner cannot start it. Reasons are a set; each is taken
+        away by its own. 200 when this reason is set already, also while the first try still runs.
+        """
+        subscription, body = self.subscription(subscription_id), parsed(SuspendIn, request)
+        return self.outcome(
+            subscription, services.subscription_suspend(actor=self.actor, subscription=subscription, **body)
+        )
+
+
+class SubscriptionUnsuspendView(SubscriptionActionView):
+    """``…/unsuspend``."""
+
+    @extend_schema(
+        operation_id="subscription_unsuspend",
+        summary="Unsuspend a subscription",
+        request=UnsuspendIn,
+        responses=ANSWERS,
+        examples=[
+            OpenApiExample("It was paid", value={"reason": "payment"}, request_only=True),
+            OpenApiExample("All reasons", value={}, request_only=True),
+        ],
+    )
+    def post(self, request: Request, subscription_id: UUID) -> Response:
+        """Takes one reason away, or all. With the last one the server starts again if it ran when it was suspended:
+        202. 200 when there is nothing to start.
+        """
+        subscription, body = self.subscription(subscription_id), parsed(UnsuspendIn, request)
+        return self.outcome(
+            subscription, services.subscription_unsuspend(actor=self.actor, subscription=subscription, **body)
+        )
+
+
+class SubscriptionChangePlanView(SubscriptionActionView):
+    """``…/change-plan``."""
+
+    @extend_schema(
+        operation_id="subscription_change_plan",
+        summary="Change the plan",
+        request=ChangePlanIn,
+        responses=ANSWERS,
+        examples=[OpenApiExample("A larger one", value={"plan": "medium"}, request_only=True)],
+    )
+    def post(self, request: Request, subscription_id: UUID) -> Response:
+        """Gives a stopped server another plan's size. Disks only grow. 200 when it is on the plan already, also
+        while the first try still runs.
+        """
+        subscription, body = self.subscription(subscription_id), parsed(ChangePlanIn, request)
+        try:
+            plan = selectors.plan_get_for(self.actor, body["plan"])
+        except NotFoundError as error:
+            raise InvalidInputError(fields={"plan": f"There is no plan {body['plan']}."}) from error
+        return self.outcome(
+            subscription, services.subscription_change_plan(actor=self.actor, subscription=subscription, plan=plan)
+        )
+
+
+class SubscriptionTerminateView(SubscriptionActionView):
+    """``…/terminate``."""
+
+    @extend_schema(
+        operation_id="subscription_terminate",
+        summary="Terminate a subscription",
+        request=EmptyIn,
+        responses=ANSWERS,
+        examples=[OpenApiExample("No body is needed", value={}, request_only=True)],
+    )
+    def post(self, request: Request, subscription_id: UUID) -> Response:
+        """Ends the contract now and deletes the server with its disks, also a suspended one; nothing can bring them
+        back. 200 when it is so already, also while the first try still runs.
+        """
+        subscription = self.subscription(subscription_id)
+        parsed(EmptyIn, request)
+        return self.outcome(
+            subscription, services.subscription_terminate(actor=self.actor, subscription=subscription)
+        )  # fmt: skip

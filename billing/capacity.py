@@ -1,0 +1,98 @@
+"""How many more servers of a plan fit, from hosts' limits, pools and free addresses."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count
+
+from billing.models import Plan
+from hosts.drivers.types import Capability
+from hosts.models import Host, IPAddress, StoragePool
+from hosts.services.placement import Candidate, Wish, candidates
+from hosts.states import HostState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many fit in one location on one host type, and what runs out first ("" when nothing has)."""
+
+    location: str
+    host_type: str
+    fits: int
+    limited_by: str
+
+
+def capacity_of(plan: Plan, *, location: str = "") -> list[Room]:
+    """Return what fits, by location and host type. Types share hosts: their numbers do not add up."""
+    rooms: list[Room] = []
+    for host_type in plan.host_types:
+        needs = frozenset({Capability.BANDWIDTH} if plan.bandwidth_mbit_per_s and plan.bandwidth_required else ())
+        wish = Wish(
+            host_type=host_type,
+            vcpus=plan.vcpus,
+            memory_mib=plan.memory_mib,
+            disk_gib=plan.disk_gib,
+            location=location,
+            needs=needs,
+        )
+        able = [c for c in candidates(wish, all_hosts=True) if _able(c, wish)]
+        free = _free_addresses(able)
+        for place in sorted({c.host.location for c in able}):
+            rooms.append(_room(place, wish, [c for c in able if c.host.location == place], free))
+    return rooms
+
+
+def _able(candidate: Candidate, wish: Wish) -> bool:
+    """True when the host sells this type here at all, full or not."""
+    host, connection = candidate.host, candidate.connection
+    return (
+        host.state == HostState.ACTIVE
+        and connection is not None
+        and (not wish.location or host.location == wish.location)
+        and all(connection.can(need) for need in wish.needs)
+        and bool(candidate.networks)
+    )
+
+
+def _free_addresses(able: Sequence[Candidate]) -> Counter[UUID]:
+    networks = {network.pk for candidate in able for network in candidate.networks}
+    rows = (
+        IPAddress.objects.filter(network__in=networks, family=4, owner_id__isnull=True)
+        .values_list("network_id")
+        .annotate(Count("pk"))
+    )
+    return Counter(dict(rows))
+
+
+def _room(location: str, wish: Wish, able: Sequence[Candidate], free: Counter[UUID]) -> Room:
+    """Fill host after host, each drawing on the addresses that its networks have left."""
+    total, lacking = 0, Counter[str]()
+    for candidate in able:
+        fits, limit = min(_parts(candidate.host, candidate.pools, wish), key=lambda part: part[0])
+        given = _addresses(candidate, fits, free)
+        lacking["addresses" if given < fits else limit] += 1
+        total += given
+    return Room(
+        location=location, host_type=wish.host_type, fits=total, limited_by=lacking.most_common(1)[0][0]
+    )  # fmt: skip
+
+
+def _parts(host: Host, pools: Sequence[StoragePool], wish: Wish) -> list[tuple[int, str]]:
+    disks = sum(max(0, pool.limit_gib - pool.used_gib) // wish.disk_gib for pool in pools)
+    return [
+        (max(0, host.limit_vcpus - host.used_vcpus) // wish.vcpus, "vcpus"),
+        (max(0, host.limit_memory_mib - host.used_memory_mib) // wish.memory_mib, "memory"),
+        (disks, "disk"),
+    ]
+
+
+def _addresses(candidate: Candidate, wanted: int, free: Counter[UUID]) -> int:
+    given = 0
+    for network in candidate.networks:
+        share = wanted - given if not network.cidr_v4 else min(wanted - given, free[network.pk])
+        if network.cidr_v4:
+            free[network.pk] -= share
+        given += share
+    return given
