@@ -19,16 +19,7 @@ from hosts.drivers.types import (
 )
 from panel.core.units import MIB
 from tests.drivers.contract import DriverContract
-from tests.drivers.real_host import BRIDGE, RealHost, make_host, why_not
-
-
-@pytest.fixture(scope="module")
-def real_host() -> Iterator[RealHost]:
-    if why_not():
-        pytest.skip(why_not())
-    host = make_host()
-    yield host
-    host.stop()
+from tests.drivers.real_host import BRIDGE, RealHost
 
 
 class RealContract(DriverContract):

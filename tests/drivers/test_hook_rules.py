@@ -1,0 +1,145 @@
+"""The hook scripts without a host: what they read, and which rules they write."""
+
+import sys
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hosts.drivers.libvirt import places
+from hosts.drivers.libvirt.hook import QUESTION_PREFIX, VERSION
+from hosts.drivers.libvirt.xml.domain import domain_xml
+from hosts.drivers.libvirt.xml.elements import to_text
+from hosts.drivers.libvirt.xml.probe import question_element
+from hosts.drivers.types import HostType
+from tests.drivers.test_xml_golden import GUEST_ID, LXC, make_spec, paths_for
+
+HOOKS = Path(places.__file__).parent / "hooks"
+NAME = make_spec().domain_name
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
+    """The hook's modules by name. They are installed flat, so they import each other flat."""
+    monkeypatch.syspath_prepend(str(HOOKS))
+    names = [path.stem for path in HOOKS.glob("innkeeper_*.py")]
+    yield {name: __import__(name) for name in names}
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def read(hooks: dict[str, ModuleType], tmp_path: Path, **changes):
+    """Read a container's XML as the hook does. Its images exist."""
+    spec = make_spec(**LXC, **changes)
+    text = to_text(domain_xml(spec, paths_for(spec)))
+    for image in ("root", "seed"):
+        (tmp_path / image).touch()
+    return hooks["innkeeper_guest"].read_domain(NAME, text.replace("/srv/guests/", f"{tmp_path}/"))
+
+
+def test_the_hook_reads_what_the_driver_writes(hooks, tmp_path):
+    guest = read(hooks, tmp_path, max_processes=200)
+
+    assert guest.name == NAME
+    assert [(nic.device, nic.mac, nic.addresses) for nic in guest.nics] == [
+        ("ik525400123456", "52:54:00:12:34:56", (ip_address("10.90.0.7"), ip_address("fd00:90::7")))
+    ]
+    assert guest.mounts == (
+        (f"{tmp_path}/root", places.container_root(NAME), False),
+        (f"{tmp_path}/seed", places.container_seed(NAME), True),
+    )
+    assert guest.max_processes == 200
+
+
+def test_driver_and_hook_agree_on_places_and_version(hooks):
+    guest = hooks["innkeeper_guest"]
+    assert guest.STATE_DIRECTORY == places.STATE_DIRECTORY
+    assert guest.MOUNTS_DIRECTORY == places.MOUNTS_DIRECTORY
+    assert guest.CONSOLE_DIRECTORY == places.CONSOLE_DIRECTORY
+    assert hooks["innkeeper_console"].log_of("x") == f"{places.CONSOLE_DIRECTORY}/{places.console_log_name('x')}"
+    assert hooks["innkeeper_answers"].VERSION == VERSION
+    assert (HOOKS / Path(places.CONTAINER_EMULATOR).name).is_file()
+    assert places.IDMAP_START == hooks["innkeeper_cgroups"]._OWNER
+
+
+def test_a_question_is_read_and_other_domains_are_left_alone(hooks):
+    read_domain = hooks["innkeeper_guest"].read_domain
+    for host_type in (HostType.KVM, HostType.LXC):
+        xml = question_element(
+            host_type=host_type, name=f"{QUESTION_PREFIX}1", uuid=GUEST_ID, kind="leftovers", about=NAME
+        )
+        assert read_domain(f"{QUESTION_PREFIX}1", to_text(xml)) == ("leftovers", NAME)
+    assert read_domain("innkeeper-foreign", "<domain><metadata/></domain>") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("52:54:00:12:34:56", "52:54:00:12:34:5g"),
+        ('mac="52:54:00:12:34:56" anti', 'mac="52:54:00:12:34:56 accept" anti'),
+        (">10.90.0.7<", ">10.90.0.7 }; accept<"),
+        ('device="ik525400123456"', 'device="ik0; flush ruleset"'),
+        (places.container_root(NAME), "/etc"),
+        (places.container_root(NAME), f"{places.MOUNTS_DIRECTORY}/{NAME}/../../etc"),
+    ],
+)
+def test_what_could_end_up_in_a_command_is_refused(hooks, tmp_path, old, new):
+    spec = make_spec(**LXC)
+    text = to_text(domain_xml(spec, paths_for(spec))).replace("/srv/guests/", f"{tmp_path}/")
+    (tmp_path / "root").touch()
+    (tmp_path / "seed").touch()
+    assert old in text
+    with pytest.raises((hooks["innkeeper_guest"].HookError, ValueError)):
+        hooks["innkeeper_guest"].read_domain(NAME, text.replace(old, new))
+
+
+def test_rules_of_a_guest(hooks):
+    guest, rules = hooks["innkeeper_guest"], hooks["innkeeper_rules"]
+    addresses = tuple(map(ip_address, ("10.90.0.7", "10.90.0.9", "fd00:90::7")))
+    nic = guest.Nic(device="ik525400123456", mac="52:54:00:12:34:56", addresses=addresses)
+
+    assert str(rules.link_local(nic.mac)) == "fe80::5054:ff:fe12:3456"
+    assert rules.allowed(nic) == [
+        "ether saddr != 52:54:00:12:34:56 drop",
+        "arp saddr ether 52:54:00:12:34:56 arp saddr ip { 10.90.0.7, 10.90.0.9 } accept",
+        "arp operation request arp saddr ether 52:54:00:12:34:56 arp saddr ip 0.0.0.0 "
+        "arp daddr ip { 10.90.0.7, 10.90.0.9 } accept",
+        "ether type ip udp sport 67 drop",
+        "ip saddr { 10.90.0.7, 10.90.0.9 } accept",
+        "icmpv6 type { nd-router-advert, nd-redirect } drop",
+        "ip6 saddr { fd00:90::7, fe80::5054:ff:fe12:3456 } icmpv6 type nd-neighbor-advert "
+        "@th,64,128 0xfd000090000000000000000000000007 accept",
+        "ip6 saddr { fd00:90::7, fe80::5054:ff:fe12:3456 } icmpv6 type nd-neighbor-advert "
+        "@th,64,128 0xfe80000000000000505400fffe123456 accept",
+        "icmpv6 type nd-neighbor-advert drop",
+        "ether type ip6 udp sport 547 drop",
+        "ip6 saddr { fd00:90::7, fe80::5054:ff:fe12:3456 } accept",
+        "ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept",
+        "drop",
+    ]
+
+
+def test_a_nic_without_addresses_may_send_nothing_but_its_link_local_address(hooks):
+    guest, rules = hooks["innkeeper_guest"], hooks["innkeeper_rules"]
+    text = "\n".join(rules.allowed(guest.Nic(device="ik1", mac="52:54:00:12:34:56", addresses=())))
+    assert "arp" not in text
+    assert "ip saddr" not in text
+    assert text.endswith("\ndrop")
+
+
+def test_version_2_limits_the_scope_of_the_machine(hooks, tmp_path, monkeypatch):
+    cgroups = hooks["innkeeper_cgroups"]
+    monkeypatch.setattr(cgroups, "ROOT", str(tmp_path))
+    scope = tmp_path / "machine.slice" / "machine-lxc.scope"
+    scope.mkdir(parents=True)
+    monkeypatch.setattr(cgroups, "_scope", lambda controller: str(scope) if controller == 42 else "")
+    assert not cgroups.has_version_1()
+
+    cgroups.prepare(NAME, 200)
+    cgroups.started(NAME, 200, 42)
+
+    assert (scope / "pids.max").read_text() == "200"
+    assert cgroups.groups_of(NAME) == []
+    assert "no control groups" in cgroups.obstacle()
