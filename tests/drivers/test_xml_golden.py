@@ -140,15 +140,17 @@ def test_every_golden_file_has_a_test():
 
 @pytest.mark.parametrize("spec", DOMAINS.values(), ids=DOMAINS)
 def test_every_disk_states_its_format(spec):
-    for disk in domain_xml(spec, paths_for(spec)).iter("disk"):
-        assert disk.find("driver").get("type") in set(VolumeFormat)
+    domain = domain_xml(spec, paths_for(spec))
+    stated = [driver.get("type") for driver in domain.iterfind("devices/disk/driver")]
+    assert len(stated) == len(domain.findall("devices/disk"))
+    assert set(stated) <= set(VolumeFormat)
 
 
 @pytest.mark.parametrize("spec", [s for s in DOMAINS.values() if s.host_type is HostType.LXC])
 def test_a_container_is_never_privileged_nor_on_the_hosts_network(spec):
     domain = domain_xml(spec, paths_for(spec))
     assert domain.find("features/privnet") is not None
-    assert [(e.tag, e.get("start"), e.get("target"), e.get("count")) for e in domain.find("idmap")] == [
+    assert [(e.tag, e.get("start"), e.get("target"), e.get("count")) for e in domain.iterfind("idmap/*")] == [
         ("uid", "0", "100000", "65536"),
         ("gid", "0", "100000", "65536"),
     ]

@@ -139,7 +139,7 @@ def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeForm
     pools.refresh(pool)
     _finish(pool, ref)
     made = info(session, ref)
-    if made.format is not format:
+    if made.format != format:
         delete(session, ref)
         raise DriverError("The file is not of the stated format.", detail=f"{made} is not {format}")
     return made
