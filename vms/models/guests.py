@@ -68,6 +68,9 @@ class Guest(VersionedRecord):
             models.Index("host", F("created_at").desc(), F("id").desc(), name="vms_guest_of_host"),
             models.Index(fields=["name", "id"], name="vms_guest_name"),
             models.Index(fields=["customer", "name", "id"], name="vms_guest_customer_name"),
+            models.Index(
+                fields=["external_id"], condition=Q(external_id__isnull=False), name="vms_guest_by_external_id"
+            ),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="vms_guest_name_trgm"),
         ]
 

@@ -1,0 +1,76 @@
+"""``GET /guests`` at scale: server time, queries, keyset depth, search.
+
+Run: ``python -m bench.guest_list`` with DATABASE_URL naming a database that ``manage.py seed_fleet --hosts 1000
+--guests 100000`` has filled. Requests pass Django's whole stack in this process; the network is left out.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import django
+
+django.setup()
+
+from django.db import connection, reset_queries  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+
+from panel.core.actors import SYSTEM  # noqa: E402
+from panel.core.models import ApiClient  # noqa: E402
+from panel.core.people.tokens import token_create  # noqa: E402
+
+ROUNDS = 40
+
+
+def main() -> None:
+    """Print one line a measurement."""
+    client, _ = ApiClient.objects.get_or_create(name="bench", role="admin")
+    token = token_create(actor=SYSTEM, client=client, name="bench", scope="read", expires_at=None)
+    browser = Client(headers={"Authorization": f"Bearer {token.value}"}, SERVER_NAME="localhost")
+
+    def get(path: str) -> dict:
+        response = browser.get(f"/api/v1{path}")
+        assert response.status_code == 200, response.content
+        return response.json()
+
+    get("/guests?limit=10")
+    for limit in (10, 100):
+        with CaptureQueriesContext(connection) as queries:
+            get(f"/guests?limit={limit}")
+        print(f"limit={limit:<4} queries={len(queries)}")
+        reset_queries()
+    report("list limit=100", lambda: get("/guests?limit=100"))
+    report("search part of a name", lambda: get("/guests?limit=100&search=web-04"))
+    first = "/guests?limit=50"
+    path = first
+    for _ in range(999):
+        path = f"/guests?limit=50&cursor={get(path)['next']}"
+    shallow, deep = paired(lambda: get(first), lambda: get(path))
+    print(
+        f"page 1: median {shallow * 1000:.1f} ms, page 1,000: median {deep * 1000:.1f} ms, ratio {deep / shallow:.2f}"
+    )
+
+
+def report(name: str, call: Callable[[], object]) -> None:
+    """Print median and 95th percentile of many calls."""
+    times = sorted(timed(call) for _ in range(ROUNDS))
+    p95 = times[int(len(times) * 0.95) - 1]
+    print(f"{name}: median {statistics.median(times) * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms")
+
+
+def paired(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
+    """Return the medians of two calls made in turn."""
+    pairs = [(timed(one), timed(other)) for _ in range(ROUNDS)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the seconds a call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
