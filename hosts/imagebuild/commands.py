@@ -1,8 +1,13 @@
 """Running programs: one clear sentence when one fails."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+
+# A builder that is killed takes the program it runs with it, so that the next builder is alone.
+_END_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 class BuildError(Exception):
@@ -25,13 +30,13 @@ def run(
     Raises: BuildError naming the purpose, the program and its last words.
     """
     command = [str(argument) for argument in arguments]
+    if shutil.which(command[0]) is None:
+        raise BuildError(f"Could not {purpose}: the program {command[0]} is not installed.")
     try:
         done = subprocess.run(
-            command, input=input, capture_output=True, text=True, errors="replace",
+            [*_END_WITH_US, *command], input=input, capture_output=True, text=True, errors="replace",
             env=env, cwd=cwd, timeout=timeout_s, check=False,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise BuildError(f"Could not {purpose}: the program {command[0]} is not installed.") from error
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"Could not {purpose}: {command[0]} did not finish within {timeout_s:.0f} s.") from error
     if done.returncode:
@@ -42,5 +47,5 @@ def run(
 def _last_words(*outputs: str) -> str:
     """Return the most telling line of a failed program: its first error, else its last line."""
     lines: Sequence[str] = [line.strip() for output in outputs for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("E:", "error", "Error"))]
+    errors = [line for line in lines if line.startswith(("E:", "error:", "dpkg: error"))]
     return (errors[:1] or lines[-1:] or ["nothing."])[0][:300]

@@ -1,11 +1,15 @@
 """File systems and disks as files, made without mounting anything. Formats are always stated, never probed."""
 
+import struct
 from pathlib import Path
 
-from hosts.imagebuild.commands import run
+from hosts.imagebuild.commands import BuildError, run
 
 MIB = 1 << 20
 GROW_LIMIT_MIB = 1 << 20  # room for block descriptors: an image may grow to 1 TiB while mounted
+PARTITION_OFFSET_BYTES = MIB
+SECTOR_BYTES = 512
+_BOOT_CODE_BYTES = 440  # the rest of the first sector is the partition table
 
 
 def make_ext4(path: Path, *, tree: Path, capacity_bytes: int, offset_bytes: int = 0, journal_mib: int = 16) -> None:
@@ -36,3 +40,32 @@ def compress_qcow2(raw: Path, *, output: Path) -> None:
     """Convert a raw image to a compressed qcow2 one."""
     run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", "-m", "2",
         raw, output, purpose="compress the disk image")  # fmt: skip
+
+
+def make_bootable(path: Path, *, tree: Path, capacity_bytes: int, boot: Path, core: Path) -> None:
+    """Make a disk with one partition and GRUB for BIOS machines.
+
+    The boot loader's image lies between the partition table and the partition, where grub-install would put it.
+
+    Args:
+        tree: the partition's content.
+        boot: GRUB's first sector (boot.img).
+        core: GRUB's image that can read the partition (made by grub-mkimage).
+    """
+    image = core.read_bytes()
+    if len(image) > PARTITION_OFFSET_BYTES - SECTOR_BYTES:
+        raise BuildError("Could not install the boot loader: it is larger than the gap before the partition.")
+    make_ext4(path, tree=tree, capacity_bytes=capacity_bytes - PARTITION_OFFSET_BYTES,
+              offset_bytes=PARTITION_OFFSET_BYTES, journal_mib=64)  # fmt: skip
+    with path.open("r+b") as stream:
+        stream.write(boot.read_bytes()[:_BOOT_CODE_BYTES] + _partition_table(capacity_bytes))
+        stream.write(image)
+
+
+def _partition_table(capacity_bytes: int) -> bytes:
+    """Return the end of a master boot record: disk identifier, one bootable Linux partition, signature."""
+    start = PARTITION_OFFSET_BYTES // SECTOR_BYTES
+    sectors = capacity_bytes // SECTOR_BYTES - start
+    beyond_chs = b"\xfe\xff\xff"
+    entry = struct.pack("<B3sB3sII", 0x80, beyond_chs, 0x83, beyond_chs, start, sectors)
+    return b"inke\0\0" + entry + bytes(48) + b"\x55\xaa"

@@ -5,9 +5,7 @@ PACKAGES = (
     "debian-archive-keyring",
     "dpkg",
     "e2fsprogs",  # mke2fs
-    "fdisk",  # sfdisk
-    "grub-common",  # grub-mkimage
-    "grub-pc-bin",  # the boot loader's modules
     "mmdebstrap",
     "qemu-utils",  # qemu-img
+    "util-linux",  # setpriv, unshare
 )
