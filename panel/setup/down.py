@@ -95,7 +95,7 @@ def _stop_guests(guests: list[_Guest]) -> None:
     for guest in waiting:
         _virsh(guest, "destroy")
     if guests:
-        print(f"{len(guests)} servers stopped, {len(waiting)} of them by cutting their power.")
+        print(f"Servers stopped: {len(guests)}; by cutting the power: {len(waiting)}.")
 
 
 def _virsh(guest: _Guest, verb: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from panel.setup.errors import SetupError
 
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)", re.MULTILINE)
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\]+)", re.MULTILINE)
 
 
 def pins(lock: str) -> dict[str, str]:

@@ -1,0 +1,154 @@
+"""Small parts of the set-up that need no machine: lock files, copies of the code, processes, configuration."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from panel.setup import code_copy, forwarding
+from panel.setup.errors import SetupError
+from panel.setup.kvm_probe import has_extension, kvm_usable
+from panel.setup.layout import Layout
+from panel.setup.libvirtd_files import libvirtd_conf, qemu_conf
+from panel.setup.private_libvirtd import PrivateLibvirtd
+from panel.setup.processes import ProcessRef, run
+from panel.setup.python_env import installed, pins
+
+UUID = "0b7c1a6e-6d1f-4c0e-9a59-1f0c7a3f2b11"
+
+
+def _layout(tmp_path: Path, identity: str = "abcd") -> Layout:
+    return Layout(
+        checkout=tmp_path / "clone",
+        id=identity,
+        state=tmp_path / "state",
+        cache=tmp_path / "cache",
+        run_dir=tmp_path / "run",
+        code=tmp_path / "state" / "code",
+    )
+
+
+def test_pins_are_read_from_a_lock_with_hashes():
+    lock = "Django==5.2.19 \\\n    --hash=sha256:00\n    # via x==1\ntyping_extensions==4.0\n"
+    assert pins(lock) == {"django": "5.2.19", "typing-extensions": "4.0"}
+
+
+def test_a_package_whose_install_was_cut_does_not_count(tmp_path: Path):
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    for name in ("whole-1.0", "cut-1.0"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    (packages / "whole-1.0.dist-info" / "RECORD").touch()
+    assert installed(tmp_path) == {"whole": "1.0"}
+
+
+def test_the_copy_follows_the_clone_and_keeps_node_modules(tmp_path: Path):
+    layout = _layout(tmp_path)
+    layout.checkout.mkdir()
+    layout.state.mkdir()
+    (layout.checkout / "a.py").write_text("1")
+    (layout.checkout / "b.py").write_text("1")
+    code_copy.sync_code(layout)
+    kept = layout.code / "node_modules" / "x.js"
+    kept.parent.mkdir()
+    kept.touch()
+    (layout.checkout / "a.py").write_text("2")
+    (layout.checkout / "b.py").unlink()
+    code_copy.sync_code(layout)
+    assert (layout.code / "a.py").read_text() == "2"
+    assert not (layout.code / "b.py").exists()
+    assert kept.exists()
+    assert (layout.code / "a.py").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_process_is_known_by_its_start_too(tmp_path: Path):
+    own = ProcessRef.of(os.getpid())
+    assert own is not None
+    own.save(tmp_path / "ref.json")
+    assert ProcessRef.load(tmp_path / "ref.json") == own
+    ProcessRef(own.pid, own.start_ticks - 1).save(tmp_path / "ref.json")
+    assert ProcessRef.load(tmp_path / "ref.json") is None
+
+
+def test_a_process_that_ends_when_asked_is_not_killed():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    ref = ProcessRef.of(child.pid)
+    assert ref is not None
+    assert ref.end(timeout_s=5) is True
+    assert child.wait() == -15
+    assert ref.is_alive() is False
+
+
+def test_a_failed_command_is_one_sentence():
+    with pytest.raises(SetupError, match=r"^The thing cannot be done: second line$"):
+        run(["sh", "-c", "echo first line >&2; echo second line >&2; exit 3"], failure="The thing cannot be done")
+
+
+def test_forwarding_is_put_back_by_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ipv4, ipv6 = tmp_path / "ip_forward", tmp_path / "forwarding"
+    for path in (ipv4, ipv6):
+        path.write_text("0\n")
+    monkeypatch.setattr(forwarding, "_RECORD", tmp_path / "record.json")
+    monkeypatch.setattr(forwarding, "_IPV4", ipv4)
+    monkeypatch.setattr(forwarding, "_IPV6", ipv6)
+    monkeypatch.setattr(forwarding, "run", lambda *_, **__: '[{"dst": "default", "protocol": "ra"}]')
+    first, second = _layout(tmp_path, "aaaa"), _layout(tmp_path, "bbbb")
+    assert forwarding.forwarding_claim(first) is False, "a default route by advertisement would be lost"
+    forwarding.forwarding_claim(second)
+    forwarding.forwarding_claim(second)
+    forwarding.forwarding_release(first)
+    assert ipv4.read_text().strip() == "1"
+    forwarding.forwarding_release(second)
+    assert ipv4.read_text().strip() == "0"
+    assert not (tmp_path / "record.json").exists()
+
+
+def test_forwarding_that_was_on_stays_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("_IPV4", "_IPV6"):
+        (tmp_path / name).write_text("1\n")
+        monkeypatch.setattr(forwarding, name, tmp_path / name)
+    monkeypatch.setattr(forwarding, "_RECORD", tmp_path / "record.json")
+    monkeypatch.setattr(forwarding, "run", lambda *_, **__: '[{"dst": "default", "protocol": "static"}]')
+    assert forwarding.forwarding_claim(_layout(tmp_path)) is True
+    forwarding.forwarding_release(_layout(tmp_path))
+    assert (tmp_path / "_IPV4").read_text().strip() == "1"
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("fpu vmx", True), ("fpu svm x", True), ("fpu vmx_x", False)])
+def test_the_extension_is_a_whole_word_of_the_flags(flags: str, expected: bool):
+    assert has_extension(f"processor\t: 0\nflags\t\t: {flags}\n") is expected
+
+
+def test_no_device_is_no_acceleration(tmp_path: Path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags : vmx\n")
+    assert kvm_usable(tmp_path / "kvm", cpuinfo) is False
+
+
+def test_the_socket_is_roots_unless_a_group_is_named():
+    alone = libvirtd_conf(host_uuid=UUID, socket_group=None, listen_tcp=None)
+    shared = libvirtd_conf(host_uuid=UUID, socket_group="innkeeper", listen_tcp=None)
+    assert 'unix_sock_rw_perms = "0700"\n' in alone
+    assert "unix_sock_group" not in alone
+    assert 'unix_sock_rw_perms = "0770"\n' in shared
+    assert 'unix_sock_group = "innkeeper"\n' in shared
+    assert "listen_tcp" not in alone + shared
+
+
+def test_tcp_is_for_one_address():
+    text = libvirtd_conf(host_uuid=UUID, socket_group=None, listen_tcp="10.77.0.1")
+    assert 'listen_addr = "10.77.0.1"\n' in text
+    assert qemu_conf(migration_host="10.77.0.1") == 'migration_host = "10.77.0.1"\n'
+
+
+def test_nothing_but_an_address_gets_into_the_configuration():
+    with pytest.raises(ValueError, match="not an address"):
+        qemu_conf(migration_host='1"\nsecurity_driver = "none')
+
+
+def test_a_path_too_long_for_a_socket_is_refused_before_anything_is_made(tmp_path: Path):
+    run_dir = tmp_path / ("x" * 100)
+    with pytest.raises(SetupError, match="too long for unix sockets"):
+        PrivateLibvirtd("n", tmp_path / "d", run_dir, tmp_path / "hooks").start()
+    assert not run_dir.exists()
