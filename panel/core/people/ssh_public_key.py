@@ -73,8 +73,10 @@ def _parse(text: str) -> tuple[str, PublicKey | None]:
         raw = base64.b64decode(blob, validate=True)
         parts = _strings(raw)
     except (binascii.Error, ValueError, struct.error):
+        raw, parts = b"", []
+    if not raw:
         return "The key is not complete: its middle part is not valid base64 of a key.", None
-    if not parts or parts[0] != kind.encode():
+    if parts[0] != kind.encode():
         return "The key's content is of another type than its beginning says.", None
     if reason := _content(kind, parts[1:]):
         return reason, None

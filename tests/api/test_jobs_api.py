@@ -1,0 +1,119 @@
+"""``/jobs``: who sees which, filters, cancelling, trying again."""
+
+import uuid
+
+import pytest
+
+from panel.core import retry
+from panel.core.models import Job, JobStatus
+from tests import factories
+from tests.client import problem
+
+pytestmark = pytest.mark.django_db
+FAILED = {"status": JobStatus.ERROR, "error_code": "host_timeout", "error_message": "The host took too long."}
+
+
+def ids(response) -> set[str]:
+    assert response.status_code == 200, response.content
+    return {row["id"] for row in response.json()["results"]}
+
+
+def test_a_job_says_what_the_design_promises(owner_api, customer):
+    guest_id = uuid.uuid4()
+    job = factories.job_make(customer=customer, guest_id=guest_id, action="guest.start", progress_percent=40)
+    response = owner_api.get(f"/jobs/{job.pk}")
+    body = response.json()
+    assert set(body) >= {
+        *("id", "action", "status", "progress_percent", "step", "steps", "attempt", "error", "resources"),
+        *("created_at", "started_at", "finished_at"),
+    }
+    assert (body["action"], body["status"], body["progress_percent"], body["error"]) == (
+        "guest.start",
+        "queued",
+        40,
+        None,
+    )
+    assert body["resources"] == [{"type": "guest", "id": str(guest_id)}]
+    assert response["ETag"] == f'"{body["version"]}"'
+
+
+def test_the_raw_error_and_who_of_the_staff_asked_are_for_staff(owner_api, operator_api, billing_api, customer):
+    admin = factories.staff_make(email="root@house.example")
+    asked = {"actor_kind": "person", "actor_user": admin, "actor_label": admin.email}
+    job = factories.job_make(customer=customer, error_detail="host-7: qemu said no", **asked, **FAILED)
+    plain = {"code": "host_timeout", "message": "The host took too long."}
+    shown = owner_api.get(f"/jobs/{job.pk}").json()
+    assert (shown["error"], shown["actor"]) == (plain, "hosting company")
+    assert billing_api.get(f"/jobs/{job.pk}").json()["error"] == plain
+    shown = operator_api.get(f"/jobs/{job.pk}").json()
+    assert (shown["error"], shown["actor"]) == ({**plain, "detail": "host-7: qemu said no"}, "root@house.example")
+
+
+def test_everybody_sees_their_customers_jobs(owner_api, stranger_api, operator_api, billing_api, customer):
+    ours, fleet = factories.job_make(customer=customer), factories.job_make()
+    assert ids(owner_api.get("/jobs")) == {str(ours.pk)}
+    assert ids(stranger_api.get("/jobs")) == set()
+    assert ids(operator_api.get("/jobs")) == {str(ours.pk), str(fleet.pk)}
+    assert ids(billing_api.get("/jobs")) == {str(ours.pk)}
+    problem(stranger_api.get(f"/jobs/{ours.pk}"), 404, "not_found")
+    problem(owner_api.get(f"/jobs/{fleet.pk}"), 404, "not_found")
+    problem(billing_api.get(f"/jobs/{fleet.pk}"), 404, "not_found")
+
+
+def test_filters(operator_api, customer):
+    guest_id, host_id = uuid.uuid4(), uuid.uuid4()
+    one = factories.job_make(customer=customer, guest_id=guest_id, action="guest.start")
+    two = factories.job_make(guest_id=guest_id, host_id=host_id, action="guest.stop", **FAILED)
+    three = factories.job_make(parent=one)
+    for query, expected in (
+        ({"guest": guest_id}, {one, two}),
+        ({"status": "error"}, {two}),
+        ({"action": "guest.start"}, {one}),
+        ({"customer": customer.pk}, {one}),
+        ({"host": host_id}, {two}),
+        ({"parent": one.pk}, {three}),
+        ({"active": "true"}, {one, three}),
+        ({"guest": guest_id, "status": "queued"}, {one}),
+        ({"guest": uuid.uuid4()}, set()),
+    ):
+        assert ids(operator_api.get("/jobs", **query)) == {str(job.pk) for job in expected}, query
+    for name, value in (("guest", "x"), ("status", "failed"), ("active", "yes"), ("colour", "red"), ("action", "a\0")):
+        problem(operator_api.get("/jobs", **{name: value}), 400, "invalid_input", name)
+
+
+def test_wait_is_checked_also_without_the_asgi_server(owner_api, customer):
+    job = factories.job_make(customer=customer, **FAILED)
+    assert owner_api.get(f"/jobs/{job.pk}", wait=25).status_code == 200
+    for wrong in ("26", "-1", "x", "1.5"):
+        problem(owner_api.get(f"/jobs/{job.pk}", wait=wrong), 400, "invalid_input", "wait")
+
+
+def test_cancelling(member_api, viewer_api, stranger_api, customer):
+    job = factories.job_make(customer=customer)
+    path = f"/jobs/{job.pk}/actions/cancel"
+    problem(viewer_api.post(path), 403, "permission_denied")
+    problem(stranger_api.post(path), 404, "not_found")
+    job.refresh_from_db()
+    assert job.cancel_requested_at is None
+    response = member_api.post(path)
+    assert (response.status_code, response.json()["job"]["cancel_requested"]) == (202, True)
+    ended = factories.job_make(customer=customer, **FAILED)
+    problem(member_api.post(f"/jobs/{ended.pk}/actions/cancel"), 409, "invalid_state")
+
+
+def test_trying_again_is_up_to_the_app_behind_the_action(member_api, viewer_api, customer, monkeypatch):
+    monkeypatch.setattr(retry, "_RESUBMITS", {})
+    failed = factories.job_make(customer=customer, action="test.again", **FAILED)
+    path = f"/jobs/{failed.pk}/actions/retry"
+    assert member_api.get(f"/jobs/{failed.pk}").json()["can_retry"] is False
+    problem(member_api.post(path), 409, "invalid_state")
+    retry.retryable(["test.again"], lambda actor, job: factories.job_make(customer=customer, action=job.action))
+    assert member_api.get(f"/jobs/{failed.pk}").json()["can_retry"] is True
+    problem(viewer_api.post(path), 403, "permission_denied")
+    response = member_api.post(path)
+    new = response.json()["job"]
+    assert response.status_code == 202
+    assert response["Location"] == f"/api/v1/jobs/{new['id']}"
+    assert (new["action"], new["status"], new["id"] != str(failed.pk)) == ("test.again", "queued", True)
+    problem(member_api.post(f"/jobs/{new['id']}/actions/retry"), 409, "invalid_state")
+    assert Job.objects.count() == 2

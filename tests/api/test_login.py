@@ -1,0 +1,69 @@
+"""Signing in: throttled, never locked for ever, every try in the trail."""
+
+import time
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from panel.core.models import AuditEntry
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+TRIES = 5
+WINDOW_S = 300
+
+
+@pytest.fixture(autouse=True)
+def _fresh_throttles():
+    cache.clear()
+
+
+def sign_in(email: str, password: str, address: str = "192.0.2.1"):
+    return Client(REMOTE_ADDR=address).post("/accounts/login/", {"login": email, "password": password})
+
+
+def test_the_right_password_signs_in_whatever_the_case_of_the_address():
+    user = factories.user_make(email="ada@example.com", password=factories.PASSWORD)
+    assert sign_in("ADA@example.com", factories.PASSWORD).status_code == 302
+    entry = AuditEntry.objects.get(action="user.logged-in")
+    assert (entry.object_id, entry.address) == (user.pk, "192.0.2.1")
+
+
+def test_five_failures_then_a_clear_sentence_then_minutes_later_in_again(monkeypatch):
+    user = factories.user_make(password=factories.PASSWORD)
+    for _ in range(TRIES):
+        response = sign_in(user.email, "wrong")
+        assert "Too many" not in response.content.decode()
+    refused = sign_in(user.email, factories.PASSWORD, address="192.0.2.9")  # also from elsewhere, also the right one
+    assert refused.status_code == 200
+    assert "Too many failed login attempts. Try again later." in refused.content.decode()
+    assert AuditEntry.objects.filter(action="user.login", outcome="refused", object_label=user.email).count() == TRIES
+    assert not AuditEntry.objects.filter(action="user.logged-in").exists()
+
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + WINDOW_S + 1)
+    assert sign_in(user.email, factories.PASSWORD).status_code == 302
+
+
+def test_others_sign_in_while_one_is_throttled():
+    throttled, other = (factories.user_make(password=factories.PASSWORD) for _ in range(2))
+    for _ in range(TRIES):
+        sign_in(throttled.email, "wrong")
+    assert sign_in(other.email, factories.PASSWORD).status_code == 302
+
+
+def test_an_address_that_tries_many_users_is_throttled():
+    users = [factories.user_make(password=factories.PASSWORD) for _ in range(11)]
+    for user in users[:10]:
+        sign_in(user.email, "wrong")
+    assert "Too many" in sign_in(users[10].email, factories.PASSWORD).content.decode()
+    assert sign_in(users[10].email, factories.PASSWORD, address="192.0.2.77").status_code == 302
+
+
+def test_nobody_signs_up_and_who_is_switched_off_stays_out():
+    response = Client().post("/accounts/signup/", {"email": "new@example.com", "password1": factories.PASSWORD})
+    assert "sessionid" not in response.cookies
+    user = factories.user_make(password=factories.PASSWORD, is_active=False)
+    sign_in(user.email, factories.PASSWORD)
+    assert not AuditEntry.objects.filter(action="user.logged-in").exists()
