@@ -1,6 +1,7 @@
 """Steps are shown with their time; what was done is recorded only when it was done."""
 
 import io
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_damaged_file_counts_as_empty(tmp_path: Path, text: str):
 def test_an_action_runs_once_for_a_fingerprint(tmp_path: Path):
     done: list[str] = []
     for fingerprint in ("a", "a", "b"):
-        Records.load(tmp_path / "setup.json").once("static", fingerprint, lambda f=fingerprint: done.append(f))
+        Records.load(tmp_path / "setup.json").once("static", fingerprint, partial(done.append, fingerprint))
     assert done == ["a", "b"]
 
 
