@@ -96,14 +96,32 @@ def wait_ready(process: Process, ready: Callable[[], bool], *, name: str, timeou
         time.sleep(0.05)
 
 
-def call(command: Sequence[str], *, netns: str | None = None, timeout_s: float = 120, check: bool = True) -> str:
+def call(
+    command: Sequence[str],
+    *,
+    netns: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    input: str | None = None,
+    timeout_s: float = 120,
+    check: bool = True,
+) -> str:
     """Run a short program and return its standard output.
 
     Raises:
         LabError: it failed and ``check`` is set.
     """
     done = subprocess.run(
-        in_netns(netns, command), capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
+        in_netns(netns, command),
+        input=input,
+        stdin=subprocess.DEVNULL if input is None else None,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=None if environment is None else dict(environment),
+        cwd=cwd,
+        timeout=timeout_s,
+        check=False,
     )
     if check and done.returncode:
         raise LabError(

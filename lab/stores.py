@@ -69,6 +69,10 @@ class Postgres:
         self._psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
+    def dump(self, database: str) -> str:
+        """Return a database's rows as text."""
+        return call(["pg_dump", "-h", str(self._sockets), "-U", DATABASE_USER, "--data-only", database])
+
     def _psql(self, statement: str) -> str:
         return call(["psql", "-h", str(self._sockets), "-U", DATABASE_USER, "-d", "postgres", "-AtXqc", statement])
 
@@ -96,7 +100,8 @@ class Redis:
         """Start it, empty. Raises: LabError."""
         for folder in (self._directory, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        options = {"port": "0", "unixsocket": str(self.socket), "save": "", "dir": str(self._directory)}
+        options = {"port": "0", "unixsocket": str(self.socket), "save": "", "rdbcompression": "no"}
+        options["dir"] = str(self._directory)
         command = ["redis-server", *(word for name, value in options.items() for word in (f"--{name}", value))]
         self._process = Process(command, log=self._directory / "redis.log", netns=self._netns)
         wait_ready(self._process, self._answers, name="Redis")

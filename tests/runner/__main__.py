@@ -1,5 +1,8 @@
 """``python3 -m tests.runner [--full] [--workers N]``, as root, from the checkout: what ``make test`` does.
 
+While working on something, run one batch with options for pytest: ``--only lab -- -k path -x``. A second run beside
+another needs a letter of its own: ``INNKEEPER_TEST_LETTER=b``.
+
 Ends with status 0 when everything passed; 1 otherwise; 130 after Ctrl-C. Leaves nothing behind but the image cache
 and, when something failed, the logs in ``var/test-logs``.
 """
@@ -10,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from lab.namespaces import netns_make
@@ -32,6 +36,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make test", description="Run every suite.")
     parser.add_argument("--full", action="store_true", help="the uncapped matrices too; no budgets")
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 2), help="of the pure Python lane")
+    parser.add_argument("--only", action="append", metavar="BATCH", help="check, python, browser, real drivers, lab")
+    parser.add_argument("pytest", nargs="*", help="more options for every pytest, after --")
     options = parser.parse_args()
     if os.geteuid() != 0:
         say("The tests make namespaces and start hypervisors: run make test as root.")
@@ -116,7 +122,11 @@ def _lanes(
     builds: prepare.ImageBuilds,
     report: Report,
 ) -> list[Lane]:
-    wanted = batches(places.checkout, workers=options.workers, full=options.full)
+    wanted = [
+        replace(batch, arguments=(*batch.arguments, *options.pytest)) if batch.arguments else batch
+        for batch in batches(places.checkout, workers=options.workers)
+        if not options.only or batch.title in options.only
+    ]
     return [
         Lane(
             [batch for batch in wanted if batch.lane == lane],

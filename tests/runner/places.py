@@ -52,14 +52,15 @@ class Places:
 
 def find_places(checkout: Path) -> Places:
     """Return the places of a run in ``checkout``."""
-    name = f"inkt{checkout_id(checkout.resolve())}"
+    letter = os.environ.get("INNKEEPER_TEST_LETTER", "")[:1]
+    name = f"inkt{checkout_id(checkout.resolve())}{letter}"
     return Places(
         checkout=checkout.resolve(),
         name=name,
         state=Path("/var/tmp") / name,
         run_dir=Path("/run") / name,
         cache=Path(os.environ.get("INNKEEPER_CACHE") or "/var/cache/innkeeper").absolute(),
-        kept_logs=checkout.resolve() / "var" / "test-logs",
+        kept_logs=checkout.resolve() / "var" / f"test-logs{letter}",
     )
 
 

@@ -25,7 +25,7 @@ class Batch:
     images: tuple[str, ...] = ()
 
 
-def batches(checkout: Path, *, workers: int, full: bool) -> list[Batch]:
+def batches(checkout: Path, *, workers: int) -> list[Batch]:
     """Return what there is to run, each lane in order."""
     python = [f"tests/{suite}" for suite in PYTHON_SUITES if has_tests(checkout / "tests" / suite)]
     spread = ("-n", str(workers), "--dist", "loadfile")

@@ -1,0 +1,145 @@
+"""A real hypervisor host: a private libvirtd, a guests' bridge with its rules, a pool; and what is on it."""
+
+import json
+import re
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from lab.namespaces import bridge_make
+from lab.processes import call
+from panel.setup.guest_network import ruleset
+from panel.setup.private_libvirtd import PrivateLibvirtd
+from panel.setup.subnet import GuestSubnets
+
+SUBNETS = GuestSubnets(IPv4Network("10.90.0.0/24"), IPv6Network("fd00:90::/64"))
+BRIDGE = "inklab"
+_TABLE = "innkeeper_lab"
+_HOOKS = Path(__file__).parents[1] / "hosts" / "drivers" / "libvirt" / "hooks"
+
+
+@dataclass(frozen=True)
+class HostContents:
+    """What a host has beside its own system. Two of them are equal when nothing was left behind."""
+
+    domains: frozenset[str]
+    pools: frozenset[str]
+    volumes: frozenset[str]
+    ports: frozenset[str]
+    rules: frozenset[str]
+    mounts: frozenset[str]
+    loops: frozenset[str]
+    groups: frozenset[str]
+    processes: frozenset[str]
+
+    def more_than(self, other: "HostContents") -> dict[str, list[str]]:
+        """Return what is here and was not in ``other``, by kind; empty when nothing is."""
+        kinds = [one.name for one in fields(self)]
+        found = {kind: sorted(getattr(self, kind) - getattr(other, kind)) for kind in kinds}
+        return {kind: things for kind, things in found.items() if things}
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """One host in a network namespace that exists already.
+
+    Attributes:
+        directory: its disks and configuration; QEMU's user must be able to enter it.
+        run_dir: a short path below ``/run``.
+    """
+
+    name: str
+    netns: str
+    directory: Path
+    run_dir: Path
+    bridge: str = BRIDGE
+    subnets: GuestSubnets = field(default=SUBNETS)
+
+    @property
+    def libvirtd(self) -> PrivateLibvirtd:
+        return PrivateLibvirtd(
+            name=self.name,
+            directory=self.directory / "libvirt",
+            run_dir=self.run_dir,
+            hooks=_HOOKS,
+            netns=self.netns,
+        )
+
+    @property
+    def pool(self) -> Path:
+        return self.directory / "pool"
+
+    def start(self) -> None:
+        """Make bridge and rules, forward, start libvirtd. Raises: LabError, SetupError."""
+        self.pool.mkdir(parents=True, mode=0o711)
+        for folder in (self.directory, self.directory.parent):
+            folder.chmod(0o711)
+        v4, v6 = self.subnets.v4, self.subnets.v6
+        addresses = (f"{self.subnets.gateway_v4}/{v4.prefixlen}", f"{self.subnets.gateway_v6}/{v6.prefixlen}")
+        bridge_make(self.bridge, *addresses, netns=self.netns)
+        forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
+        call(["sh", "-c", forward], netns=self.netns)
+        rules = ruleset(table=_TABLE, bridge=self.bridge, subnets=self.subnets, ipv6=True, web_port=None)
+        call(["nft", "-f", "-"], netns=self.netns, input=rules)
+        self.libvirtd.start()
+
+    def stop(self) -> None:
+        """Cut the guests' power and end libvirtd; what is left in the namespace goes with it."""
+        self.libvirtd.stop(guests=True)
+
+    def contents(self) -> HostContents:
+        """Look at everything a guest could leave behind."""
+        pools = {(uri, pool) for uri in self._uris for pool in self._virsh(uri, "pool-list", "--all", "--name")}
+        return HostContents(
+            domains=frozenset(name for uri in self._uris for name in self._virsh(uri, "list", "--all", "--name")),
+            pools=frozenset(pool for _, pool in pools),
+            volumes=frozenset(str(path) for path in self.pool.rglob("*") if path.is_file()),
+            ports=frozenset(self._ports()),
+            rules=frozenset(self._rules()),
+            mounts=frozenset(self._mounts()),
+            loops=frozenset(self._loops()),
+            groups=frozenset(self._groups()),
+            processes=frozenset(self._guest_processes()),
+        )
+
+    @property
+    def _uris(self) -> tuple[str, str]:
+        return self.libvirtd.kvm_uri, self.libvirtd.lxc_uri
+
+    def _virsh(self, uri: str, *words: str) -> list[str]:
+        return call(["virsh", "-q", "-c", uri, *words]).split()
+
+    def _ports(self) -> list[str]:
+        links = json.loads(call(["ip", "-j", "link", "show"], netns=self.netns))
+        return [link["ifname"] for link in links if link["ifname"].startswith(("vnet", "veth", "vg", "ink", "macvtap"))]
+
+    def _rules(self) -> list[str]:
+        listed = call(["nft", "--stateless", "list", "ruleset"], netns=self.netns).splitlines()
+        # The empty tables that ebtables leaves once it was used say nothing about a guest.
+        return [line.strip() for line in listed if re.search(r"\b(chain|rule|drop|accept|jump|set|saddr)\b", line)]
+
+    def _mounts(self) -> list[str]:
+        pid = (self.run_dir / "libvirtd.pid").read_text().strip()
+        lines = Path(f"/proc/{pid}/mounts").read_text().splitlines()
+        return [line for line in lines if line.split()[0].startswith("/dev/loop") or str(self.pool) in line]
+
+    def _loops(self) -> list[str]:
+        listed = json.loads(call(["losetup", "--json", "--list"]) or "{}")
+        return [d["back-file"] for d in listed.get("loopdevices", []) if str(self.directory) in d["back-file"]]
+
+    def _groups(self) -> list[str]:
+        pid = (self.run_dir / "libvirtd.pid").read_text().strip()
+        find = ["nsenter", f"--target={pid}", "--mount", "find", "/sys/fs/cgroup", "-type", "d"]
+        return [path for path in call(find, check=False).splitlines() if "innkeeper" in path or "machine" in path]
+
+    def _guest_processes(self) -> list[str]:
+        pids = call(["ip", "netns", "pids", self.netns]).split()
+        found = []
+        for pid in pids:
+            try:
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+            except OSError:
+                continue
+            if name.startswith(("qemu-system", "libvirt_lxc")):
+                found.append(f"{name} {pid}")
+        return found

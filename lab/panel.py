@@ -1,0 +1,159 @@
+"""A whole panel of processes: web, two workers, a builder, two collectors, on stores of their own."""
+
+import os
+import secrets
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.client import Api
+from lab.host import LabHost
+from lab.processes import LabError, Process, call, wait_ready
+from lab.stores import Postgres, Redis
+
+_CHECKOUT = Path(__file__).parents[1]
+_CELERY = ("-m", "celery", "-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
+
+
+@dataclass
+class LabPanel:
+    """One panel in a network namespace; its page is at ``http://127.0.0.1:PORT`` in there.
+
+    Attributes:
+        cache: built images.
+        settings: environment of every process beside what the panel needs.
+    """
+
+    directory: Path
+    run_dir: Path
+    cache: Path
+    netns: str | None = None
+    port: int = 8000
+    settings: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
+
+    def __post_init__(self) -> None:
+        self.postgres = Postgres(directory=self.directory / "pg", sockets=self.run_dir / "pg", netns=self.netns)
+        self.redis = Redis(directory=self.directory / "redis", socket=self.run_dir / "redis.sock", netns=self.netns)
+        self.processes: dict[str, Process] = {}
+        self.admin_email = self.admin_password = ""
+        self._secrets = {
+            name: secrets.token_urlsafe(48) for name in ("DJANGO_SECRET_KEY", "TOKEN_PEPPER", "KEY_ENCRYPTION_KEY")
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the panel's processes."""
+        kept = ("PATH", "LANG", "TZ", "PYTHONDONTWRITEBYTECODE", "INNKEEPER_TEST_NAME")
+        return {
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            **self._secrets,
+            "DJANGO_SETTINGS_MODULE": "panel.settings.production",
+            "DATABASE_URL": self.postgres.url("panel"),
+            "REDIS_URL": self.redis.url,
+            "INNKEEPER_STATE": str(self.directory / "state"),
+            "INNKEEPER_CACHE": str(self.cache),
+            "INNKEEPER_RUN": str(self.run_dir),
+            "INNKEEPER_ID": "1ab0",
+            "PYTHONUNBUFFERED": "1",
+            "HOME": str(self.directory),
+            **self.settings,
+        }
+
+    def prepare(self) -> None:
+        """Start the stores, make the tables, the static files and the first administrator."""
+        (self.directory / "state" / "static").mkdir(parents=True)
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        self.postgres.start()
+        self.redis.start()
+        self.postgres.database_make("panel")
+        self.manage("migrate", "--no-input", "-v", "0")
+        self.manage("createcachetable")
+        self.manage("collectstatic", "--no-input", "-v", "0")
+        self.admin_email, _, self.admin_password = self.manage("first_admin").strip().partition(" ")
+
+    def enrol(self, host: LabHost) -> None:
+        """Take a host in, and order the starter image that is built already."""
+        subnets = host.subnets
+        named = {
+            "--name": host.name,
+            "--kvm-uri": host.libvirtd.kvm_uri,
+            "--lxc-uri": host.libvirtd.lxc_uri,
+            "--pool-path": str(host.pool),
+            "--bridge": host.bridge,
+            "--cidr-v4": str(subnets.v4),
+            "--gateway-v4": subnets.gateway_v4,
+            "--cidr-v6": str(subnets.v6),
+            "--gateway-v6": subnets.gateway_v6,
+        }
+        self.manage("enrol_local", *(word for pair in named.items() for word in pair))
+
+    def start(self) -> None:
+        """Start every process and wait until the page answers. Raises: LabError."""
+        self.start_web()
+        for number in (1, 2):
+            self.start_worker(number)
+        self.start_one("builder", *_CELERY, "-Q", "builder", "-c", "1", "-n", "builder@lab")
+        for number in (1, 2):
+            self.start_one(f"collector{number}", "manage.py", "collector")
+
+    def start_web(self) -> None:
+        options = ("--port", str(self.port), "--log-level", "warning", "--timeout-graceful-shutdown", "2")
+        web = self.start_one("web", "-m", "uvicorn", "panel.asgi:application", *options)
+        wait_ready(web, self._answers, name="The page")
+
+    def start_worker(self, number: int) -> Process:
+        """Start worker 1 or 2, with two processes that run jobs."""
+        return self.start_one(f"worker{number}", *_CELERY, "-Q", "jobs", "-c", "2", "-n", f"worker{number}@lab")
+
+    def start_one(self, name: str, *words: str) -> Process:
+        """Start one Python process of the panel."""
+        self.processes[name] = Process(
+            [self.python, *words],
+            log=self.logs / f"{name}.log",
+            environment=self.environment,
+            cwd=_CHECKOUT,
+            netns=self.netns,
+        )
+        return self.processes[name]
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for process in self.processes.values():
+            process.send(signal.SIGTERM)
+        for process in self.processes.values():
+            process.stop(timeout_s=10)
+        self.processes.clear()
+        self.redis.stop()
+        self.postgres.stop()
+
+    def manage(self, *words: str) -> str:
+        """Run a command of ``manage.py`` and return what it printed. Raises: LabError."""
+        command = [self.python, "manage.py", *words]
+        return call(command, netns=self.netns, environment=self.environment, cwd=_CHECKOUT, timeout_s=300)
+
+    def dump(self) -> str:
+        """Return everything that the database and Redis hold, as text."""
+        self.redis.command("SAVE")
+        held = (self.directory / "redis" / "dump.rdb").read_bytes().decode(errors="replace")
+        return held + self.postgres.dump("panel")
+
+    def api(self, token: str | None = None) -> Api:
+        """Return the API with a token; without one that of the first administrator."""
+        return Api("127.0.0.1", self.port, token or self.manage("api_token").strip())
+
+    def _answers(self) -> bool:
+        probe = f"import urllib.request as r; print(r.urlopen('{self.url}/healthz', timeout=2).status)"
+        try:
+            return call([sys.executable, "-c", probe], netns=self.netns).strip() == "200"
+        except LabError:
+            return False

@@ -1,0 +1,96 @@
+"""The whole path: order through the API, log in as root, power, delete, and nothing is left."""
+
+import time
+
+import pytest
+
+from lab.guest import Login, fingerprints
+from lab.outside import ADDRESS_V4, ADDRESS_V6
+from tests.lab.conftest import Lab, wait_until
+
+TYPES = [pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)]
+
+
+@pytest.mark.parametrize("host_type", TYPES)
+def test_a_server_from_order_to_nothing(lab: Lab, order, host_type):
+    before = lab.host.contents()
+    server = order(host_type, name=f"web-{host_type}")
+    assert not server.order.get("root_password")
+    root = server.wait_login()
+
+    assert root.run("id -u") == "0"
+    assert root.run("hostname") == f"web-{host_type}"
+    addresses = root.run("ip -o addr show scope global")
+    assert f" {server.address(4)}/" in addresses
+    assert f" {server.address(6)}/" in addresses
+    assert server.login(6).run("id -u") == "0"
+    # The password field of /etc/shadow: nothing that a hash could match.
+    assert root.run("grep ^root: /etc/shadow").split(":")[1].startswith(("!", "*"))
+
+    assert root.run(f"wget -q -O - http://{ADDRESS_V4}/") == "198.51.100.1"
+    assert root.run(f"wget -q -O - http://[{ADDRESS_V6}]/") == "2001:db8:100::1"
+    assert not lab.outside.reaches(server.address(4), 22)
+    assert not lab.outside.reaches(server.address(6), 22)
+
+    wait_until(lambda: server.now()["host_keys"], "fingerprints on the server's page")
+    shown = {key["fingerprint"] for key in server.now()["host_keys"]}
+    assert fingerprints(server.address()) <= shown
+
+    server.delete()
+    assert server.now()["lifecycle"] == "deleted"
+    assert lab.host.contents().more_than(before) == {}
+
+
+@pytest.mark.parametrize("host_type", TYPES)
+def test_power(lab: Lab, order, host_type):
+    server = order(host_type)
+    root = server.wait_login()
+    boot_id = "cat /proc/sys/kernel/random/boot_id" if host_type == "kvm" else "stat -c %Y /proc/1"
+    first = root.run(boot_id)
+
+    server.act("reboot")
+    wait_until(lambda: root.works() and root.run(boot_id, check=False) not in ("", first), "restart", timeout_s=120)
+
+    server.act("stop")
+    assert server.now()["power_state"] == "shutoff"
+    assert not root.works()
+    server.act("start")
+    server.wait_login()
+
+    server.act("shutdown")
+    assert (server.now()["power_state"], server.now()["power_wanted"]) == ("shutoff", "off")
+    server.act("start")
+    server.wait_login()
+
+    root.start("sync; poweroff")
+    began = time.monotonic()
+    wait_until(lambda: server.now()["power_state"] == "shutoff", "poweroff inside is seen", timeout_s=60)
+    # The guest itself may take a few seconds to end; from then on it is at most one look of the collector.
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("host_type", TYPES)
+def test_a_password_is_shown_once_and_kept_nowhere(lab: Lab, order, host_type):
+    server = order(host_type, with_key=False)
+    password = server.order["root_password"]
+    assert len(password) >= 16
+    server.wait_login()
+    assert not Login(server.address(), password="wrong-password").works()
+    assert "root_password" not in server.now()
+
+    dump = lab.panel.dump()
+    assert password not in dump
+    wait_until(lambda: "$6$" not in lab.panel.dump(), "the hash leaves the database")
+    wait_until(lambda: not _holds(lab, b"$6$", server.id), "the seed is scrubbed", timeout_s=60)
+    for log in lab.panel.logs.glob("*.log"):
+        assert password not in log.read_text(errors="replace")
+
+    server.act("reboot")
+    time.sleep(1)
+    server.wait_login()
+
+
+def _holds(lab: Lab, needle: bytes, guest_id: str) -> bool:
+    """True when a small volume of the guest (its seed) holds these bytes."""
+    small = [path for path in lab.host.pool.rglob("*") if path.is_file() and path.stat().st_size < 8 * 1024 * 1024]
+    return any(needle in path.read_bytes() for path in small)
