@@ -22,7 +22,7 @@ const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] 
 /** Return path with a query string of the values that are set. */
 export function withQuery(path, values = {}) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) {
+  for (const [name, value] of Object.entries(values || {})) {
     if (value !== undefined && value !== null && value !== "") query.set(name, value);
   }
   const text = query.toString();

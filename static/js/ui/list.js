@@ -13,20 +13,20 @@ const SEARCH_WAIT_MS = 250;
  * `fixed`: query values that the page decides. `href(row)`: where Enter and a click lead. `bulk`: actions for
  * selected rows, {text, icon, danger, run(rows)}. `when(message)`: which live events matter.
  */
-export function List({ endpoint, caption, columns, filters = [], fixed = {}, search, sort = "", href, bulk, when = () => false,
+export function List({ endpoint, caption, columns, filters = [], fixed = {}, search, searchParam = "search", sort = "", href, bulk, when = () => false,
   empty, rowKey = (row) => row.id, onRows, toolbarEnd }) {
   const [url, setUrl] = useUrlQuery();
   const query = { ...fixed, sort: url.sort || sort };
-  for (const name of [...filters.map((filter) => filter.param), ...(search ? ["search"] : [])]) if (url[name]) query[name] = url[name];
+  for (const name of [...filters.map((filter) => filter.param), ...(search ? [searchParam] : [])]) if (url[name]) query[name] = url[name];
   const list = useRows(endpoint, query, when);
   const picks = usePicks(list.rows || [], rowKey);
   const current = useRowKeys(list.rows || [], href, picks, rowKey);
   useEffect(() => { onRows?.(list); }, [list.rows]);
-  const filtered = filters.some((filter) => url[filter.param]) || Boolean(url.search);
-  const clear = () => setUrl({ ...Object.fromEntries(filters.map((filter) => [filter.param, ""])), search: "" });
+  const filtered = filters.some((filter) => url[filter.param]) || Boolean(search && url[searchParam]);
+  const clear = () => setUrl({ ...Object.fromEntries(filters.map((filter) => [filter.param, ""])), [searchParam]: "" });
   return html`
     ${(search || filters.length > 0 || toolbarEnd) && html`<div class="list-tools" role="search">
-      ${search && html`<${SearchField} value=${url.search || ""} label=${search} onSearch=${(text) => setUrl({ search: text })} />`}
+      ${search && html`<${SearchField} value=${url[searchParam] || ""} label=${search} onSearch=${(text) => setUrl({ [searchParam]: text })} />`}
       ${filters.map((filter) => html`<${FilterChip} key=${filter.param} ...${filter} value=${url[filter.param] || ""}
         onChoose=${(value) => setUrl({ [filter.param]: value }, { push: true })} />`)}
       ${filtered && html`<button type="button" class="btn btn-quiet" onClick=${clear}>${_("Clear")}</button>`}

@@ -1,7 +1,7 @@
 // What every page begins and ends with.
 import { html, render } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
-import { Card, Empty, ProblemNotice } from "./basic.js";
+import { Card, Empty, Icon, ProblemNotice } from "./basic.js";
 
 /** Fill the page; the skeleton that the server sent goes in the same moment. */
 export function mount(component) {
@@ -13,7 +13,7 @@ export function mount(component) {
 export const setTitle = (text) => { document.title = `${text} · Innkeeper`; };
 
 export const PageHead = ({ title, sub, children, crumbs }) => html`
-  ${crumbs && html`<nav class="crumbs" aria-label=${_("Where you are")}>${crumbs.map(([href, text]) => html`<a href=${href}>${text}</a><span aria-hidden="true">/</span>`)}</nav>`}
+  ${crumbs && html`<nav class="crumbs" aria-label=${_("Where you are")}>${crumbs.map(([href, text]) => html`<a href=${href}><${Icon} name="arrow-left" small />${text}</a>`)}</nav>`}
   <div class="page-head"><div><h1>${title}</h1>${sub && html`<p class="page-sub">${sub}</p>`}</div>
     ${children && html`<div class="page-actions">${children}</div>`}</div>`;
 

@@ -1,0 +1,98 @@
+// Staff's first page: problems first, then the fleet, then what is physical, sold and really used.
+import { useResource } from "../lib/data.js";
+import { gib, mib, number, percent } from "../lib/format.js";
+import { html } from "../lib/html.js";
+import { _, plural } from "../lib/i18n.js";
+import { actionWord } from "../lib/words.js";
+import { Ago, Card, Empty, Icon, ProblemNotice, State } from "../ui/basic.js";
+import { hostStatus, isSilent } from "../ui/hosts.js";
+import { PageHead, mount } from "../ui/page.js";
+
+const MANY = 1000;
+const DAY_MS = 86_400_000;
+const FULL_PERCENT = 85;
+
+function problemsOf({ hosts, pools, jobs, networks }) {
+  const silent = hosts.filter(isSilent).map((host) => ({ key: host.id, look: "failed", text: _("%(name)s does not answer", { name: host.name }), at: host.last_seen_at,
+    href: `/hosts/${host.id}`, action: _("Open host") }));
+  const full = pools.filter((pool) => percent(pool.used_gib, pool.limit_gib) >= FULL_PERCENT).map((pool) => ({ key: pool.id, look: "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
+    text: _("Disk of %(host)s is %(share)s % sold", { host: pool.host.name, share: percent(pool.used_gib, pool.limit_gib) }) }));
+  const scarce = networks.filter((network) => network.enabled && network.cidr_v4 && network.addresses_v4_free === 0).map((network) => ({ key: network.id, look: "unknown",
+    text: _("%(name)s has no free IPv4 address", { name: network.name }), href: `/networks/${network.id}`, action: _("Open network") }));
+  const failed = jobs.filter((job) => Date.now() - new Date(job.finished_at) < DAY_MS).slice(0, 5).map((job) => ({ key: job.id, look: "failed", at: job.finished_at,
+    text: _("%(what)s failed: %(why)s", { what: actionWord(job.action), why: job.error?.message || "" }), href: `/jobs/${job.id}`, action: _("Open job") }));
+  return [...silent, ...full, ...scarce, ...failed];
+}
+
+function Problems({ problems, ready }) {
+  if (!ready) return html`<div class="card skeleton-card short"><span class="skeleton"></span><span class="skeleton"></span></div>`;
+  if (!problems.length) return html`<div class="notice notice-good"><${Icon} name="circle-check" /><div>${_("Nothing needs you. All hosts answer, no job failed in the last day, no pool is nearly full.")}</div></div>`;
+  return html`<${Card} title=${plural("%(count)s thing needs you", "%(count)s things need you", problems.length)} id="problems" pad=${false}><div class="problem-list">
+    ${problems.map((problem) => html`<div class="problem-line" key=${problem.key}><${State} status=${problem.look} word=${problem.text} />
+      <span class="grow muted">${problem.at && html`<${Ago} at=${problem.at} />`}</span><a class="btn btn-sm" href=${problem.href}>${problem.action}</a></div>`)}</div><//>`;
+}
+
+function Bars({ hosts, pools }) {
+  const sum = (pick) => hosts.reduce((total, host) => total + (pick(host) || 0), 0);
+  const physicalDisk = pools.reduce((total, pool) => total + pool.capacity_bytes, 0) / 1024 ** 3;
+  const freeDisk = pools.reduce((total, pool) => total + pool.available_bytes, 0) / 1024 ** 3;
+  const rows = [
+    { name: _("CPU"), show: (value) => number(Math.round(value)), physical: sum((host) => host.cpus), sold: sum((host) => host.capacity.vcpus.used),
+      used: sum((host) => (host.cpus * (host.load.cpu_percent || 0)) / 100) },
+    { name: _("Memory"), show: (value) => mib(Math.round(value)), physical: sum((host) => host.memory_mib), sold: sum((host) => host.capacity.memory_mib.used),
+      used: sum((host) => (host.memory_mib * (host.load.memory_percent || 0)) / 100) },
+    { name: _("Disk"), show: (value) => gib(Math.round(value)), physical: physicalDisk, sold: sum((host) => host.capacity.disk_gib.used), used: physicalDisk - freeDisk },
+  ];
+  return html`<${Card} title=${_("Physical, sold, really used")} id="bars"><div class="bars">${rows.map((row) => {
+    const most = Math.max(row.physical, row.sold, row.used, 1);
+    const line = (word, value, look) => html`<div class="bar-line"><span>${word}</span><div class="bar-track"><div class=${`bar-fill ${look}`} style=${{ width: `${(100 * value) / most}%` }}></div></div><b>${row.show(value)}</b></div>`;
+    return html`<div class="bar-row" key=${row.name}><h3>${row.name}</h3><div class="bar-lines">${line(_("Physical"), row.physical, "")}${line(_("Sold"), row.sold, "is-sold")}${line(_("Used"), row.used, "is-used")}</div></div>`;
+  })}</div><//>`;
+}
+
+function Tile({ host }) {
+  const { vcpus, memory_mib: memory, disk_gib: disk } = host.capacity;
+  const shares = [[_("CPU"), percent(vcpus.used, vcpus.limit)], [_("Memory"), percent(memory.used, memory.limit)], [_("Disk"), percent(disk.used, disk.limit)]];
+  return html`<a class="host-tile" href=${`/hosts/${host.id}`} title=${_("CPU now: %(cpu)s %", { cpu: number(host.load.cpu_percent || 0) })}>
+    <span class="host-tile-name"><span class="ellipsis">${host.name}</span><${State} ...${hostStatus(host)} /></span>
+    <span class="tile-bars">${shares.map(([word, share]) => html`<span class="tile-bar" key=${word}><span>${word}</span><span class="meter-track"><span class=${`meter-fill${share >= 95 ? " is-full" : share >= FULL_PERCENT ? " is-high" : ""}`}
+      style=${{ width: `${share}%` }}></span></span><span class="tabular">${share} %</span></span>`)}</span></a>`;
+}
+
+function Fleet({ hosts }) {
+  const places = [...new Set(hosts.map((host) => host.location))].sort();
+  if (!hosts.length) return html`<${Card}><${Empty}>${_("No host yet. Set-up enrols the machine it runs on as the first one.")}<//><//>`;
+  return html`<div class="stack">${places.map((place) => html`<section key=${place} aria-label=${place} class="stack-small"><h2>${place}</h2>
+    <div class="host-grid">${hosts.filter((host) => host.location === place).map((host) => html`<${Tile} key=${host.id} host=${host} />`)}</div></section>`)}</div>`;
+}
+
+const Stat = ({ label, value, href }) => html`<a class="card stat" href=${href}><span class="stat-label">${label}</span><span class="stat-value">${value ?? "–"}</span></a>`;
+
+function Overview() {
+  const hosts = useResource("/hosts", { limit: MANY }, { when: (message) => message.type === "host" });
+  const pools = useResource("/pools", { limit: MANY }, { when: (message) => message.type === "host" });
+  const networks = useResource("/networks", { limit: 200 }, { when: (message) => message.type === "network" });
+  const failed = useResource("/jobs", { status: "error", limit: 20 }, { when: (message) => message.type === "job" });
+  const active = useResource("/jobs", { active: "true", limit: 200 }, { when: (message) => message.type === "job" });
+  const customers = useResource("/customers", { limit: 200 });
+  const rows = (resource) => resource.data?.results || [];
+  const ready = [hosts, pools, networks, failed].every((resource) => !resource.loading);
+  const count = (resource) => resource.data && `${rows(resource).length}${resource.data.next ? "+" : ""}`;
+  const problems = problemsOf({ hosts: rows(hosts), pools: rows(pools), jobs: rows(failed), networks: rows(networks) });
+  const free = rows(networks).reduce((total, network) => total + network.addresses_v4_free, 0);
+  return html`<${PageHead} title=${_("Overview")} />
+    <div class="stack">
+      <${ProblemNotice} problem=${hosts.problem} retry=${hosts.reload} />
+      <${Problems} problems=${problems} ready=${ready} />
+      <div class="stats">
+        <${Stat} label=${_("Hosts in service")} href="/hosts" value=${hosts.data && number(rows(hosts).filter((host) => host.state === "active").length)} />
+        <${Stat} label=${_("Customers")} href="/customers" value=${count(customers)} />
+        <${Stat} label=${_("Jobs under way")} href="/jobs?status=running" value=${count(active)} />
+        <${Stat} label=${_("Free IPv4 addresses")} href="/networks" value=${networks.data && number(free)} />
+      </div>
+      ${hosts.data ? html`<div class="columns"><${Fleet} hosts=${rows(hosts)} /><${Bars} hosts=${rows(hosts)} pools=${rows(pools)} /></div>`
+        : html`<div class="skeleton-cards">${[1, 2, 3].map((one) => html`<div class="card skeleton-card" key=${one}><span class="skeleton"></span><span class="skeleton"></span><span class="skeleton"></span></div>`)}</div>`}
+    </div>`;
+}
+
+mount(Overview);
