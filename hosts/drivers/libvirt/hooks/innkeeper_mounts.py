@@ -12,6 +12,7 @@ from typing import NamedTuple
 from innkeeper_guest import MOUNTS_DIRECTORY, HookError, Mount
 
 _ROOT_OPTIONS = "loop,nodev"
+_FSCK_CORRECTED = 1  # e2fsck(8): nothing is left to mend
 _SEED_OPTIONS = "loop,ro,nodev,nosuid,noexec"
 
 
@@ -34,11 +35,19 @@ def mount_all(mounts: tuple[Mount, ...]) -> None:
             # A container's root must reach it, and is nobody here.
             os.makedirs(directory, mode=0o711, exist_ok=True)
             os.chmod(directory, 0o711)  # noqa: S103 - to be passed through, not to be read
+        if not mount.read_only and _room_to_grow(mount.image):
+            _grow(mount.image)
         _run(
             "mount", "-t", "ext4", "-o", _SEED_OPTIONS if mount.read_only else _ROOT_OPTIONS, mount.image, mount.target
         )
-        if not mount.read_only and _room_to_grow(mount.image):
-            _run("resize2fs", next(one.source for one in mounted() if one.target == mount.target))
+
+
+def _grow(image: str) -> None:
+    """Let the file system fill its image. Offline: a kernel may refuse to grow a mounted one even to root."""
+    checked = subprocess.run(("e2fsck", "-fp", image), capture_output=True, text=True, timeout=120, check=False)
+    if checked.returncode > _FSCK_CORRECTED:
+        raise HookError(f"e2fsck fails: {checked.stdout.strip()[:300]}")
+    _run("resize2fs", image)
 
 
 def unmount_all(name: str) -> None:
