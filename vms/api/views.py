@@ -144,9 +144,9 @@ def accepted(guest: Guest, job: Job, view: PanelView, **more: Any) -> Response:
 class GuestActionView(GuestDetailView):
     """``/guests/{id}/actions/{action}``: one route an action, one class for all plain ones."""
 
+    http_method_names = ["post", "options"]  # not what the guest itself answers
     permissions = {"POST": Permission.GUEST_OPERATE}
     action: GuestAction = GuestAction.START
-    get = patch = None  # type: ignore[assignment]
 
     def post(self, request: Request, guest_id: UUID) -> Response:
         """Ask for it; follow the job at `Location`."""
