@@ -16,7 +16,7 @@ from hosts.states import HostState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How many fit in one location on one host type, and what runs out first ("" when nothing has)."""
+    """How many fit in one location on one host type, and what the next one would lack."""
 
     location: str
     host_type: str
@@ -68,15 +68,15 @@ def _free_addresses(able: Sequence[Candidate]) -> Counter[UUID]:
 
 def _room(location: str, wish: Wish, able: Sequence[Candidate], free: Counter[UUID]) -> Room:
     """Fill host after host, each drawing on the addresses that its networks have left."""
-    total, lacking = 0, Counter[str]()
+    total, short_of_addresses, limits = 0, False, Counter[str]()
     for candidate in able:
         fits, limit = min(_parts(candidate.host, candidate.pools, wish), key=lambda part: part[0])
         given = _addresses(candidate, fits, free)
-        lacking["addresses" if given < fits else limit] += 1
+        short_of_addresses |= given < fits
+        limits[limit] += 1
         total += given
-    return Room(
-        location=location, host_type=wish.host_type, fits=total, limited_by=lacking.most_common(1)[0][0]
-    )  # fmt: skip
+    limited_by = "addresses" if short_of_addresses else limits.most_common(1)[0][0]
+    return Room(location=location, host_type=wish.host_type, fits=total, limited_by=limited_by)
 
 
 def _parts(host: Host, pools: Sequence[StoragePool], wish: Wish) -> list[tuple[int, str]]:

@@ -67,7 +67,9 @@ class RoomOut(Shape):
     location = serializers.CharField()
     host_type = serializers.CharField()
     fits = serializers.IntegerField(help_text=f"Customers see at most {CUSTOMERS_SEE}.")
-    limited_by = serializers.ChoiceField(["vcpus", "memory", "disk", "addresses"], help_text="What runs out first.")
+    limited_by = serializers.ChoiceField(
+        ["vcpus", "memory", "disk", "addresses"], help_text="What the next one would lack."
+    )
 
 
 class CapacityOut(Shape):
