@@ -4,13 +4,13 @@ Two kinds of guest read the same seed:
 
 * cloud-init (https://cloudinit.readthedocs.io, datasource NoCloud) reads ``meta-data``, ``user-data``,
   ``vendor-data`` and ``network-config``. ``user-data`` is the customer's alone, byte for byte; what the
-  panel wants is in the other three, so neither can displace the other.
+  panel wants is in the other three, so neither displaces the other by accident.
 * a guest without cloud-init (the ``micro`` image) reads the files below ``innkeeper/``: one fact a line,
   so that a shell script can parse them.
 
-A seed without ``root_password_hash`` locks root's password on a *new* ``instance_id`` and leaves it alone
-afterwards. So the panel can scrub the hash from a seed after the first boot, and can set another password
-by writing a seed with another hash: it is applied once, at the guest's next boot.
+In the images root's password is locked. A seed without ``root_password_hash`` leaves it as it is (``micro``
+locks it again for a new ``instance_id``). So the panel can scrub the hash from a seed after the first boot,
+and can set another password by writing a seed with another hash: it is applied once, at the next boot.
 """
 
 import io
@@ -39,6 +39,7 @@ CONTAINER_ROOT_UID = 100_000
 """Root of a container is this user (and group) on the host; see ``<idmap>`` in the domain's XML."""
 
 EXT4_SEED_BYTES = 1 << 20
+_NO_USER_DATA = "#cloud-config\n{}\n"  # cloud-init complains about an empty file
 _BOUNDARY = "innkeeper-vendor-data"
 _HOOK = """\
 #cloud-boothook
@@ -77,7 +78,7 @@ def seed_files(request: SeedRequest) -> SeedFiles:
     _check(request)
     files = {
         "meta-data": _yaml(_meta_data(request)),
-        "user-data": request.user_data.encode(),
+        "user-data": (request.user_data or _NO_USER_DATA).encode(),
         "vendor-data": _vendor_data(request),
         "network-config": _yaml(_network_config(request)),
         "innkeeper/instance-id": _lines([request.instance_id]),

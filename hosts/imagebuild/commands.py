@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-
 # A builder that is killed takes the program it runs with it, so that the next builder is alone.
 _END_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 

@@ -23,6 +23,7 @@ MACHINE_PACKAGES = (  # what a container has no use for
     "grub2-common",
     "initramfs-tools",
     "linux-image-cloud-amd64",
+    "netplan.io",
     "qemu-guest-agent",
 )
 PACKAGES = (
@@ -39,7 +40,6 @@ PACKAGES = (
     "libpam-systemd",
     "nano",
     "netbase",
-    "netplan.io",
     "openssh-server",
     "procps",
     "sudo",
@@ -64,7 +64,12 @@ _BOOT_MODULES = (
     "biosdisk", "part_msdos", "ext2", "search", "search_label", "search_fs_uuid", "search_fs_file",
     "configfile", "normal", "linux", "serial", "terminal", "echo", "test", "gzio", "all_video",
 )  # fmt: skip
-_CONTAINER_FILES = {"user-manager.conf": ("etc/systemd/system/user@.service.d/50-innkeeper.conf", 0o644)}
+_CONTAINER_FILES = {
+    "container/91-innkeeper.cfg": ("etc/cloud/cloud.cfg.d/91-innkeeper.cfg", 0o644),
+    "container/dns": ("usr/lib/innkeeper/dns", 0o755),
+    "container/innkeeper-dns.service": ("etc/systemd/system/innkeeper-dns.service", 0o644),
+    "container/user-manager.conf": ("etc/systemd/system/user@.service.d/50-innkeeper.conf", 0o644),
+}
 _SERVICES = ("systemd-networkd.service", "systemd-resolved.service", "innkeeper-announce.service")
 _UNUSED_UNITS = ("e2scrub_reap.service", "e2scrub_all.timer")  # they look after LVM snapshots
 _UNITS_WITHOUT_RIGHTS = ("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount")
@@ -179,6 +184,8 @@ def _strip_for_container(root: Path) -> None:
         (root / link).unlink(missing_ok=True)
     for name, (path, mode) in _CONTAINER_FILES.items():
         tree.install(FILES / name, tree=root, path=path, mode=mode)
+    _in_tree(root, "systemctl", "enable", "innkeeper-dns.service", purpose="enable innkeeper-dns.service")
+    _in_tree(root, "systemctl", "disable", "systemd-networkd.service", purpose="disable systemd-networkd.service")
     for unit in _UNITS_WITHOUT_RIGHTS:
         tree.link("/dev/null", tree=root, path=f"etc/systemd/system/{unit}")
     tree.write("# The host mounts this container's root.\n", tree=root, path="etc/fstab")

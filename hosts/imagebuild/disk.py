@@ -42,7 +42,9 @@ def compress_qcow2(raw: Path, *, output: Path) -> None:
         raw, output, purpose="compress the disk image")  # fmt: skip
 
 
-def make_bootable(path: Path, *, tree: Path, capacity_bytes: int, boot: Path, core: Path) -> None:
+def make_bootable(
+    path: Path, *, tree: Path, capacity_bytes: int, boot: Path, core: Path, journal_mib: int = 64
+) -> None:
     """Make a disk with one partition and GRUB for BIOS machines.
 
     The boot loader's image lies between the partition table and the partition, where grub-install would put it.
@@ -56,7 +58,7 @@ def make_bootable(path: Path, *, tree: Path, capacity_bytes: int, boot: Path, co
     if len(image) > PARTITION_OFFSET_BYTES - SECTOR_BYTES:
         raise BuildError("Could not install the boot loader: it is larger than the gap before the partition.")
     make_ext4(path, tree=tree, capacity_bytes=capacity_bytes - PARTITION_OFFSET_BYTES,
-              offset_bytes=PARTITION_OFFSET_BYTES, journal_mib=64)  # fmt: skip
+              offset_bytes=PARTITION_OFFSET_BYTES, journal_mib=journal_mib)  # fmt: skip
     with path.open("r+b") as stream:
         stream.write(boot.read_bytes()[:_BOOT_CODE_BYTES] + _partition_table(capacity_bytes))
         stream.write(image)

@@ -25,4 +25,4 @@ class Progress:
         self._print(f"DONE {text}")
 
     def _print(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)  # noqa: T201  the output is this program's interface
+        print(line, file=self.stream, flush=True)

@@ -47,7 +47,11 @@ def test_metadata_names_the_guest_and_its_keys() -> None:
     }
 
 
-@pytest.mark.parametrize("user_data", ["", "#cloud-config\nusers: []\n", "#!/bin/sh\necho hej\n", "ÅÄÖ\r\n\tx"])
+def test_no_user_data_is_an_empty_cloud_config() -> None:
+    assert seed_files(replace(REQUEST, user_data="")).files["user-data"] == b"#cloud-config\n{}\n"
+
+
+@pytest.mark.parametrize("user_data", ["#cloud-config\nusers: []\n", "#!/bin/sh\necho hej\n", "ÅÄÖ\r\n\tx"])
 def test_user_data_is_passed_byte_for_byte(user_data: str) -> None:
     assert seed_files(replace(REQUEST, user_data=user_data)).files["user-data"] == user_data.encode()
 
