@@ -10,3 +10,6 @@ class HostsConfig(AppConfig):
 
     def ready(self) -> None:
         import hosts.operations  # noqa: F401 - registers operations
+        from hosts.services import retry
+
+        retry.connect()

@@ -10,3 +10,6 @@ class VmsConfig(AppConfig):
 
     def ready(self) -> None:
         import vms.operations  # noqa: F401 - registers operations
+        from vms.services import retry
+
+        retry.connect()

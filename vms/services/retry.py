@@ -1,0 +1,44 @@
+"""Trying a failed job on a guest again."""
+
+from panel.core.actors import Actor
+from panel.core.errors import InvalidStateError
+from panel.core.models import Job
+from panel.core.retry import retryable
+from vms.models import Guest
+from vms.services.guests import guest_action_submit
+from vms.states import RULES, GuestAction, Lifecycle
+
+AGAIN = (
+    GuestAction.CREATE,
+    GuestAction.START,
+    GuestAction.SHUTDOWN,
+    GuestAction.STOP,
+    GuestAction.REBOOT,
+    GuestAction.RESET,
+    GuestAction.REBUILD,
+    GuestAction.SUSPEND,
+    GuestAction.UNSUSPEND,
+    GuestAction.DELETE,
+)  # not resize and the password: their request carried what is no longer there
+
+
+def connect() -> None:
+    """Make failed jobs on guests retryable."""
+    retryable(AGAIN, guest_job_again)
+
+
+def guest_job_again(actor: Actor, job: Job) -> Job:
+    """Submit the action anew, with today's rights and state.
+
+    Raises:
+        InvalidStateError: the guest is gone, or the action makes no sense any more.
+    """
+    action = GuestAction(job.action)
+    guest = Guest.objects.filter(pk=job.resources.get(type="guest").resource_id).first()
+    if guest is None or guest.lifecycle == Lifecycle.DELETED:
+        raise InvalidStateError("The server has been deleted.")
+    if action is GuestAction.CREATE:  # asked for by whoever may repair it, not ordered again
+        actor.require(RULES[GuestAction.START].permission, guest.customer_id)
+    else:
+        actor.require(RULES[action].permission, guest.customer_id)
+    return guest_action_submit(actor=actor, guest=guest, action=action, params=job.params)
