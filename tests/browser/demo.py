@@ -156,12 +156,13 @@ def _guests(customers: list[Customer], hosts: list[Host], images: list[Image], n
         plan = PLANS[number % 4]
         born = timezone.now() - timedelta(hours=5 + number * 31)
         state = {"lifecycle": "active", "power_state": "running", "power_wanted": "on", **_STATES.get(number, {})}
+        built = state["lifecycle"] == "active"
         guest = factories.guest_make(
             customer, name=name, host=hosts[number % len(hosts)], image=images[1 if number in (4, 6) else 0],
             host_type="lxc" if number % 3 == 2 else "kvm", plan_slug=plan["slug"], vcpus=plan["vcpus"],
             memory_mib=plan["memory_mib"], disk_gib=plan["disk_gib"], observed_at=timezone.now(),
-            labels={"env": "production", "team": "web"} if number == 0 else {}, host_keys=HOST_KEYS,
-            booted_at=born, created_at=born, **state,
+            labels={"env": "production", "team": "web"} if number == 0 else {}, created_at=born,
+            host_keys=HOST_KEYS if built else [], booted_at=born if built else None, **state,
         )  # fmt: skip
         Disk.objects.create(guest=guest, size_gib=guest.disk_gib)
         nic = Nic.objects.create(guest=guest, network=network, mac=f"52:54:00:a7:10:{number:02x}")
@@ -218,7 +219,7 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
     for number, action in enumerate(("reboot", "shutdown", "start", "reset-root-password", "resize")):
         begun = now - timedelta(minutes=20 + 50 * number)
         factories.job_make(
-            guest_id=mine[number % 3].pk, action=f"guest.{action}", status="success", progress_percent=100, attempt=1,
+            guest_id=mine[(0, 2, 4)[number % 3]].pk, action=f"guest.{action}", status="success", progress_percent=100, attempt=1,
             started_at=begun, finished_at=begun + timedelta(seconds=4 + number), **common,
         )  # fmt: skip
     factories.job_make(

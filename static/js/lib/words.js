@@ -3,7 +3,7 @@ import { boot } from "./boot.js";
 import { _ } from "./i18n.js";
 
 const LOOKS = {
-  running: "running", active: "running", ready: "running", success: "running", online: "running",
+  running: "running", active: "running", ready: "running", success: "running", accepted: "running",
   off: "off", shutoff: "off", stopped: "off", archived: "off", retired: "off", cancelled: "off", terminated: "off",
   deleted: "off", queued: "off", maintenance: "unknown", paused: "unknown", unknown: "unknown", stale: "unknown",
   error: "failed", failed: "failed", crashed: "failed", unreachable: "failed", refused: "failed", suspended: "suspended",
@@ -17,7 +17,9 @@ const STATUS_WORDS = {
   paused: () => _("Paused"), crashed: () => _("Crashed"), unknown: () => _("Unknown"), error: () => _("Failed"),
   failed: () => _("Failed"), suspended: () => _("Suspended"), provisioning: () => _("Being built"),
   creating: () => _("Being built"), deleting: () => _("Being deleted"), deleted: () => _("Deleted"),
-  starting: () => _("Starting"), stopping: () => _("Stopping"), rebooting: () => _("Rebooting"),
+  starting: () => _("Starting"), stopping: () => _("Powering off"), "shutting-down": () => _("Shutting down"),
+  rebooting: () => _("Rebooting"), rebuilding: () => _("Being rebuilt"), resizing: () => _("Being resized"),
+  "resetting-password": () => _("Getting a new password"),
   queued: () => _("Waiting"), success: () => _("Done"), cancelled: () => _("Cancelled"), active: () => _("Active"),
   enrolling: () => _("Enrolling"), maintenance: () => _("Maintenance"), retired: () => _("Retired"),
   building: () => _("Being built"), ready: () => _("Ready"), archived: () => _("Archived"), working: () => _("Working"),

@@ -44,7 +44,7 @@ const archive = (plan, list) => openDialog((close) => html`<${Confirm} title=${_
   <p>${_("It is no longer sold. Servers that have it keep it at its price.")}</p><//>`);
 
 const columns = (edit) => [
-  { key: "name", title: _("Plan"), class: "cell-name", cell: (plan) => html`<span class="two-lines"><b>${plan.name}</b><small class="mono">${plan.slug}</small></span>` },
+  { key: "name", title: _("Plan"), sort: "slug", class: "cell-name", cell: (plan) => html`<span class="two-lines"><b>${plan.name}</b><small class="mono">${plan.slug}</small></span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (plan) => html`<${State} status=${plan.archived_at ? "archived" : "active"} word=${plan.archived_at ? _("Archived") : _("On sale")} />` },
   { key: "types", title: _("Sold as"), cell: (plan) => html`<span class="row-line">${plan.host_types.map((type) => html`<${TypeMark} key=${type} type=${type} />`)}</span>` },
   { key: "size", title: _("Size"), label: true, cell: (plan) => html`<span class="nowrap">${number(plan.vcpus)} vCPU · ${mib(plan.memory_mib)} · ${gib(plan.disk_gib)}</span>` },
@@ -52,7 +52,7 @@ const columns = (edit) => [
   { key: "price", title: _("A month"), class: "cell-num", label: true, cell: (plan) => html`<span class="nowrap">${money(plan.price_monthly, plan.currency)}</span>` },
   { key: "hour", title: _("An hour"), class: "cell-num cell-minor", cell: (plan) => html`<span class="nowrap">${money(plan.price_hourly, plan.currency, 4)}</span>` },
   may("plan.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (plan, list) => html`<${Menu} label=${_("Change %(name)s", { name: plan.name })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`} items=${[
-    { text: _("Edit plan"), icon: "edit", disabled: Boolean(plan.sold_at), reason: _("It has been sold: archive it and make another."), onSelect: () => edit(plan) },
+    { text: _("Edit plan"), icon: "edit", disabled: plan.sold, reason: _("It has been sold: archive it and make another."), onSelect: () => edit(plan) },
     { text: _("Archive plan"), icon: "ban", danger: true, disabled: Boolean(plan.archived_at), reason: _("It is archived already."), onSelect: () => archive(plan, list) }]} />` },
 ].filter(Boolean);
 
@@ -61,7 +61,7 @@ function Plans() {
   const [list, setList] = useState(null);
   const create = may("plan.manage") && html`<button class="btn btn-primary" onClick=${() => setForm({})}><${Icon} name="plus" />${_("Create plan")}</button>`;
   return html`<${PageHead} title=${_("Plans")} sub=${_("Once sold, a plan’s numbers are fixed; replace it by another.")}>${create}<//>
-    <${List} endpoint="/plans" caption=${_("Plans")} columns=${columns((plan) => setForm({ plan }))} onRows=${setList} when=${(message) => message.type === "plan"} empty=${{ text: _("No plan yet. Customers order servers by plan."), action: create }} />
+    <${List} endpoint="/plans" caption=${_("Plans")} sort="slug" filters=${[{ param: "archived", label: _("Archived"), options: [["true", _("Only archived")]] }]} columns=${columns((plan) => setForm({ plan }))} onRows=${setList} when=${(message) => message.type === "plan"} empty=${{ text: _("No plan yet. Customers order servers by plan."), action: create }} />
     ${form && html`<${PlanForm} plan=${form.plan} onClose=${() => setForm(null)} onDone=${() => list?.reload()} />`}`;
 }
 

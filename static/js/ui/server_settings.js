@@ -1,0 +1,89 @@
+// A server's Settings tab: labels, size, rebuild, delete.
+import { patch, post, remove } from "../lib/api.js";
+import { boot, may, serverPath } from "../lib/boot.js";
+import { useResource } from "../lib/data.js";
+import { gib, mib, money } from "../lib/format.js";
+import { html, useState } from "../lib/html.js";
+import { _ } from "../lib/i18n.js";
+import { keepOnce } from "../lib/once.js";
+import { Button, Card } from "./basic.js";
+import { Confirm, FormDialog } from "./dialog.js";
+import { CheckField, NumberField, SelectField, TextField } from "./fields.js";
+import { passwordKey } from "./root.js";
+import { toast } from "./toast.js";
+
+const support = (guest, action) => guest.supports.find((entry) => entry.action === action) || { allowed: false, reason: "" };
+export const labelsText = (labels) => Object.entries(labels || {}).map(([key, value]) => (value ? `${key}=${value}` : key)).join(" ");
+export const labelsOf = (text) => Object.fromEntries(text.split(/[\s,]+/).filter(Boolean).map((word) => word.split(/=(.*)/s).slice(0, 2)).map(([key, value]) => [key, value || ""]));
+
+function Labels({ guest, onDone }) {
+  const [text, setText] = useState(labelsText(guest.labels));
+  const [problem, setProblem] = useState(null);
+  const rename = support(guest, "start").reason !== "Your role does not allow this.";
+  const save = async (event) => {
+    event?.preventDefault();
+    setProblem(null);
+    try { onDone(await patch(`/guests/${guest.id}`, { labels: labelsOf(text) }, { etag: `"${guest.version}"` })); toast(_("Labels saved.")); } catch (error) { setProblem(error); }
+  };
+  return html`<${Card} title=${_("Labels")} id="labels"><form class="fields" onSubmit=${save}>
+    <${TextField} label=${_("Labels")} value=${text} disabled=${!rename} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding servers again.")} error=${problem && (problem.errors[0]?.message || problem.message)} onInput=${setText} />
+    ${rename && html`<div><${Button} onClick=${save}>${_("Save labels")}<//></div>`}</form><//>`;
+}
+
+function ResizeDialog({ guest, onClose, onDone }) {
+  const plans = useResource("/plans", { host_type: guest.host_type, limit: 100 });
+  const [form, setForm] = useState({ plan: "", own: false, vcpus: guest.vcpus, memory_mib: guest.memory_mib, disk_gib: guest.disk_gib });
+  const fits = (plans.data?.results || []).filter((plan) => plan.disk_gib >= guest.disk_gib && plan.slug !== guest.plan);
+  const sizes = { vcpus: form.vcpus, memory_mib: form.memory_mib, disk_gib: form.disk_gib };
+  const save = async () => { onDone(await post(`/guests/${guest.id}/actions/resize`, form.own ? sizes : { plan: form.plan })); onClose(); };
+  const bind = (name) => ({ name, value: form[name], onInput: (value) => setForm({ ...form, [name]: value }) });
+  return html`<${FormDialog} title=${_("Resize %(name)s", { name: guest.name })} submit=${_("Resize server")} onSubmit=${save} onClose=${onClose} ready=${form.own || Boolean(form.plan)}>${(problem) => html`
+    <p class="soft">${_("The disk only grows; what is on it stays. The new price counts from now.")}</p>
+    ${!form.own && html`<${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(plan) => setForm({ ...form, plan })}
+      options=${[["", _("Choose a plan")], ...fits.map((plan) => [plan.slug, `${plan.name} · ${plan.vcpus} vCPU · ${mib(plan.memory_mib)} · ${gib(plan.disk_gib)} · ${money(plan.price_monthly, plan.currency)}`])]} />`}
+    ${may("guest.place") && html`<${CheckField} label=${_("A size of its own, without a plan’s price")} checked=${form.own} onChange=${(own) => setForm({ ...form, own })} />`}
+    ${form.own && html`<div class="fields-3"><${NumberField} label=${_("vCPUs")} error=${problem?.field("vcpus")} ...${bind("vcpus")} /><${NumberField} label=${_("Memory, MiB")} error=${problem?.field("memory_mib")} ...${bind("memory_mib")} />
+      <${NumberField} label=${_("Disk, GiB")} error=${problem?.field("disk_gib")} ...${bind("disk_gib")} /></div>`}`}<//>`;
+}
+
+function RebuildDialog({ guest, onClose, onDone }) {
+  const images = useResource("/images", { host_type: guest.host_type, state: "ready", limit: 100 });
+  const [form, setForm] = useState({ image: guest.image, want_password: guest.password_set, typed: "" });
+  const save = async () => {
+    const answer = await post(`/guests/${guest.id}/actions/rebuild`, { image: form.image, want_password: form.want_password });
+    if (answer.root_password) keepOnce(passwordKey(guest), answer.root_password);
+    onDone(answer);
+    onClose();
+  };
+  return html`<${FormDialog} title=${_("Rebuild %(name)s", { name: guest.name })} submit=${_("Rebuild server")} danger onSubmit=${save} onClose=${onClose} ready=${form.typed === guest.name}>${(problem) => html`
+    <p>${_("Everything on its disk is lost and cannot be brought back. Name, addresses, size and price stay.")}</p>
+    <${SelectField} label=${_("Image")} name="image" value=${form.image} error=${problem?.field("image")} options=${(images.data?.results || [{ slug: guest.image, name: guest.image_name }]).map((image) => [image.slug, image.name])} onChange=${(image) => setForm({ ...form, image })} />
+    <${CheckField} label=${_("Make a root password, shown once")} checked=${form.want_password} onChange=${(want_password) => setForm({ ...form, want_password })} />
+    <${TextField} label=${_("Type %(name)s to confirm", { name: guest.name })} name="typed" autocomplete="off" value=${form.typed} onInput=${(typed) => setForm({ ...form, typed })} />`}<//>`;
+}
+
+function Row({ title, text, button, rule, danger, onClick }) {
+  return html`<div class="setting-row"><div class="grow"><h3>${title}</h3><p class="soft">${text}</p>${!rule.allowed && rule.reason && html`<p class="field-hint">${rule.reason}</p>`}</div>
+    <button type="button" class=${`btn ${danger ? "btn-quiet-danger" : ""}`} disabled=${!rule.allowed} onClick=${onClick}>${button}</button></div>`;
+}
+
+export function ServerSettings({ guest, onGuest, onAnswer }) {
+  const [dialog, setDialog] = useState("");
+  const close = () => setDialog("");
+  const destroy = async () => {
+    await remove(`/guests/${guest.id}`);
+    toast(_("%(name)s is being deleted.", { name: guest.name }));
+    location.assign(serverPath());
+  };
+  return html`<div class="stack settings-narrow"><${Labels} key=${guest.id} guest=${guest} onDone=${onGuest} />
+    <${Card} title=${_("Size")} id="size"><${Row} title=${`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`} text=${_("Possible while the server is off; takes a few seconds.")} button=${_("Resize server")}
+      rule=${support(guest, "resize")} onClick=${() => setDialog("resize")} /><//>
+    <${Card} title=${_("Danger zone")} id="danger" danger><div class="setting-rows">
+      <${Row} danger title=${_("Rebuild")} text=${_("Starts again from an image. Everything on the disk is lost; name, addresses and size stay.")} button=${_("Rebuild server")} rule=${support(guest, "rebuild")} onClick=${() => setDialog("rebuild")} />
+      <${Row} danger title=${_("Delete")} text=${_("The server, its disk and its addresses are given up at once. It cannot be undone.")} button=${boot.staff ? _("Delete guest") : _("Delete server")} rule=${support(guest, "delete")} onClick=${() => setDialog("delete")} />
+    </div><//>
+    ${dialog === "resize" && html`<${ResizeDialog} guest=${guest} onClose=${close} onDone=${onAnswer} />`}
+    ${dialog === "rebuild" && html`<${RebuildDialog} guest=${guest} onClose=${close} onDone=${onAnswer} />`}
+    ${dialog === "delete" && html`<${Confirm} title=${_("Delete %(name)s", { name: guest.name })} submit=${boot.staff ? _("Delete guest") : _("Delete server")} typed=${guest.name} onClose=${close} onConfirm=${destroy}>
+      <p>${_("Lost: everything on its disk, and its addresses. Stays: your keys, other servers, the record in the activity. It cannot be undone.")}</p><//>`}</div>`;
+}
