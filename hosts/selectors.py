@@ -30,7 +30,7 @@ def by_id_or_slug(text: str) -> dict[str, Any]:
     try:
         return {"pk": UUID(text)}
     except ValueError:
-        if not _SLUG.match(text):
+        if not _SLUG.fullmatch(text):
             raise NotFoundError from None
         return {"slug": text}
 

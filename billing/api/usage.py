@@ -61,7 +61,7 @@ class UsageOut(Shape):
     totals = AmountOut(many=True, help_text="One a currency.")
 
 
-class RoomOut(Shape):
+class PlanRoomOut(Shape):
     """How many more fit."""
 
     location = serializers.CharField()
@@ -72,11 +72,11 @@ class RoomOut(Shape):
     )
 
 
-class CapacityOut(Shape):
+class PlanCapacityOut(Shape):
     """Room for one plan."""
 
     plan = serializers.CharField()
-    results = RoomOut(many=True)
+    results = PlanRoomOut(many=True)
 
 
 def line_json(line: Line) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class CapacityView(PanelView):
             OpenApiParameter("plan", str, required=True, description="Id or slug."),
             parameter("location", "Only here."),
         ],
-        responses=CapacityOut,
+        responses=PlanCapacityOut,
     )
     def get(self, request: Request) -> Response:
         """How many more servers of a plan fit, by location and host type, from what hosts, pools and networks have

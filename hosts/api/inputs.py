@@ -11,6 +11,8 @@ from panel.core.api.views import StrictSerializer
 _LABEL_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$"
 MAX_INT = 2_147_483_647
+NETWORK_KINDS = ["nat", "routed", "bridge"]
+KINDS_TO_MAKE = ["routed", "bridge"]  # the NAT network is made at set-up, with its bridge and rules
 
 
 def labels_checked(labels: dict[str, str]) -> dict[str, str]:
@@ -72,7 +74,7 @@ class NetworkPatchIn(StrictSerializer):
         error_messages={"invalid": "Use letters, digits, spaces, dots, hyphens and underscores, at most 63."},
     )
     kind = serializers.ChoiceField(
-        ["routed", "bridge"],
+        KINDS_TO_MAKE,
         help_text="`routed`: the host is the gateway. `bridge`: guests sit beside the host in the provider's network.",
     )
     bridge = serializers.RegexField(

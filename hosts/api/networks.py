@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from hosts import selectors
 from hosts.api.filters import bool_of, choice_of, page_of, parameter, sort_parameter, text_of, uuid_of
 from hosts.api.inputs import NetworkIn, NetworkPatchIn
-from hosts.api.outputs import AddressOut, NetworkOut, address_json, network_json
+from hosts.api.outputs import NetworkAddressOut, NetworkOut, address_json, network_json
 from hosts.models import Host
 from hosts.services import networks as services
 from panel.core.actors import Actor
@@ -156,7 +156,7 @@ class AddressListView(PanelView):
             sort_parameter("address", "created_at", default="address"),
             *PAGING,
         ],
-        responses=page_of(AddressOut),
+        responses=page_of(NetworkAddressOut),
     )
     def get(self, request: Request) -> Response:
         """Every IPv4 address of every network, free or taken, and the IPv6 addresses that are taken."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from hosts.api.inputs import NETWORK_KINDS
 from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from hosts.states import HostState, ImageState
@@ -20,19 +21,19 @@ class NamedOut(Shape):
     name = serializers.CharField()
 
 
-class RoomOut(Shape):
+class HostRoomOut(Shape):
     """What may be sold of something, and what is."""
 
     limit = serializers.IntegerField()
     used = serializers.IntegerField()
 
 
-class CapacityOut(Shape):
+class HostCapacityOut(Shape):
     """A host's room. Thin disks count at their full size."""
 
-    vcpus = RoomOut()
-    memory_mib = RoomOut()
-    disk_gib = RoomOut()
+    vcpus = HostRoomOut()
+    memory_mib = HostRoomOut()
+    disk_gib = HostRoomOut()
 
 
 class LoadOut(Shape):
@@ -82,7 +83,7 @@ class HostOut(Shape):
     cpu_overcommit = serializers.CharField()
     memory_overcommit = serializers.CharField()
     memory_reserve_mib = serializers.IntegerField(help_text="Kept for the host itself, never sold.")
-    capacity = CapacityOut()
+    capacity = HostCapacityOut()
     load = LoadOut()
     connections = ConnectionOut(many=True)
     networks = NamedOut(many=True)
@@ -172,7 +173,7 @@ class NetworkOut(Shape):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
-    kind = serializers.ChoiceField(["nat", "routed", "bridge"])
+    kind = serializers.ChoiceField(NETWORK_KINDS)
     bridge = serializers.CharField()
     cidr_v4 = serializers.CharField(allow_blank=True)
     gateway_v4 = serializers.CharField(allow_null=True)
@@ -207,7 +208,7 @@ def network_json(network: Network) -> dict[str, Any]:
     }
 
 
-class AddressOut(Shape):
+class NetworkAddressOut(Shape):
     """An address of a network. IPv6 addresses are listed once they are taken."""
 
     id = serializers.UUIDField()

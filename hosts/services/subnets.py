@@ -85,7 +85,8 @@ def _subnet(text: str, family: type[Subnet], prefixes: range, name: str, errors:
         subnet = family(text)
     except ValueError as error:
         said = "has bits set right of the prefix" if "host bits" in str(error) else "is not a subnet"
-        errors[name] = f"{text} {said}; a subnet looks like {'203.0.113.0/24' if family is ipaddress.IPv4Network else 'fd00::/64'}."
+        example = "203.0.113.0/24" if family is ipaddress.IPv4Network else "fd00::/64"
+        errors[name] = f"{text} {said}; a subnet looks like {example}."
         return None
     if subnet.prefixlen not in prefixes:
         errors[name] = f"The prefix length must be from {prefixes[0]} to {prefixes[-1]}."

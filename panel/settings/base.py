@@ -183,7 +183,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "HostTypeEnum": "hosts.drivers.types.HostType",
+        "HostTypeEnum": "billing.api.inputs.HOST_TYPES",
+        "NetworkKindEnum": "hosts.api.inputs.NETWORK_KINDS",
+        "NewNetworkKindEnum": "hosts.api.inputs.KINDS_TO_MAKE",
         "JobStatusEnum": "panel.core.models.jobs.JobStatus",
         "CustomerRoleEnum": "panel.core.models.accounts.CustomerRole",
         "ClientRoleEnum": "panel.core.api.tokens.ROLES",

@@ -75,12 +75,12 @@ def test_a_wrong_network_is_refused_and_nothing_is_made(admin_api, change, field
 
 def test_networks_do_not_overlap_nor_share_a_name(admin_api):
     assert admin_api.post("/networks", NEW).status_code == 201
-    half = {"name": "other", "cidr_v4": "203.0.113.128/25", "gateway_v4": "203.0.113.129", "cidr_v6": "",
-            "gateway_v6": None, "reserved": []}  # fmt: skip
+    no_v6: dict[str, object] = {"name": "other", "cidr_v6": "", "gateway_v6": None, "reserved": []}
+    half = no_v6 | {"cidr_v4": "203.0.113.128/25", "gateway_v4": "203.0.113.129"}
     body = problem(admin_api.post("/networks", NEW | half), 400, "invalid_input", "cidr_v4")
     assert body["detail"] == "It overlaps network public-1 (203.0.113.0/24)."
-    v6 = {"name": "other", "cidr_v4": "10.0.0.0/24", "gateway_v4": "10.0.0.1", "cidr_v6": "2001:db8::/32",
-          "gateway_v6": "2001:db8::1", "reserved": []}  # fmt: skip
+    v6: dict[str, object] = {"name": "other", "cidr_v6": "2001:db8::/32", "gateway_v6": "2001:db8::1"}
+    v6 |= {"cidr_v4": "10.0.0.0/24", "gateway_v4": "10.0.0.1", "reserved": []}
     problem(admin_api.post("/networks", NEW | v6), 400, "invalid_input", "cidr_v6")
     problem(admin_api.post("/networks", NEW | v6 | {"name": "public-1", "cidr_v6": "", "gateway_v6": None}),
             400, "invalid_input", "name")  # fmt: skip

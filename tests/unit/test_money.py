@@ -61,11 +61,11 @@ def test_an_hour_begun_is_an_hour():
 
 
 def test_a_whole_month_costs_the_monthly_price_and_a_part_the_hours():
-    prices = {"price_hourly": Decimal("0.008"), "price_monthly": Decimal("4.90"), "currency": "EUR"}
-    assert charge(hours=10, **prices) == eur("0.08")
-    assert charge(hours=612, **prices) == eur("4.90")
-    assert charge(hours=744, **prices) == eur("4.90")
-    assert charge(hours=0, **prices) == eur("0.00")
+    for hours, amount in {0: "0.00", 10: "0.08", 612: "4.90", 613: "4.90", 744: "4.90"}.items():
+        money = charge(
+            hours=hours, price_hourly=Decimal("0.008"), price_monthly=Decimal("4.90"), currency="EUR"
+        )  # fmt: skip
+        assert money == eur(amount)
 
 
 @given(
