@@ -44,7 +44,7 @@ def leftovers(name: str) -> list[str]:
     """Name what this host has of a domain, beside the domain itself and its console's logs."""
     directory = f"{innkeeper_mounts.MOUNTS_DIRECTORY}/{name}"
     return [
-        *(f"rules {chain}" for chain, _ in innkeeper_rules.chains_of(name)),
+        *(f"rules {chain}" for chain in innkeeper_rules.chains_of(name)),
         *(f"mount {target}" for target in innkeeper_mounts.mounts_of(name)),
         *([f"directory {directory}"] if os.path.isdir(directory) else []),
         *(f"group {group}" for group in innkeeper_cgroups.groups_of(name)),
@@ -53,7 +53,7 @@ def leftovers(name: str) -> list[str]:
 
 def clean(name: str) -> list[str]:
     """Remove all of it; return what could not be. Only for a domain that is off."""
-    innkeeper_rules.unprotect(name)
+    innkeeper_rules.remove_all(name)
     innkeeper_mounts.unmount_all(name)
     innkeeper_cgroups.remove(name)
     return leftovers(name)

@@ -1,9 +1,9 @@
 """Keep what a container prints on its console, which libvirt itself does for full machines only."""
 
 import os
-import subprocess
 
 from innkeeper_guest import CONSOLE_DIRECTORY
+from innkeeper_process import leave
 
 # Two files, each the output of at most 256 reads of 4 KiB: a container can fill 2 MiB of the host, not more.
 # dd ends with an error when the container's end of the terminal is closed.
@@ -17,15 +17,9 @@ def keep(name: str, terminal: str) -> None:
         if os.path.exists(path):
             os.unlink(path)
     os.umask(0o077)
-    with open(terminal, "rb", buffering=0) as output:
-        subprocess.Popen(
-            ["sh", "-c", _KEEPER, "innkeeper-console", log],
-            stdin=output,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+    output = os.open(terminal, os.O_RDONLY | os.O_NOCTTY)
+    leave("sh", "-c", _KEEPER, "innkeeper-console", log, stdin=output)
+    os.close(output)
 
 
 def log_of(name: str) -> str:

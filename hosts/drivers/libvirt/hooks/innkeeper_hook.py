@@ -5,18 +5,22 @@ forbids the operation, and the line on standard error reaches the panel in libvi
 """
 
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # isolated mode leaves it out
 
-import innkeeper_mounts
 import innkeeper_rules
-from innkeeper_guest import Guest, HookError, Question, checked_name, read_domain
+from innkeeper_guest import Guest, HookError, Question, read_domain
+
+# libvirt waits for its hooks without end; a hook that hangs is ended by the alarm, which refuses the operation.
+_TIMEOUT_S = 120
 
 
 def main(arguments: list[str]) -> int:
     """Do what an operation needs; return the exit status."""
     driver, name, operation = arguments[:3]
+    signal.alarm(_TIMEOUT_S)
     try:
         subject = read_domain(name, sys.stdin.read())
         if isinstance(subject, Question):
@@ -39,7 +43,7 @@ def run(driver: str, operation: str, guest: Guest) -> None:
     if operation in ("prepare", "reconnect") and guest.nics:
         innkeeper_rules.protect(guest.name, guest.nics)
     if operation == "release":
-        release(driver, checked_name(guest.name))
+        release(driver, guest)
     elif driver == "lxc":
         container(operation, guest)
 
@@ -48,6 +52,7 @@ def container(operation: str, guest: Guest) -> None:
     """What only a container needs, before it starts and once its init runs."""
     import innkeeper_cgroups
     import innkeeper_console
+    import innkeeper_mounts
 
     if operation == "prepare":
         innkeeper_mounts.mount_all(guest.mounts)
@@ -58,17 +63,18 @@ def container(operation: str, guest: Guest) -> None:
             innkeeper_console.keep(guest.name, guest.console)
 
 
-def release(driver: str, name: str) -> None:
+def release(driver: str, guest: Guest) -> None:
     """Take everything back after a domain ended; one failure does not keep the rest."""
-    steps = [innkeeper_rules.unprotect]
+    steps = [lambda: innkeeper_rules.unprotect(guest.name, guest.nics)]
     if driver == "lxc":
         import innkeeper_cgroups
+        import innkeeper_mounts
 
-        steps += [innkeeper_mounts.unmount_all, innkeeper_cgroups.remove]
+        steps += [lambda: innkeeper_mounts.unmount_all(guest.name), lambda: innkeeper_cgroups.remove(guest.name)]
     errors = []
     for step in steps:
         try:
-            step(name)
+            step()
         except (HookError, OSError) as error:
             errors.append(str(error))
     if errors:

@@ -6,10 +6,10 @@ image's path with the loop device's), and nothing would mount it again when a co
 
 import os
 import struct
-import subprocess
 from typing import NamedTuple
 
-from innkeeper_guest import MOUNTS_DIRECTORY, HookError, Mount
+from innkeeper_guest import MOUNTS_DIRECTORY, Mount
+from innkeeper_process import run
 
 _ROOT_OPTIONS = "loop,nodev"
 _FSCK_CORRECTED = 1  # e2fsck(8): nothing is left to mend
@@ -37,17 +37,13 @@ def mount_all(mounts: tuple[Mount, ...]) -> None:
             os.chmod(directory, 0o711)  # noqa: S103 - to be passed through, not to be read
         if not mount.read_only and _room_to_grow(mount.image):
             _grow(mount.image)
-        _run(
-            "mount", "-t", "ext4", "-o", _SEED_OPTIONS if mount.read_only else _ROOT_OPTIONS, mount.image, mount.target
-        )
+        run("mount", "-t", "ext4", "-o", _SEED_OPTIONS if mount.read_only else _ROOT_OPTIONS, mount.image, mount.target)
 
 
 def _grow(image: str) -> None:
     """Let the file system fill its image. Offline: a kernel may refuse to grow a mounted one even to root."""
-    checked = subprocess.run(("e2fsck", "-fp", image), capture_output=True, text=True, timeout=120, check=False)
-    if checked.returncode > _FSCK_CORRECTED:
-        raise HookError(f"e2fsck fails: {checked.stdout.strip()[:300]}")
-    _run("resize2fs", image)
+    run("e2fsck", "-fp", image, worst=_FSCK_CORRECTED)
+    run("resize2fs", image)
 
 
 def unmount_all(name: str) -> None:
@@ -64,7 +60,7 @@ def unmount(target: str) -> None:
     """Unmount ``target`` as often as it is mounted; its loop device goes with it."""
     for one in mounted():
         if one.target == target:
-            _run("umount", target)
+            run("umount", target)
 
 
 def mounts_of(name: str) -> list[str]:
@@ -93,8 +89,8 @@ def _share_directory() -> None:
     os.makedirs(MOUNTS_DIRECTORY, mode=0o711, exist_ok=True)
     holders = [one for one in mounted() if one.target == "/" or f"{MOUNTS_DIRECTORY}/".startswith(f"{one.target}/")]
     if not max(holders, key=lambda one: len(one.target)).shared:
-        _run("mount", "--bind", MOUNTS_DIRECTORY, MOUNTS_DIRECTORY)
-        _run("mount", "--make-shared", MOUNTS_DIRECTORY)
+        run("mount", "--bind", MOUNTS_DIRECTORY, MOUNTS_DIRECTORY)
+        run("mount", "--make-shared", MOUNTS_DIRECTORY)
 
 
 def _room_to_grow(image: str) -> bool:
@@ -108,9 +104,3 @@ def _room_to_grow(image: str) -> bool:
     used = (low + (high << 32)) << (10 + log_size)
     # A last group that is too small for its own tables stays unused; trying at every start would cost time.
     return size - used >= 8 << 20
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode:
-        raise HookError(f"{command[0]} fails: {done.stderr.strip()[:300]}")

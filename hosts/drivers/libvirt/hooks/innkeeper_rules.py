@@ -6,10 +6,10 @@ and rules may name an interface that does not exist yet: they are in force befor
 """
 
 import re
-import subprocess
 from ipaddress import IPv4Address, IPv6Address
 
 from innkeeper_guest import HookError, Nic
+from innkeeper_process import run
 
 TABLE = "bridge innkeeper"
 
@@ -26,35 +26,40 @@ _CHAIN = re.compile(r"chain (g_([a-z0-9_]+)_([a-z0-9]+)) \{")
 
 
 def protect(name: str, nics: tuple[Nic, ...]) -> None:
-    """Put a guest's rules in force, in the place of whatever it had. Raises: HookError; nothing changed then."""
-    old = [chain for chain, _ in chains_of(name)]
-    text = "".join([_BASE, *(_removal(chain) for chain in old), *(_chain(name, nic) for nic in nics)])
-    _nft("-f", "-", text=text)
+    """Put a guest's rules in force, in the place of what these nics had. Raises: HookError; nothing changed then."""
+    chains = "".join(_removal(_chain_name(name, nic)) + _chain(_chain_name(name, nic), nic) for nic in nics)
+    run("nft", "-f", "-", text=_BASE + chains)
 
 
-def unprotect(name: str) -> None:
-    """Remove a guest's rules, if any."""
+def unprotect(name: str, nics: tuple[Nic, ...]) -> None:
+    """Remove the rules of a guest's nics, if any."""
+    if nics:
+        run("nft", "-f", "-", text=_BASE + "".join(_removal(_chain_name(name, nic)) for nic in nics))
+
+
+def remove_all(name: str) -> None:
+    """Remove every rule of a guest's, whichever nics it has or had."""
     chains = chains_of(name)
     if chains:
-        _nft("-f", "-", text=_BASE + "".join(_removal(chain) for chain, _ in chains))
+        run("nft", "-f", "-", text=_BASE + "".join(map(_removal, chains)))
 
 
-def chains_of(name: str) -> list[tuple[str, str]]:
-    """Return a guest's chains with the interface of each."""
+def chains_of(name: str) -> list[str]:
+    """Return the names of a guest's chains."""
     try:
-        listing = _nft("list", "table", *TABLE.split())
+        listing = run("nft", "list", "table", *TABLE.split())
     except HookError as error:
         if "No such file" in str(error):
             return []
         raise
-    return [(found[1], found[3]) for found in _CHAIN.finditer(listing) if found[2] == _owner(name)]
+    return [found[1] for found in _CHAIN.finditer(listing) if found[2] == _owner(name)]
 
 
 def try_out() -> None:
     """Prove that the kernel takes such rules; changes nothing. Raises: HookError."""
     nic = Nic(device="innkeeper0", mac="02:00:00:00:00:01", addresses=(IPv4Address("192.0.2.1"),))
-    text = f"{_BASE}{_chain('innkeeper-try', nic)}"
-    _nft("-f", "-", text=text.replace(TABLE, f"{TABLE}_try") + f"delete table {TABLE}_try\n")
+    text = _BASE + _chain(_chain_name("innkeeper-try", nic), nic)
+    run("nft", "-f", "-", text=text.replace(TABLE, f"{TABLE}_try") + f"delete table {TABLE}_try\n")
 
 
 def link_local(mac: str) -> IPv6Address:
@@ -102,8 +107,11 @@ def _ipv6_rules(addresses: list[IPv6Address]) -> list[str]:
     ]
 
 
-def _chain(name: str, nic: Nic) -> str:
-    chain = f"g_{_owner(name)}_{nic.device}"
+def _chain_name(name: str, nic: Nic) -> str:
+    return f"g_{_owner(name)}_{nic.device}"
+
+
+def _chain(chain: str, nic: Nic) -> str:
     rules = "".join(f"add rule {TABLE} {chain} {rule}\n" for rule in allowed(nic))
     return f'add chain {TABLE} {chain}\n{rules}add element {TABLE} guests {{ "{nic.device}" : jump {chain} }}\n'
 
@@ -118,13 +126,3 @@ def _removal(chain: str) -> str:
 
 def _owner(name: str) -> str:
     return name.removeprefix("innkeeper-").replace("-", "_")
-
-
-def _nft(*arguments: str, text: str | None = None) -> str:
-    try:
-        done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HookError(f"nft does not run: {error}") from error
-    if done.returncode:
-        raise HookError(f"nft refuses the rules: {done.stderr.strip()[:500]}")
-    return done.stdout
