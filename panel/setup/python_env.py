@@ -27,8 +27,11 @@ def installed(venv: Path) -> dict[str, str]:
     return found
 
 
-def ensure_venv(venv: Path, lock: Path, *, log: Path, python: str = sys.executable) -> str:
-    """Make ``venv`` hold exactly what ``lock`` says, or more. Returns a few words for the screen.
+def ensure_venv(venv: Path, lock: Path, *, log: Path, compiled: bool = True) -> str:
+    """Make ``venv`` hold what ``lock`` says, or more. Returns a few words for the screen.
+
+    Without ``compiled`` modules are compiled when they are first imported: sooner done, but only good for those
+    who may write there.
 
     Raises:
         SetupError: with the place of pip's output.
@@ -36,11 +39,12 @@ def ensure_venv(venv: Path, lock: Path, *, log: Path, python: str = sys.executab
     wanted = pins(lock.read_text())
     if not _works(venv):
         shutil.rmtree(venv, ignore_errors=True)
-        _logged([python, "-m", "venv", str(venv)], log=log, what="The Python environment cannot be made")
+        _logged([sys.executable, "-m", "venv", str(venv)], log=log, what="The Python environment cannot be made")
     lacking = {name for name, version in wanted.items() if installed(venv).get(name) != version}
     if not lacking:
         return f"{len(wanted)} packages present"
     command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += [] if compiled else ["--no-compile"]
     _logged([*command, "--require-hashes", "-r", str(lock)], log=log, what="pip could not install the packages")
     return f"installed {len(lacking)} of {len(wanted)} packages"
 
