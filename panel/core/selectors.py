@@ -3,11 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from panel.core.actors import Actor
 from panel.core.errors import NotFoundError
-from panel.core.models import ApiClient, ApiToken, AuditEntry, Customer, Job, JobResource, Membership, SshKey, User
+from panel.core.models import (
+    ApiClient,
+    ApiToken,
+    AuditEntry,
+    Customer,
+    Job,
+    JobResource,
+    Membership,
+    SshKey,
+    StaffRole,
+    User,
+)
 from panel.core.permissions import Permission
 
 
@@ -54,8 +65,15 @@ def user_list_for(actor: Actor) -> QuerySet[User]:
 
 
 def user_get_for(actor: Actor, user_id: UUID, *, lock: bool = False) -> User:
-    """Return a user, locked until the transaction ends if asked. Raises NotFoundError."""
-    user: User = _one(user_list_for(actor), user_id, lock=lock)
+    """Return a user. Raises NotFoundError.
+
+    ``lock`` locks them and all administrators until the transaction ends, always in the order of their ids,
+    so that two changes that must leave an administrator see each other and never wait for each other.
+    """
+    rows = user_list_for(actor)
+    if lock:
+        list(rows.select_for_update().filter(Q(pk=user_id) | Q(staff_role=StaffRole.ADMIN)).order_by("pk"))
+    user: User = _one(rows, user_id)
     return user
 
 

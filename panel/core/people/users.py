@@ -88,8 +88,9 @@ def _change(actor: Actor, user: User, changes: dict[str, Any]) -> User:
 
 
 def _keep_an_admin(user: User) -> None:
-    admins = User.objects.select_for_update().filter(staff_role=StaffRole.ADMIN, is_active=True)
-    if [admin.pk for admin in admins.order_by("pk")] == [user.pk]:
+    """Refuse to lose the last one. The caller has locked the administrators (``user_get_for``)."""
+    others = User.objects.filter(staff_role=StaffRole.ADMIN, is_active=True).exclude(pk=user.pk)
+    if user.staff_role == StaffRole.ADMIN and user.is_active and not others.exists():
         raise InvalidStateError("This is the last administrator. Make another one first.")
 
 

@@ -1,0 +1,55 @@
+"""``Idempotency-Key``: the first answer again, never a second effect."""
+
+import pytest
+
+from panel.core.models import Customer, IdempotencyRecord
+from tests import factories
+from tests.client import problem
+
+pytestmark = pytest.mark.django_db
+KEY = {"Idempotency-Key": "order-1"}
+
+
+def test_a_repeat_gets_the_first_answer_word_for_word(admin_api):
+    first = admin_api.post("/customers", {"name": "A"}, headers=KEY)
+    again = admin_api.post("/customers", {"name": "A"}, headers=KEY)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again["Location"] == first["Location"]
+    assert again["Idempotent-Replayed"] == "true"
+    assert Customer.objects.count() == 1
+
+
+def test_another_request_with_the_same_key_is_refused(admin_api):
+    admin_api.post("/customers", {"name": "A"}, headers=KEY)
+    problem(admin_api.post("/customers", {"name": "B"}, headers=KEY), 422, "idempotency_key_reused")
+    problem(admin_api.post("/users", {"name": "A"}, headers=KEY), 422, "idempotency_key_reused")
+    assert Customer.objects.count() == 1
+
+
+def test_keys_belong_to_a_client_not_to_a_token(api_of):
+    client, other = factories.client_make(), factories.client_make()
+    first = api_of(client).post("/customers", {"name": "A"}, headers=KEY).json()
+    new_token = api_of(client).post("/customers", {"name": "A"}, headers=KEY).json()
+    another = api_of(other).post("/customers", {"name": "A"}, headers=KEY).json()
+    assert first["id"] == new_token["id"] != another["id"]
+
+
+def test_a_refused_request_leaves_the_key_free(admin_api):
+    problem(admin_api.post("/customers", {}, headers=KEY), 400, "invalid_input")
+    assert IdempotencyRecord.objects.count() == 0
+    assert admin_api.post("/customers", {"name": "A"}, headers=KEY).status_code == 201
+
+
+def test_secrets_are_not_kept_with_the_answer(admin_api):
+    first = admin_api.post("/tokens", {"name": "t"}, headers=KEY).json()
+    again = admin_api.post("/tokens", {"name": "t"}, headers=KEY).json()
+    assert len(first["token"]) == 64
+    assert (again["token"], again["token_shown"], again["id"]) == (None, True, first["id"])
+    assert first["token"][16:] not in str(IdempotencyRecord.objects.values_list("body", flat=True))
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
+def test_a_bad_key_is_named(admin_api, key):
+    problem(admin_api.post("/customers", {"name": "A"}, headers={"Idempotency-Key": key}), 400, "invalid_input")
+    assert Customer.objects.count() == 0
