@@ -52,7 +52,7 @@ def development_environment(checkout: Path) -> Path:
         if os.geteuid() != 0:
             raise SetupError(f"Some Debian packages are missing: sudo apt-get install {' '.join(lacking)}")
         _install(lacking)
-    print(f"Python environment: {ensure_venv(venv, lock, log=venv / 'install.log')}", flush=True)
+    print(f"Python environment: {ensure_venv(venv, lock, log=venv / 'install.log', compiled=False)}", flush=True)
     return venv
 
 
