@@ -29,7 +29,7 @@ class HostCheck(Operation):
     )
 
     def prepare(self) -> None:
-        self.host = Host.objects.get(pk=self.job.host_id)
+        self.host = Host.objects.get(pk=self.job.resources.get(type="host").resource_id)
         self.connections = list(HostConnection.objects.filter(host=self.host, enabled=True))
         self.facts: dict[UUID, HostFacts] = {}
         self.pools: dict[UUID, PoolInfo] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Prefetch
@@ -114,12 +115,14 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
         Prefetch("pools", StoragePool.objects.order_by("used_gib"), to_attr="all_pools"),
         Prefetch("networks", Network.objects.filter(enabled=True).order_by("name"), to_attr="open_networks"),
     )
-    return [
-        Candidate(
-            host=host,
-            connection=next(iter(host.of_type), None),  # type: ignore[attr-defined]
-            pools=host.all_pools,  # type: ignore[attr-defined]
-            networks=host.open_networks,  # type: ignore[attr-defined]
-        )
-        for host in hosts
-    ]
+    return [_candidate(host) for host in hosts]
+
+
+def _candidate(host: Any) -> Candidate:
+    """``host`` carries what ``candidates`` prefetched to attributes of its own."""
+    return Candidate(
+        host=host,
+        connection=next(iter(host.of_type), None),
+        pools=host.all_pools,
+        networks=host.open_networks,
+    )

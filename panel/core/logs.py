@@ -1,13 +1,14 @@
 """Structured logs: one JSON line an event, with request, job and host ids."""
 
 import logging
+from typing import Any
 
 import structlog
 
 
 def json_formatter() -> logging.Formatter:
     """Return the formatter of every handler."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

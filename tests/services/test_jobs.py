@@ -70,10 +70,14 @@ def submit(resource: uuid.UUID | None = None, **fields) -> Job:
     return jobs.job_submit(action="test.probe", actor=SYSTEM, resources=[("thing", resource or uuid.uuid4())], **fields)
 
 
-def claim_and_run(job: Job) -> Job:
-    claimed = jobs.job_claim(job.pk, worker="w")
+def claim(job: Job, worker: str = "w") -> Job:
+    claimed = jobs.job_claim(job.pk, worker=worker)
     assert claimed is not None
-    tasks.run(claimed)
+    return claimed
+
+
+def claim_and_run(job: Job) -> Job:
+    tasks.run(claim(job))
     return Job.objects.get(pk=job.pk)
 
 
@@ -116,6 +120,7 @@ def test_retryable_error_queues_again_and_keeps_the_resource(probe, settings):
     probe.fails = {"second": HostUnreachableError()}
     job = claim_and_run(submit())
     assert (job.status, job.retries) == (JobStatus.QUEUED, 1)
+    assert job.run_after is not None
     assert job.run_after > timezone.now()
     assert job.resources.get().slot == "holding"
     assert jobs.job_claim(job.pk, worker="too early") is None
@@ -166,10 +171,10 @@ def test_waiting_job_runs_after_the_holder_and_a_third_is_refused():
 
 def test_overtaken_attempt_can_neither_write_nor_call():
     job = submit()
-    old = jobs.job_claim(job.pk, worker="old")
+    old = claim(job, "old")
     Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     sweeper.sweep()
-    new = jobs.job_claim(job.pk, worker="new")
+    new = claim(job, "new")
     assert (old.attempt, new.attempt) == (1, 2)
     with pytest.raises(JobLostError):
         jobs.job_verify(old)
@@ -199,7 +204,7 @@ def test_host_slots_bound_parallel_work_and_a_freed_one_rings_the_next(monkeypat
     host = uuid.uuid4()
     HostSlot.objects.create(host_id=host, kind="build", number=0)
     first, second = (submit(host_id=host, slot_kind="build") for _ in range(2))
-    claimed = jobs.job_claim(first.pk, worker="w")
+    claimed = claim(first)
     assert jobs.job_claim(second.pk, worker="w") is None
     assert Job.objects.get(pk=second.pk).attempt == 0
     monkeypatch.setattr(jobs, "send", lambda job_id, queue, **_: rung.append(job_id))
@@ -238,7 +243,7 @@ def test_lease_is_renewed_while_a_step_runs(settings, monkeypatch):
     job = submit()
     waited = threading.Event()
     monkeypatch.setattr(Probe, "first", lambda self: waited.wait(1.5))
-    claimed = jobs.job_claim(job.pk, worker="w")
+    claimed = claim(job)
     runner = threading.Thread(target=_closing, args=(lambda: tasks.run(claimed),))
     runner.start()
     for _ in range(10):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hosts.drivers.types import Capability
 from hosts.models import Host, HostConnection, Network, StoragePool
 from hosts.services.placement import Candidate, Wish, judge, rank
 
@@ -44,7 +45,7 @@ def test_refusals(changes, wish, said):
 def test_missing_capability_is_refused_with_the_hosts_own_reason():
     reason = {"capability": "bandwidth", "available": False, "reason": "The kernel has no sch_sfq."}
     lacking = candidate(connection=HostConnection(host_type="kvm", capabilities=[reason]))
-    wish = Wish(host_type="kvm", vcpus=1, memory_mib=1, disk_gib=1, needs=frozenset({"bandwidth"}))
+    wish = Wish(host_type="kvm", vcpus=1, memory_mib=1, disk_gib=1, needs=frozenset({Capability.BANDWIDTH}))
     assert judge(lacking, wish).refusal == "The kernel has no sch_sfq."
 
 

@@ -20,7 +20,7 @@ from vms.models import Guest, GuestSecret, Nic
 
 def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec:
     """Return the domain of a guest. Four queries."""
-    connection = HostConnection.objects.get(host_id=guest.host_id, host_type=guest.host_type)
+    connection = HostConnection.objects.get(host=guest.host, host_type=guest.host_type)
     container = guest.host_type == HostType.LXC
     limit = guest.bandwidth_mbit_per_s if connection.can(Capability.BANDWIDTH) else None
     return DomainSpec(
