@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from uuid import UUID
 
 from lab.namespaces import bridge_make
 from lab.processes import call
@@ -29,7 +30,6 @@ class HostContents:
     rules: frozenset[str]
     mounts: frozenset[str]
     loops: frozenset[str]
-    groups: frozenset[str]
     processes: frozenset[str]
 
     def more_than(self, other: "HostContents") -> dict[str, list[str]]:
@@ -98,9 +98,15 @@ class LabHost:
             rules=frozenset(self._rules()),
             mounts=frozenset(self._mounts()),
             loops=frozenset(self._loops()),
-            groups=frozenset(self._groups()),
             processes=frozenset(self._guest_processes()),
         )
+
+    def groups_of(self, guest_id: str) -> list[str]:
+        """Return a guest's control groups. They are the kernel's, so those of other hosts of the machine show too."""
+        pid = (self.run_dir / "libvirtd.pid").read_text().strip()
+        find = ["nsenter", f"--target={pid}", "--mount", "find", "/sys/fs/cgroup", "-type", "d"]
+        short = UUID(guest_id).hex[:12]
+        return [path for path in call(find, check=False).splitlines() if short in path]
 
     @property
     def _uris(self) -> tuple[str, str]:
@@ -126,11 +132,6 @@ class LabHost:
     def _loops(self) -> list[str]:
         listed = json.loads(call(["losetup", "--json", "--list"]) or "{}")
         return [d["back-file"] for d in listed.get("loopdevices", []) if str(self.directory) in d["back-file"]]
-
-    def _groups(self) -> list[str]:
-        pid = (self.run_dir / "libvirtd.pid").read_text().strip()
-        find = ["nsenter", f"--target={pid}", "--mount", "find", "/sys/fs/cgroup", "-type", "d"]
-        return [path for path in call(find, check=False).splitlines() if "innkeeper" in path or "machine" in path]
 
     def _guest_processes(self) -> list[str]:
         pids = call(["ip", "netns", "pids", self.netns]).split()

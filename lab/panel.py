@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lab.client import Api
 from lab.host import LabHost
 from lab.processes import LabError, Process, call, wait_ready
 from lab.stores import Postgres, Redis
+from panel.setup.subnet import GuestSubnets
 
 _CHECKOUT = Path(__file__).parents[1]
 _CELERY = ("-m", "celery", "-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
@@ -81,15 +83,22 @@ class LabPanel:
         self.manage("collectstatic", "--no-input", "-v", "0")
         self.admin_email, _, self.admin_password = self.manage("first_admin").strip().partition(" ")
 
-    def enrol(self, host: LabHost) -> None:
-        """Take a host in, and order the starter image that is built already."""
-        subnets = host.subnets
+    def enrol_host(self, host: LabHost) -> None:
+        """Take a real host in."""
+        uris = {"kvm": host.libvirtd.kvm_uri, "lxc": host.libvirtd.lxc_uri}
+        self.enrol(host.name, uris, driver="libvirt", pool=str(host.pool), bridge=host.bridge, subnets=host.subnets)
+
+    def enrol(
+        self, name: str, uris: Mapping[str, str], *, driver: str, pool: str, bridge: str, subnets: GuestSubnets
+    ) -> None:
+        """Take a host in, with a network for its guests."""
         named = {
-            "--name": host.name,
-            "--kvm-uri": host.libvirtd.kvm_uri,
-            "--lxc-uri": host.libvirtd.lxc_uri,
-            "--pool-path": str(host.pool),
-            "--bridge": host.bridge,
+            "--name": name,
+            "--driver": driver,
+            "--kvm-uri": uris["kvm"],
+            "--lxc-uri": uris["lxc"],
+            "--pool-path": pool,
+            "--bridge": bridge,
             "--cidr-v4": str(subnets.v4),
             "--gateway-v4": subnets.gateway_v4,
             "--cidr-v6": str(subnets.v6),

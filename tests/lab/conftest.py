@@ -2,21 +2,19 @@
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.client import Api
-from lab.guest import KeyPair, Login, key_make
+from lab.guest import KeyPair, key_make
 from lab.host import LabHost
 from lab.outside import Outside
 from lab.panel import LabPanel
-
-READY_TIMEOUT_S = 180.0
+from lab.server import Server
 
 
 @dataclass(frozen=True)
@@ -29,61 +27,12 @@ class Lab:
     admin: Api
     key: KeyPair
 
-    def wait_image(self, slug: str, *, timeout_s: float = 120) -> None:
+    def wait_image(self, slug: str) -> None:
         """Order a starter image whose files are built, and wait until it can be ordered."""
-        self.panel.manage("starter_images", slug)
-        wait_until(lambda: self._image_state(slug) == "ready", f"image {slug}", timeout_s=timeout_s)
-
-    def _image_state(self, slug: str) -> str:
-        answer = self.admin.call("GET", f"/images/{slug}")
-        return str(answer.body["state"]) if answer.status == 200 else ""
-
-
-@dataclass
-class Server:
-    """A guest that was ordered through the API."""
-
-    api: Api
-    id: str
-    order: dict[str, Any] = field(repr=False)
-    key: KeyPair | None = None
-
-    def now(self) -> dict[str, Any]:
-        """Return the guest as the API shows it now."""
-        found: dict[str, Any] = self.api.get(f"/guests/{self.id}")
-        return found
-
-    def address(self, family: int = 4) -> str:
-        return next(a["address"] for a in self.order["guest"]["addresses"] if a["family"] == family)
-
-    @property
-    def mac(self) -> str:
-        return str(self.order["guest"]["addresses"][0]["mac"])
-
-    def login(self, family: int = 4) -> Login:
-        """Return root's way in: the key it was ordered with, else its password."""
-        return Login(self.address(family), key=self.key, password=self.order.get("root_password") or "")
-
-    def act(self, action: str, **body: Any) -> dict[str, Any]:
-        """Ask for an action and wait for its success; return the job."""
-        return self.api.done(self.api.post(f"/guests/{self.id}/actions/{action}", body))
-
-    def delete(self) -> None:
-        self.api.done(self.api.delete(f"/guests/{self.id}"))
-
-    def wait_login(self, *, timeout_s: float = READY_TIMEOUT_S) -> Login:
-        """Wait until root can log in."""
-        wait_until(self.login().works, f"login to {self.now()['name']}", timeout_s=timeout_s)
-        return self.login()
-
-
-def wait_until(condition: Callable[[], Any], what: str, *, timeout_s: float = 60, poll_s: float = 0.3) -> float:
-    """Wait for a condition and return the seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < timeout_s, f"{what}: not within {timeout_s} s"
-        time.sleep(poll_s)
-    return time.monotonic() - began
+        said = self.panel.manage("starter_images", slug).split()
+        if "job" in said:
+            self.admin.done({"job": {"id": said[-1]}})
+        assert self.admin.get(f"/images/{slug}")["state"] == "ready"
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +57,7 @@ def lab() -> Iterator[Lab]:
         host.start()
         outside.start()
         panel.prepare()
-        panel.enrol(host)
+        panel.enrol_host(host)
         panel.start()
         built = Lab(host, outside, panel, panel.api(), key_make(state / "keys"))
         built.wait_image("micro")

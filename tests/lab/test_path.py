@@ -6,7 +6,8 @@ import pytest
 
 from lab.guest import Login, fingerprints
 from lab.outside import ADDRESS_V4, ADDRESS_V6
-from tests.lab.conftest import Lab, wait_until
+from lab.server import wait_until
+from tests.lab.conftest import Lab
 
 TYPES = [pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)]
 
@@ -39,6 +40,7 @@ def test_a_server_from_order_to_nothing(lab: Lab, order, host_type):
     server.delete()
     assert server.now()["lifecycle"] == "deleted"
     assert lab.host.contents().more_than(before) == {}
+    assert lab.host.groups_of(server.id) == []
 
 
 @pytest.mark.parametrize("host_type", TYPES)

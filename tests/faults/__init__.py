@@ -1,0 +1,1 @@
+"""What happens when something the panel stands on is not there."""

@@ -1,0 +1,106 @@
+"""A whole panel of processes on a simulated host, whose services a test may stop."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hosts.drivers.simulated import SimulatedAdmin, SimulatedServer
+from lab.client import Api
+from lab.panel import LabPanel
+from lab.server import wait_until
+from panel.setup.subnet import GuestSubnets
+from tests.factories import ED25519
+
+HOST = "simulated"
+SUBNETS = GuestSubnets(IPv4Network("10.91.0.0/24"), IPv6Network("fd00:91::/64"))
+# Rows of an image whose files are a megabyte of nothing, in the panel's own settings.
+_IMAGE = """
+from types import SimpleNamespace
+from django.conf import settings
+from tests.simulated_fleet import Fleet
+Fleet(SimpleNamespace(admin=lambda: None), settings.CACHE_DIR).image()
+"""
+_SHORT = {
+    "JOB_LEASE_S": "4",
+    "JOB_RENEW_S": "1",
+    "JOB_SWEEP_S": "1",
+    "JOB_RESEND_S": "2",
+    "COLLECT_EVERY_S": "2",
+    "API_RATE_LIMIT_PER_MINUTE": "100000",
+}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A panel, its simulated host, and an administrator's API."""
+
+    panel: LabPanel
+    host: SimulatedAdmin
+    admin: Api
+
+    def order(self, name: str) -> dict[str, Any]:
+        """Ask for a small KVM guest; return what the API answered."""
+        size = {"vcpus": 1, "memory_mib": 256, "disk_gib": 1}
+        body = {"name": name, "host_type": "kvm", "image": "micro", "ssh_keys": [ED25519], **size}
+        answer = self.admin.call("POST", "/guests", body)
+        assert answer.status == 202, answer
+        accepted: dict[str, Any] = answer.body
+        return accepted
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """Two workers, two collectors, web and builder, with short leases."""
+    directory = Path(tempfile.mkdtemp(prefix="ikf-", dir="/var/tmp"))
+    directory.chmod(0o711)
+    run_dir = Path(tempfile.mkdtemp(prefix="ikf-", dir="/run"))
+    run_dir.chmod(0o755)
+    panel = LabPanel(
+        directory=directory,
+        run_dir=run_dir,
+        cache=directory / "cache",
+        port=8123,
+        settings=_SHORT,
+        python=sys.executable,
+    )
+    try:
+        with SimulatedServer(run_dir / "s.sock") as server:
+            host = server.admin()
+            host.make_host(HOST)
+            panel.prepare()
+            panel.manage("shell", "-c", _IMAGE)
+            uris = {"kvm": server.uri(HOST), "lxc": server.uri(HOST)}
+            panel.enrol(HOST, uris, driver="simulated", pool="/pool", bridge="ink", subnets=SUBNETS)
+            panel.start()
+            made = Installation(panel, host, panel.api())
+            wait_until(lambda: made.admin.get("/hosts")["results"][0]["state"] == "active", "the host is looked at")
+            yield made
+            host.close()
+    finally:
+        panel.stop()
+        shutil.rmtree(directory)
+        shutil.rmtree(run_dir)
+
+
+@pytest.fixture
+def job_when(installation: Installation) -> Callable[..., dict[str, Any]]:
+    """Wait until a job is at a status: ``job_when(id, "running")``."""
+
+    def wait(job_id: str, status: str, *, timeout_s: float = 60) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+
+        def reached() -> bool:
+            found.update(installation.admin.get(f"/jobs/{job_id}"))
+            return bool(found["status"] == status)
+
+        wait_until(reached, f"job {status}", timeout_s=timeout_s)
+        return found
+
+    return wait
