@@ -16,6 +16,7 @@ from panel.setup.processes import ProcessRef, wait_for
 from panel.setup.services import Service
 
 _POLL_S = 0.5
+_ALSO_EVERY_S = 5.0
 _PAUSE_S = (1, 2, 5, 10, 30)
 _STEADY_S = 60.0  # a service that ran this long starts its pauses from the beginning
 _LOG_LIMIT_BYTES = 20_000_000
@@ -64,9 +65,13 @@ class Supervisor:
         if running.process.poll() is not None or not service.ready():
             raise SetupError(f"{service.name} did not start; the reason is at the end of {service.log}.")
 
-    def watch(self) -> NoReturn:
-        """Restart what ends, until a signal's handler raises."""
+    def watch(self, *, also: Callable[[], None]) -> NoReturn:
+        """Restart what ends, until a signal's handler raises. ``also`` looks after what are no children of ours."""
+        look_at = time.monotonic()
         while True:
+            if time.monotonic() >= look_at:
+                also()
+                look_at = time.monotonic() + _ALSO_EVERY_S
             for running in self._running.values():
                 self._look_after(running)
             time.sleep(_POLL_S)

@@ -14,7 +14,7 @@ from panel.setup.context import Context
 from panel.setup.errors import SetupError
 from panel.setup.guest_network import GuestNetwork, network_ensure
 from panel.setup.layout import Layout
-from panel.setup.libvirt_host import LibvirtHost, acceleration, libvirt_ensure
+from panel.setup.libvirt_host import LibvirtHost, acceleration, libvirt_ensure, private_libvirtd, uses_systemd
 from panel.setup.listen import bind, parse_listen
 from panel.setup.lock import RunLock
 from panel.setup.manage_client import ManageClient
@@ -38,7 +38,9 @@ def up(layout: Layout, environment: Mapping[str, str]) -> None:
     with ExitStack() as stack:
         stack.enter_context(RunLock(layout))
         context = Context(layout, Records.load(layout.records), environment, listen)
-        supervisor = Supervisor(register=layout.run_dir / "services.json", say=lambda text: print(f"  ! {text}"))
+        supervisor = Supervisor(
+            register=layout.run_dir / "services.json", say=lambda text: print(f"  ! {text}", flush=True)
+        )
         stack.callback(supervisor.stop)
         stack.callback(_StopRequest().ignore)
         run = _Run(context, supervisor, stack)
@@ -48,7 +50,7 @@ def up(layout: Layout, environment: Mapping[str, str]) -> None:
         (layout.run_dir / "ready").write_text(f"{os.getpid()}\n")
         stack.callback((layout.run_dir / "ready").unlink, missing_ok=True)
         try:
-            supervisor.watch()
+            supervisor.watch(also=run.keep_libvirt)
         except KeyboardInterrupt:
             print("\nStopping the panel; servers run on (make down stops them too) …", flush=True)
 
@@ -197,6 +199,17 @@ class _Run:
         for service in panel_services(self.context, self.web_socket):
             self.supervisor.start(service)
         return ", ".join(self.supervisor.names())
+
+    def keep_libvirt(self) -> None:
+        """Start the private libvirtd again when it has died; its guests did not notice."""
+        private = None if uses_systemd() else private_libvirtd(self.context.layout)
+        if private is None or private.is_alive():
+            return
+        try:
+            private.start()
+            print("  ! libvirtd started again", flush=True)
+        except SetupError as error:
+            print(f"  ! {error}", flush=True)
 
     def show_welcome(self, seconds: float) -> None:
         """Print where the panel is and how to sign in."""
