@@ -7,6 +7,7 @@ Run: ``python -m bench.guest_list`` with DATABASE_URL naming a database that ``m
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import django
 
@@ -29,10 +30,11 @@ def main() -> None:
     token = token_create(actor=SYSTEM, client=client, name="bench", scope="read", expires_at=None)
     browser = Client(headers={"Authorization": f"Bearer {token.value}"}, SERVER_NAME="localhost")
 
-    def get(path: str) -> dict:
+    def get(path: str) -> dict[str, Any]:
         response = browser.get(f"/api/v1{path}")
         assert response.status_code == 200, response.content
-        return response.json()
+        found: dict[str, Any] = response.json()
+        return found
 
     get("/guests?limit=10")
     for limit in (10, 100):
