@@ -168,7 +168,8 @@ def overhead(api: Api, raw: Raw) -> None:
 
 def anti_spoofing_cost(raw: Raw) -> None:
     """Starts in turn, with and without the rules."""
-    without, with_rules = [], []
+    without: list[float] = []
+    with_rules: list[float] = []
     for _ in range(ROUNDS):
         for collected, wanted in ((without, False), (with_rules, True)):
             identity, _, start = raw.create(anti_spoofing=wanted)
