@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hosts.imagebuild", description="Build a starter image.")
     parser.add_argument("slug", choices=sorted(RECIPES))
     parser.add_argument("--output", type=Path, required=True, help="directory for the files and manifest.json")
-    parser.add_argument("--cache", type=Path, help="directory where finished images are kept (default: OUTPUT/.cache)")
+    parser.add_argument("--cache", type=Path, help="directory where finished images are kept for the next time")
     options = parser.parse_args(arguments)
     if os.geteuid() != 0:
         return _fail("Images are built as root, because their files belong to root.")
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         built = provide(
             recipe,
             output=options.output.resolve(),
-            cache=(options.cache or options.output / ".cache").resolve(),
+            cache=options.cache and options.cache.resolve(),
             progress=progress,
         )
     except BuildError as error:

@@ -135,6 +135,8 @@ def _configure(root: Path, *, sources: list[Source]) -> None:
         _in_tree(root, "systemctl", "enable", service, purpose=f"enable {service}")
     for unit in _UNUSED_UNITS:
         _in_tree(root, "systemctl", "disable", unit, purpose=f"disable {unit}")
+    # netplan comes without compiled modules; cloud-init runs it at the first boot, where each second counts.
+    _in_tree(root, "python3", "-m", "compileall", "-q", "/usr/share/netplan", purpose="compile netplan's modules")
     _write_sources(root, sources=sources)
     tree.write("debian\n", tree=root, path="etc/hostname")
     tree.write("LANG=C.UTF-8\n", tree=root, path="etc/default/locale")
@@ -177,9 +179,10 @@ def _strip_for_container(root: Path) -> None:
     shutil.rmtree(root / "boot/grub")  # otherwise removing the kernel runs update-grub, which fails here
     _in_tree(root, "apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "purge", "--autoremove", *MACHINE_PACKAGES,
              purpose="remove the kernel for containers")  # fmt: skip
-    for leftover in (root / "boot", root / "usr/lib/modules"):
+    for leftover in (root / "boot", root / "usr/lib/modules", root / "usr/share/netplan"):
         shutil.rmtree(leftover, ignore_errors=True)
-        leftover.mkdir()
+    for empty in (root / "boot", root / "usr/lib/modules"):
+        empty.mkdir()
     for link in ("vmlinuz", "vmlinuz.old", "initrd.img", "initrd.img.old"):
         (root / link).unlink(missing_ok=True)
     for name, (path, mode) in _CONTAINER_FILES.items():

@@ -14,52 +14,52 @@ from hosts.imagebuild.progress import Progress
 from hosts.imagebuild.recipes import Recipe, recipe_key
 
 
-def provide(recipe: Recipe, *, output: Path, cache: Path, progress: Progress) -> bool:
-    """Put an image's files and ``manifest.json`` into ``output``, from the cache or newly built.
+def provide(recipe: Recipe, *, output: Path, cache: Path | None, progress: Progress) -> bool:
+    """Put an image's files and ``manifest.json`` into ``output``: newly built, or from the cache if there is one.
 
-    Killed at any moment, the next call finishes. Two calls for the same cache wait for each other.
+    Killed at any moment, the next call finishes. Two calls for the same cache (or output) wait for each other.
 
     Returns: True when it was built, False when the cache had it. Raises: BuildError.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / f"{recipe.slug}.lock"):
+    place = cache or output
+    place.mkdir(parents=True, exist_ok=True)
+    with _locked(place / f".{recipe.slug}.lock"), _drafts(place / f".{recipe.slug}.building") as draft:
+        if cache is None:
+            _build(recipe, draft=draft, progress=progress)
+            _deliver(draft / "files", output=output, move=True)
+            return True
         kept = cache / f"{recipe.slug}-{recipe_key(recipe.slug)}"
         missing = not (kept / manifest.NAME).exists()
         if missing:
-            _build(recipe, kept=kept, progress=progress)
-        _deliver(kept, output=output)
-    return missing
+            _build(recipe, draft=draft, progress=progress)
+            _remove(kept)
+            (draft / "files").rename(kept)
+        _deliver(kept, output=output, move=False)
+        return missing
 
 
-def _build(recipe: Recipe, *, kept: Path, progress: Progress) -> None:
-    draft = kept.with_name(f"{recipe.slug}.building")
-    _remove(draft)  # what a killed build left; the lock says that nobody works there
-    _remove(kept)
-    _check_space(recipe, directory=kept.parent)
-    try:
-        work, files = draft / "work", draft / "files"
-        work.mkdir(parents=True)
-        files.mkdir()
-        description = recipe.build(work=work, output=files, progress=progress)
-        for path in files.iterdir():
-            _sync(path)
-        manifest.write(description, directory=files)
-        files.rename(kept)
-    finally:
-        _remove(draft)
+def _build(recipe: Recipe, *, draft: Path, progress: Progress) -> None:
+    """Build into ``draft/files``, complete with manifest and safe on disk."""
+    _check_space(recipe, directory=draft.parent)
+    work, files = draft / "work", draft / "files"
+    work.mkdir(parents=True)
+    files.mkdir()
+    description = recipe.build(work=work, output=files, progress=progress)
+    for path in files.iterdir():
+        _sync(path)
+    manifest.write(description, directory=files)
 
 
-def _deliver(kept: Path, *, output: Path) -> None:
-    """Copy an image out of the cache; the manifest is removed first and put back last."""
+def _deliver(files: Path, *, output: Path, move: bool) -> None:
+    """Put finished files into ``output``; its manifest is removed first and put back last."""
     output.mkdir(parents=True, exist_ok=True)
     (output / manifest.NAME).unlink(missing_ok=True)
-    for path in sorted(kept.iterdir()):
-        if path.name != manifest.NAME:
-            draft = output / f".{path.name}.new"
-            run("cp", "--sparse=always", "--reflink=auto", path, draft, purpose=f"copy {path.name}")
-            draft.replace(output / path.name)
-    run("cp", kept / manifest.NAME, output / ".manifest.new", purpose="copy the manifest")
-    (output / ".manifest.new").replace(output / manifest.NAME)
+    for path in sorted(files.iterdir(), key=lambda path: (path.name == manifest.NAME, path.name)):
+        source = path
+        if not move:
+            source = output / f".{path.name}.new"
+            run("cp", "--sparse=always", "--reflink=auto", path, source, purpose=f"copy {path.name}")
+        source.replace(output / path.name)
 
 
 def _check_space(recipe: Recipe, *, directory: Path) -> None:
@@ -69,6 +69,16 @@ def _check_space(recipe: Recipe, *, directory: Path) -> None:
             f"Building {recipe.slug} needs {recipe.needed_bytes // MIB} MiB below {directory}, "
             f"but {free // MIB} MiB are free."
         )
+
+
+@contextmanager
+def _drafts(directory: Path) -> Iterator[Path]:
+    """Give a directory for half-made things, empty now and gone afterwards. The lock says that nobody works there."""
+    _remove(directory)
+    try:
+        yield directory
+    finally:
+        _remove(directory)
 
 
 @contextmanager

@@ -201,14 +201,22 @@ def test_an_image_is_built_once_and_then_taken_from_the_cache(toy: Recipe, tmp_p
         }
 
 
+def test_without_a_cache_it_is_built_in_place_each_time(toy: Recipe, tmp_path: Path, progress: Progress) -> None:
+    output = tmp_path / "out"
+    for _ in range(2):
+        assert store.provide(toy, output=output, cache=None, progress=progress) is True
+    assert (tmp_path / "builds").read_text() == "xx"
+    assert sorted(path.name for path in output.iterdir()) == [".toy.lock", "disk", "manifest.json"]
+
+
 def test_what_a_killed_build_left_is_replaced(toy: Recipe, tmp_path: Path, progress: Progress) -> None:
     cache = tmp_path / "cache"
-    half = cache / "toy.building" / "files"
+    half = cache / ".toy.building" / "files"
     half.mkdir(parents=True)
     (half / "disk").write_text("half")
     store.provide(toy, output=tmp_path / "out", cache=cache, progress=progress)
     assert (tmp_path / "out/disk").read_bytes() == b"disk"
-    assert sorted(path.name for path in cache.iterdir()) == [f"toy-{recipe_key('toy')}", "toy.lock"]
+    assert sorted(path.name for path in cache.iterdir()) == [".toy.lock", f"toy-{recipe_key('toy')}"]
 
 
 def test_a_failed_build_leaves_nothing(toy: Recipe, tmp_path: Path, progress: Progress) -> None:
@@ -218,7 +226,7 @@ def test_a_failed_build_leaves_nothing(toy: Recipe, tmp_path: Path, progress: Pr
 
     with pytest.raises(BuildError, match=r"^No\.$"):
         store.provide(replace(toy, build=build), output=tmp_path / "out", cache=tmp_path / "cache", progress=progress)
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["toy.lock"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".toy.lock"]
     assert not (tmp_path / "out").exists()
 
 
