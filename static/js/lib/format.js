@@ -33,8 +33,14 @@ export function elapsed(from, to = Date.now()) {
   return _("%(h)s h %(m)s min", { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
 }
 
-export const mib = (value) => (value >= 1024 ? `${number(value / 1024, 1)} GiB` : `${number(value)} MiB`);
-export const gib = (value) => (value >= 10_240 ? `${number(value / 1024, 1)} TiB` : `${number(value)} GiB`);
+export const mib = (value) => (value < 1024 ? `${number(value)} MiB` : gib(value / 1024));
+
+/** `value` GiB, as TiB when large; one decimal while it says something. */
+export function gib(value) {
+  const [size, unit] = value >= 10_240 ? [value / 1024, "TiB"] : [value, "GiB"];
+  return `${number(size, size < 100 ? 1 : 0)} ${unit}`;
+}
+
 
 export function bytes(value) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

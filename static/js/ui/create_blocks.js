@@ -45,7 +45,7 @@ export function SizeBlock(props) {
     <${FieldError} text=${error("host_type")} />
     ${may("guest.place") && html`<${CheckField} label=${_("A size of its own, without a plan’s price")} checked=${form.own_size} onChange=${(own_size) => change({ own_size })} />`}
     ${form.own_size ? html`<div class="fields-3"><${NumberField} label=${_("vCPUs")} min="1" ...${bind("vcpus")} /><${NumberField} label=${_("Memory, MiB")} min="32" ...${bind("memory_mib")} /><${NumberField} label=${_("Disk, GiB")} min="1" ...${bind("disk_gib")} /></div>`
-      : !plans ? html`<${Blank} count=${3} />` : list.length === 0 ? html`<p class="soft">${_("No plan is on sale for this type.")} ${may("plan.manage") && html`<a href="/plans">${_("Open plans")}</a>`}</p>
+      : !plans ? html`<${Blank} count=${3} />` : list.length === 0 ? html`<p class="soft">${_("No plan is on sale for this type.")} ${may("plan.manage") && html`<a href="/plans">${_("Open plans")}</a>`}</p>`
         : html`<div class="choice-grid choice-grid-wide">${list.map((plan) => html`<${PlanCard} key=${plan.slug} plan=${plan} ...${props} />`)}</div>`}
     ${!form.own_size && html`<${FieldError} text=${error("plan")} />`}</div><//>`;
 }
