@@ -65,7 +65,7 @@ def _remove_others(copy: Path, wanted: set[str]) -> int:
 
 
 def compile_code(layout: Layout) -> None:
-    """Compile the copy's modules ahead: the services may not write beside them."""
-    if layout.code != layout.checkout:
-        command = [str(layout.python), "-m", "compileall", "-q", "-x", "node_modules", str(layout.code)]
-        run(command, failure="The code cannot be compiled", timeout_s=300)
+    """Compile the modules ahead: the services may not write beside them, and each would compile them all."""
+    packages = [str(path.parent) for path in sorted(layout.code.glob("*/__init__.py"))]
+    command = [str(layout.python), "-m", "compileall", "-q", *packages]
+    run(command, failure="The code cannot be compiled", timeout_s=300)

@@ -53,17 +53,17 @@ class Supervisor:
         self._register.unlink(missing_ok=True)
         return len(alive)
 
-    def start(self, service: Service) -> None:
-        """Start a service and wait until it is ready.
+    def start(self, *services: Service) -> None:
+        """Start services at the same time and wait until all are ready.
 
         Raises:
-            SetupError: it ended or was not ready in time; names its log.
+            SetupError: one ended or was not ready in time; names its log.
         """
-        self._running[service.name] = running = _Running(service, _spawn(service), time.monotonic())
-        self._note()
-        wait_for(lambda: running.process.poll() is not None or service.ready(), timeout_s=service.ready_s, poll_s=0.1)
-        if running.process.poll() is not None or not service.ready():
-            raise SetupError(f"{service.name} did not start; the reason is at the end of {service.log}.")
+        for service in services:
+            self._running[service.name] = _Running(service, _spawn(service), time.monotonic())
+            self._note()
+        for service in services:
+            _await(self._running[service.name])
 
     def watch(self, *, also: Callable[[], None]) -> NoReturn:
         """Restart what ends, until a signal's handler raises. ``also`` looks after what are no children of ours."""
@@ -114,6 +114,13 @@ class Supervisor:
         partial = self._register.with_suffix(".partial")
         partial.write_text(json.dumps({name: vars(ref) for name, ref in found.items() if ref is not None}))
         partial.replace(self._register)
+
+
+def _await(running: _Running) -> None:
+    service, process = running.service, running.process
+    wait_for(lambda: process.poll() is not None or service.ready(), timeout_s=service.ready_s, poll_s=0.1)
+    if process.poll() is not None or not service.ready():
+        raise SetupError(f"{service.name} did not start; the reason is at the end of {service.log}.")
 
 
 def _spawn(service: Service) -> "subprocess.Popen[bytes]":

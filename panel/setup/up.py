@@ -38,9 +38,7 @@ def up(layout: Layout, environment: Mapping[str, str]) -> None:
     with ExitStack() as stack:
         stack.enter_context(RunLock(layout))
         context = Context(layout, Records.load(layout.records), environment, listen)
-        supervisor = Supervisor(
-            register=layout.run_dir / "services.json", say=lambda text: print(f"  ! {text}", flush=True)
-        )
+        supervisor = Supervisor(register=layout.run_dir / "services.json", say=_say)
         stack.callback(supervisor.stop)
         stack.callback(_StopRequest().ignore)
         run = _Run(context, supervisor, stack)
@@ -196,8 +194,7 @@ class _Run:
 
     def _panel(self) -> str:
         self.manage.close()
-        for service in panel_services(self.context, self.web_socket):
-            self.supervisor.start(service)
+        self.supervisor.start(*panel_services(self.context, self.web_socket))
         return ", ".join(self.supervisor.names())
 
     def keep_libvirt(self) -> None:
@@ -207,9 +204,9 @@ class _Run:
             return
         try:
             private.start()
-            print("  ! libvirtd started again", flush=True)
+            _say("libvirtd started again")
         except SetupError as error:
-            print(f"  ! {error}", flush=True)
+            _say(str(error))
 
     def show_welcome(self, seconds: float) -> None:
         """Print where the panel is and how to sign in."""
@@ -232,6 +229,10 @@ class _Run:
             email, _, password = self.password.partition(" ")
             print(f"  Sign in   {email}\n  Password  {password}   (shown only now; a new one: make admin-password)")
             self.password = ""
+
+
+def _say(text: str) -> None:
+    print(f"  ! {text}", flush=True)
 
 
 def _digest(files: list[Path]) -> str:
