@@ -29,9 +29,11 @@ class Demo:
     owner: User
     customer: Customer
     host: Host
+    slow_host: Host
     network: Network
     guest: Guest
     building: Guest
+    broken: Guest
     failed_job: Job
     running_job: Job
 
@@ -62,7 +64,10 @@ def demo_make() -> Demo:
     mine = [guest for guest in guests if guest.customer_id == northwind.pk]
     running, failed = _jobs(mine, northwind, owner, hosts)
     _audit(admin, owner, mine, hosts)
-    return Demo(admin, owner, northwind, hosts[0], network, mine[0], mine[1], failed, running)
+    return Demo(
+        admin=admin, owner=owner, customer=northwind, host=hosts[0], slow_host=hosts[-1], network=network,
+        guest=mine[0], building=mine[1], broken=mine[7], running_job=running, failed_job=failed,
+    )  # fmt: skip
 
 
 OTHERS = (("Blue Harbor Studio", "blueharbor"), ("Contoso Pharma", "contoso"), ("Hanbit Soft", "hanbit"))
@@ -219,8 +224,8 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
     for number, action in enumerate(("reboot", "shutdown", "start", "reset-root-password", "resize")):
         begun = now - timedelta(minutes=20 + 50 * number)
         factories.job_make(
-            guest_id=mine[(0, 2, 4)[number % 3]].pk, action=f"guest.{action}", status="success", progress_percent=100, attempt=1,
-            started_at=begun, finished_at=begun + timedelta(seconds=4 + number), **common,
+            guest_id=mine[(0, 2, 4)[number % 3]].pk, action=f"guest.{action}", status="success",
+            progress_percent=100, attempt=1, started_at=begun, finished_at=begun + timedelta(seconds=4 + number), **common,
         )  # fmt: skip
     factories.job_make(
         action="host.check", status="success", progress_percent=100, host_id=hosts[0].pk,

@@ -1,0 +1,53 @@
+"""Fixtures of page tests: one site and one browser for all of them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.pages import CHROMIUM, CHROMIUM_ARGS
+from tests.browser.site import ROOT, Site, site_running
+from tests.browser.visitor import Visitor, visitor_make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in Path(str(item.fspath)).parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium is not installed")
+    if not (ROOT / "node_modules/axe-core").is_dir():
+        pytest.skip("node_modules is not installed: run npm ci")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with the demo company."""
+    with site_running(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
+    """Return ``visitor_make`` for this site; what it opens is closed after the test."""
+    opened: list[Visitor] = []
+
+    def make(**options) -> Visitor:
+        opened.append(visitor_make(chromium, site, **options))
+        return opened[-1]
+
+    yield make
+    for visitor in opened:
+        visitor.context.close()

@@ -1,0 +1,92 @@
+"""Every page, as everybody who may open it: nothing in the console, nothing from elsewhere, readable by all."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.pages import PAGES
+from tests.browser.site import ROOT, Site
+from tests.browser.visitor import Visitor, visitor_make
+
+AXE = (ROOT / "node_modules/axe-core/axe.min.js") if (ROOT / "node_modules/axe-core").is_dir() else None
+GRAVE = ("serious", "critical")
+LOOKS = [(1440, "light"), (390, "dark")]
+LIST_BYTES = 250 * 1024
+EXPECTED_STATUS = {"not-found": 404, "forbidden": 403}
+ALL = [(who, name) for who, pages in PAGES.items() for name in pages]
+OVERFLOW = "() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def crowd(chromium: Browser, site: Site):
+    """One signed-in visitor for each person and look, kept for all pages."""
+    made: dict[Any, Visitor] = {}
+
+    def of(who: str, width: int, theme: str) -> Visitor:
+        key = (who, width, theme)
+        if key not in made:
+            made[key] = visitor_make(chromium, site, who=who, width=width, theme=theme)
+        return made[key]
+
+    yield of
+    for visitor in made.values():
+        visitor.context.close()
+
+
+def axe_violations(visitor: Visitor) -> list[str]:
+    """Return the grave accessibility faults of the page as it stands."""
+    assert AXE is not None
+    visitor.page.evaluate(AXE.read_text())
+    result = visitor.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{fault['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for fault in result["violations"]
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+@pytest.mark.parametrize(("who", "name"), ALL)
+def test_page(crowd: Callable[..., Visitor], who: str, name: str, width: int, theme: str) -> None:
+    visitor = crowd(who, width, theme)
+    visitor.take_wrongs()
+    status = visitor.open(PAGES[who][name])
+    assert status == EXPECTED_STATUS.get(name, 200)
+    assert visitor.page.locator("h1").count() == 1
+    assert axe_violations(visitor) == []
+    assert visitor.page.evaluate(OVERFLOW) <= 0, "the page is wider than the window"
+    assert visitor.take_wrongs() == []
+
+
+@pytest.mark.parametrize(("who", "name"), [("admin", "guests"), ("owner", "servers"), ("admin", "hosts")])
+def test_a_list_page_is_light(visit: Callable[..., Visitor], who: str, name: str) -> None:
+    visitor = visit(who=who)
+    fresh = visitor.context.browser.new_context(storage_state=visitor.context.storage_state())
+    first = Visitor(visitor.site, fresh, fresh.new_page())
+    first.watch()
+    assert first.open(PAGES[who][name]) == 200
+    assert 20_000 < first.transferred_bytes < LIST_BYTES
+    fresh.close()
+
+
+def test_without_javascript_a_sentence_says_so(visit: Callable[..., Visitor]) -> None:
+    signed_in = visit(who="owner")
+    context = signed_in.context.browser.new_context(
+        java_script_enabled=False, storage_state=signed_in.context.storage_state()
+    )
+    page = context.new_page()
+    page.goto(f"{signed_in.site.url}/servers")
+    assert page.get_by_text("need JavaScript").is_visible()
+    context.close()
+
+
+def test_the_policy_forbids_inline_and_foreign_code(visit: Callable[..., Visitor]) -> None:
+    visitor = visit(who="admin")
+    response = visitor.page.goto(f"{visitor.site.url}/overview")
+    policy = response.header_value("content-security-policy") or ""
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy.replace("https", "http").replace(visitor.site.url, "")
