@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"Could not write the image: {error.strerror}: {error.filename}.")
-    progress.finish(f"{options.slug} {'built' if built else 'taken from the cache'}")
+    progress.finish(f"{options.slug} {'built' if built else 'was built already'}")
     return 0
 
 

@@ -19,12 +19,15 @@ def provide(recipe: Recipe, *, output: Path, cache: Path | None, progress: Progr
 
     Killed at any moment, the next call finishes. Two calls for the same cache (or output) wait for each other.
 
-    Returns: True when it was built, False when the cache had it. Raises: BuildError.
+    Returns: True when it was built here, False when it was there already. Raises: BuildError.
     """
     place = cache or output
     place.mkdir(parents=True, exist_ok=True)
-    with _locked(place / f".{recipe.slug}.lock"), _drafts(place / f".{recipe.slug}.building") as draft:
+    lock, scratch = place / f".{recipe.slug}.lock", place / f".{recipe.slug}.building"
+    with _locked(lock) as waited, _drafts(scratch) as draft:
         if cache is None:
+            if waited and (output / manifest.NAME).exists():
+                return False  # another builder just did it
             _build(recipe, draft=draft, progress=progress)
             _deliver(draft / "files", output=output, move=True)
             return True
@@ -82,10 +85,16 @@ def _drafts(directory: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold a lock; True when another holder had to be waited for."""
     with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            waited = False
+        except BlockingIOError:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            waited = True
+        yield waited
 
 
 def _remove(path: Path) -> None:

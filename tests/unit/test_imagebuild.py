@@ -1,10 +1,12 @@
 """The image builder's parts that need no packages: what it writes, keeps, refuses and says."""
 
+import fcntl
 import io
 import json
 import stat
 import struct
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,6 +209,24 @@ def test_without_a_cache_it_is_built_in_place_each_time(toy: Recipe, tmp_path: P
         assert store.provide(toy, output=output, cache=None, progress=progress) is True
     assert (tmp_path / "builds").read_text() == "xx"
     assert sorted(path.name for path in output.iterdir()) == [".toy.lock", "disk", "manifest.json"]
+
+
+def test_who_waited_for_another_builder_takes_what_that_one_built(
+    toy: Recipe, tmp_path: Path, progress: Progress
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    with (output / ".toy.lock").open("w") as lock, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = pool.submit(store.provide, toy, output=output, cache=None, progress=progress)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.3)
+        (output / "disk").write_bytes(b"theirs")
+        manifests.write(manifest_of(output), directory=output)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert waiting.result(timeout=10) is False
+    assert not (tmp_path / "builds").exists()
+    assert (output / "disk").read_bytes() == b"theirs"
 
 
 def test_what_a_killed_build_left_is_replaced(toy: Recipe, tmp_path: Path, progress: Progress) -> None:
