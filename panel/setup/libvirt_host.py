@@ -32,7 +32,7 @@ def libvirt_ensure(context: Context) -> LibvirtHost:
     """Make libvirt answer, with our hook scripts in place."""
     name = socket.gethostname().partition(".")[0] or "localhost"
     if uses_systemd():
-        changed = _install_hooks(context.layout)
+        changed = hooks_install(context.layout)
         join_group(_SYSTEM_GROUP)
         run(["systemctl", "restart" if changed else "start", "libvirtd.service"], failure="libvirtd does not start")
         kvm_uri, lxc_uri, words = "qemu:///system", "lxc:///system", "the distribution's libvirtd"
@@ -67,7 +67,7 @@ def private_libvirtd(layout: Layout) -> PrivateLibvirtd:
     )
 
 
-def _install_hooks(layout: Layout) -> bool:
+def hooks_install(layout: Layout) -> bool:
     """Install our hooks beside the administrator's. Returns whether libvirtd must start anew to see them.
 
     libvirt runs every executable of ``hooks/TYPE.d``, in order of their names, so only a link goes there; the files

@@ -64,7 +64,7 @@ def ensure_node_modules(code: Path, *, log: Path) -> str:
 
 def _works(venv: Path) -> bool:
     """True when the environment was made to its end and its interpreter runs: not after the system's was replaced."""
-    command = [venv / "bin" / "python", "-c", "import pip"]
+    command = [str(venv / "bin" / "python"), "-c", "import pip"]
     try:
         return "pip" in installed(venv) and subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
