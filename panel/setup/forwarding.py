@@ -7,7 +7,7 @@ with the boot it belongs to: after a reboot the kernel starts from its own setti
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,18 @@ def forwarding_claim(layout: Layout) -> bool:
         return _IPV6.read_text().strip() == "1"
 
 
-def forwarding_release(layout: Layout) -> None:
-    """Give a checkout's claim up; the last one to do so puts back what was found."""
+def forwarding_release(layout: Layout, *, when_last: Callable[[], None] = lambda: None) -> None:
+    """Give a checkout's claim up; the last one to do so puts back what was found.
+
+    ``when_last`` is then called too, while nobody else can make a claim.
+    """
     with _record() as record:
         users = [user for user in record.get("users", []) if user != layout.id]
         record["users"] = users
         if not users:
             for path, value in record.pop("before", {}).items():
                 Path(path).write_text(f"{value}\n")
+            when_last()
 
 
 def _switch_on(path: Path, before: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from panel.setup.layout import Layout
 from panel.setup.processes import run
 from panel.setup.subnet import GuestSubnets, choose_v4, choose_v6, parse_v4, usable_resolvers
 
+GUARD_TABLE = "bridge innkeeper"
 _RESOLVERS = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
 _PUBLIC_RESOLVERS = ("9.9.9.9", "1.1.1.1")  # for a machine that only has a resolver of its own
 
@@ -43,7 +44,13 @@ def network_remove(layout: Layout) -> None:
     run(["nft", "-f", "-"], input=f"{_empty_table(layout.table)}", failure="The rules cannot be removed")
     if Path(f"/sys/class/net/{layout.bridge}").exists():
         run(["ip", "link", "delete", layout.bridge], failure="The bridge cannot be removed")
-    forwarding_release(layout)
+    forwarding_release(layout, when_last=_remove_guard)
+
+
+def _remove_guard() -> None:
+    """Remove the table of the hook scripts' anti-spoofing rules, which the guests of all checkouts share."""
+    commands = f"table {GUARD_TABLE} {{ }}\ndelete table {GUARD_TABLE}\n"
+    run(["nft", "-f", "-"], input=commands, failure="The guests' rules cannot be removed")
 
 
 def ruleset(*, table: str, bridge: str, subnets: GuestSubnets, ipv6: bool, web_port: int | None) -> str:

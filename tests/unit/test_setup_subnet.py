@@ -1,9 +1,11 @@
 """The guests' subnets collide with nothing."""
 
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
+from panel.setup import guest_network
 from panel.setup.errors import SetupError
 from panel.setup.guest_network import ruleset
 from panel.setup.subnet import GuestSubnets, candidates, choose_v4, choose_v6, parse_v4, usable_resolvers
@@ -76,3 +78,8 @@ def test_ipv6_is_masqueraded_only_where_it_is_forwarded():
 def test_guests_reach_the_panel_only_where_it_listens_for_others():
     assert "tcp dport" not in _rules()
     assert "iifname inkabcd tcp dport 8443 accept" in _rules(web_port=8443)
+
+
+def test_the_shared_table_is_the_hooks_own():
+    hook = Path(guest_network.__file__).parents[2] / "hosts" / "drivers" / "libvirt" / "hooks" / "innkeeper_rules.py"
+    assert f'TABLE = "{guest_network.GUARD_TABLE}"' in hook.read_text()
