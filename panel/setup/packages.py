@@ -112,7 +112,7 @@ def _no_services() -> Iterator[None]:
 
 
 def _apt(arguments: list[str], *, output: BinaryIO) -> bool:
-    """Run apt-get in a session of its own: a Ctrl-C must not cut dpkg in two, it takes effect afterwards."""
+    """Run apt-get apart from the terminal: a Ctrl-C must not cut dpkg in two, it takes effect afterwards."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     process = subprocess.Popen(
         [*_APT, *arguments],
