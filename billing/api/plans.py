@@ -9,10 +9,11 @@ from billing.api.inputs import PlanIn, PlanPatchIn
 from billing.api.outputs import PlanOut, plan_json
 from billing.models import Plan
 from billing.services import plans as services
-from hosts.api.filters import bool_of, choice_of, page_of, parameter, sort_parameter
+from hosts.api.filters import page_of, parameter, sort_parameter
 from hosts.api.inputs import EmptyIn
 from hosts.drivers.types import HostType
 from panel.core.api.paging import page
+from panel.core.api.query import bool_param, choice_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.permissions import Permission
@@ -58,8 +59,8 @@ class PlanListView(PanelView):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """What can be ordered, with prices."""
-        rows = selectors.plan_list_for(self.actor, archived=bool_of(request, "archived") or False)
-        if host_type := choice_of(request, "host_type", HostType):
+        rows = selectors.plan_list_for(self.actor, archived=bool_param(request, "archived") or False)
+        if host_type := choice_param(request, "host_type", HostType):
             rows = rows.filter(host_types__contains=[host_type])
         sorts = {"created_at": "created_at", "slug": "slug"}
         return page(request, rows, show=plan_json, sorts=sorts, default="slug")

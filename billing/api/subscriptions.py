@@ -14,10 +14,11 @@ from billing.api.outputs import STATUSES, OrderAnswerOut, SubscriptionAnswerOut,
 from billing.models import Subscription
 from billing.services import subscriptions as services
 from billing.services.orders import subscription_order, subscription_quote
-from hosts.api.filters import choice_of, page_of, parameter, sort_parameter, text_of, uuid_of
+from hosts.api.filters import page_of, parameter, sort_parameter
 from hosts.api.inputs import EmptyIn
 from panel.core.api.job_json import job_json
 from panel.core.api.paging import page
+from panel.core.api.query import choice_param, text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView, parsed, with_etag
 from panel.core.errors import InvalidInputError, NotFoundError
@@ -83,12 +84,12 @@ class SubscriptionListView(PanelView):
         rows = selectors.subscription_list_for(self.actor)
         fields = {"customer_external_id": "customer__external_id", "external_id": "external_id", "plan": "plan__slug"}
         for name, column in fields.items():
-            if (value := text_of(request, name)) is not None:
+            if (value := text_param(request, name)) is not None:
                 rows = rows.filter(**{column: value})
         for name in ("customer", "guest"):
-            if (wanted := uuid_of(request, name)) is not None:
+            if (wanted := uuid_param(request, name)) is not None:
                 rows = rows.filter(**{f"{name}_id": wanted})
-        if status := choice_of(request, "status", STATUSES):
+        if status := choice_param(request, "status", STATUSES):
             rows = selectors.subscriptions_in_status(rows, status)
         return page(request, rows, show=subscription_json, sorts={"created_at": "created_at"})
 

@@ -14,8 +14,9 @@ from billing.capacity import capacity_of
 from billing.money import hourly_text, monthly_text, totals
 from billing.rating import Month, month_of, month_parse
 from billing.usage import Line, customers_with_usage, usage_of
-from hosts.api.filters import page_of, parameter, sort_parameter, text_of, uuid_of
+from hosts.api.filters import page_of, parameter, sort_parameter
 from panel.core.api.paging import page
+from panel.core.api.query import text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView
 from panel.core.errors import InvalidInputError
@@ -135,7 +136,7 @@ class UsageView(PanelView):
         now = timezone.now()
         month = self._month(request) or month_of(now)
         rows = customers_with_usage(self.actor, month)
-        if (customer := uuid_of(request, "customer")) is not None:
+        if (customer := uuid_param(request, "customer")) is not None:
             rows = rows.filter(pk=customer)
         lines: dict[Any, list[Line]] = {}
 
@@ -153,7 +154,7 @@ class UsageView(PanelView):
         )
 
     def _month(self, request: Request) -> Month | None:
-        text = text_of(request, "month")
+        text = text_param(request, "month")
         try:
             return month_parse(text) if text else None
         except ValueError as error:
@@ -178,11 +179,11 @@ class CapacityView(PanelView):
         """How many more servers of a plan fit, by location and host type, from what hosts, pools and networks have
         left. Types share hosts: their numbers do not add up. It is a moment's answer; an order may still be refused.
         """
-        reference = text_of(request, "plan", limit=63)
+        reference = text_param(request, "plan")
         if reference is None:
             raise InvalidInputError(fields={"plan": "Say which plan."})
         plan = selectors.plan_get_for(self.actor, reference)
-        rooms = capacity_of(plan, location=text_of(request, "location", limit=60) or "")
+        rooms = capacity_of(plan, location=text_param(request, "location") or "")
         most = None if self.actor.customer_ids is None else CUSTOMERS_SEE
         results = [
             {

@@ -1,4 +1,4 @@
-"""Filters of lists, read from the query string; a value that cannot be is a 400 that names it."""
+"""How lists and their filters are described in OpenAPI."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -6,43 +6,6 @@ from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
-from rest_framework.request import Request
-
-from panel.core.errors import InvalidInputError
-
-
-def text_of(request: Request, name: str, *, limit: int = 255) -> str | None:
-    """Return a filter's text; None when it is not given or empty."""
-    value = request.query_params.get(name) or None
-    if value is not None and (len(value) > limit or "\0" in value or not value.isprintable()):
-        raise InvalidInputError(fields={name: f"Use at most {limit} printable characters."})
-    return value
-
-
-def uuid_of(request: Request, name: str) -> UUID | None:
-    """Return a filter's id; None when it is not given."""
-    value = request.query_params.get(name)
-    if value is None:
-        return None
-    try:
-        return UUID(value)
-    except ValueError:
-        raise InvalidInputError(fields={name: "This is not an id."}) from None
-
-
-def choice_of(request: Request, name: str, choices: Iterable[str]) -> str | None:
-    """Return a filter's choice; None when it is not given."""
-    value = request.query_params.get(name)
-    allowed = list(choices)
-    if value is not None and value not in allowed:
-        raise InvalidInputError(fields={name: f"Choose one of: {', '.join(allowed)}."})
-    return value
-
-
-def bool_of(request: Request, name: str) -> bool | None:
-    """Return a filter's truth; None when it is not given."""
-    value = choice_of(request, name, ["true", "false"])
-    return None if value is None else value == "true"
 
 
 def parameter(

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hosts import selectors
-from hosts.api.filters import choice_of, page_of, parameter, sort_parameter, text_of, uuid_of
+from hosts.api.filters import page_of, parameter, sort_parameter
 from hosts.api.inputs import EmptyIn, HostPatchIn, PoolPatchIn
 from hosts.api.outputs import HostOut, PoolOut, host_json, pool_json
 from hosts.drivers.types import HostType
@@ -16,6 +16,7 @@ from hosts.services import hosts as services
 from hosts.states import HostState
 from panel.core.api.job_json import JobOut, job_json
 from panel.core.api.paging import page
+from panel.core.api.query import choice_param, text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.permissions import Permission
@@ -44,13 +45,13 @@ class HostListView(PanelView):
     def get(self, request: Request) -> Response:
         """All hosts with their hypervisors, room, load and when they were last seen. Staff only."""
         rows = selectors.host_list_for(self.actor)
-        if state := choice_of(request, "state", HostState.values):
+        if state := choice_param(request, "state", HostState.values):
             rows = rows.filter(state=state)
-        if location := text_of(request, "location"):
+        if location := text_param(request, "location"):
             rows = rows.filter(location=location)
-        if host_type := choice_of(request, "host_type", HostType):
+        if host_type := choice_param(request, "host_type", HostType):
             rows = rows.filter(pk__in=Host.objects.filter(connections__host_type=host_type, connections__enabled=True))
-        if search := text_of(request, "search"):
+        if search := text_param(request, "search"):
             rows = rows.filter(name__icontains=search) | rows.filter(address__icontains=search)
         return page(
             request, rows, show=host_json, sorts={"created_at": "created_at", "name": "name"}, default="name"
@@ -161,7 +162,7 @@ class PoolListView(PanelView):
     def get(self, request: Request) -> Response:
         """The directories that disks are made in, with what may be sold, what is, and what is left."""
         rows = selectors.pool_list_for(self.actor)
-        if host_id := uuid_of(request, "host"):
+        if host_id := uuid_param(request, "host"):
             rows = rows.filter(host_id=host_id)
         return page(request, rows, show=pool_json, sorts={"created_at": "created_at"})
 

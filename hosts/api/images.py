@@ -5,13 +5,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hosts import selectors
-from hosts.api.filters import choice_of, page_of, parameter, sort_parameter
+from hosts.api.filters import page_of, parameter, sort_parameter
 from hosts.api.inputs import EmptyIn
 from hosts.api.outputs import ImageOut, image_json
 from hosts.drivers.types import HostType
 from hosts.services.image_retire import image_retire
 from hosts.states import ImageState
 from panel.core.api.paging import page
+from panel.core.api.query import choice_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView, parsed, with_etag
 from panel.core.permissions import Permission
@@ -36,9 +37,9 @@ class ImageListView(PanelView):
     def get(self, request: Request) -> Response:
         """What a guest can be made from. Customers see what can be ordered, staff all images."""
         rows = selectors.image_list_for(self.actor)
-        if host_type := choice_of(request, "host_type", HostType):
+        if host_type := choice_param(request, "host_type", HostType):
             rows = rows.filter(host_types__contains=[host_type])
-        if state := choice_of(request, "state", ImageState.values):
+        if state := choice_param(request, "state", ImageState.values):
             rows = rows.filter(state=state)
         return page(
             request,

@@ -7,13 +7,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hosts import selectors
-from hosts.api.filters import bool_of, choice_of, page_of, parameter, sort_parameter, text_of, uuid_of
+from hosts.api.filters import page_of, parameter, sort_parameter
 from hosts.api.inputs import NetworkIn, NetworkPatchIn
 from hosts.api.outputs import NetworkAddressOut, NetworkOut, address_json, network_json
 from hosts.models import Host
 from hosts.services import networks as services
 from panel.core.actors import Actor
 from panel.core.api.paging import page
+from panel.core.api.query import bool_param, choice_param, text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.errors import InvalidInputError, NotFoundError
@@ -61,9 +62,9 @@ class NetworkListView(PanelView):
     def get(self, request: Request) -> Response:
         """The subnets that guests get addresses from, with how many are left."""
         rows = selectors.network_list_for(self.actor)
-        if host_id := uuid_of(request, "host"):
+        if host_id := uuid_param(request, "host"):
             rows = rows.filter(hosts=host_id)
-        if (enabled := bool_of(request, "enabled")) is not None:
+        if (enabled := bool_param(request, "enabled")) is not None:
             rows = rows.filter(enabled=enabled)
         return page(
             request,
@@ -161,15 +162,15 @@ class AddressListView(PanelView):
     def get(self, request: Request) -> Response:
         """Every IPv4 address of every network, free or taken, and the IPv6 addresses that are taken."""
         rows = selectors.address_list_for(self.actor)
-        if network_id := uuid_of(request, "network"):
+        if network_id := uuid_param(request, "network"):
             rows = rows.filter(network_id=network_id)
-        if guest_id := uuid_of(request, "guest"):
+        if guest_id := uuid_param(request, "guest"):
             rows = rows.filter(owner_id=guest_id)
-        if family := choice_of(request, "family", ["4", "6"]):
+        if family := choice_param(request, "family", ["4", "6"]):
             rows = rows.filter(family=int(family))
-        if (taken := bool_of(request, "taken")) is not None:
+        if (taken := bool_param(request, "taken")) is not None:
             rows = rows.filter(owner_id__isnull=not taken)
-        if search := text_of(request, "search", limit=64):
+        if search := text_param(request, "search"):
             rows = selectors.address_search(rows, search)
         sorts = {"address": "address", "created_at": "created_at"}
         return page(request, rows, show=address_json, sorts=sorts, default="address")
