@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import selectors
-from billing.api.dry_run import DRY_RUN, is_dry_run, quote_response
+from billing.api.dry_run import DRY_RUN, QuoteOut, is_dry_run, quote_response
 from billing.api.inputs import ChangePlanIn, SubscriptionIn, SuspendIn, UnsuspendIn
 from billing.api.outputs import STATUSES, OrderAnswerOut, SubscriptionAnswerOut, SubscriptionOut, subscription_json
 from billing.models import Subscription
@@ -59,6 +59,11 @@ def answered(view: PanelView, subscription_id: UUID, job: Job | None, *, status:
     return Response(body, status=status, headers=headers)
 
 
+_ANSWERED_BEFORE = PolymorphicProxySerializer(
+    component_name="OrderOrQuoteOut", serializers=[OrderAnswerOut, QuoteOut], resource_type_field_name=None
+)
+
+
 class SubscriptionListView(PanelView):
     """``/subscriptions``."""
 
@@ -98,7 +103,7 @@ class SubscriptionListView(PanelView):
         summary="Order a subscription",
         parameters=[DRY_RUN],
         request=SubscriptionIn,
-        responses={202: OrderAnswerOut, 200: OrderAnswerOut},
+        responses={202: OrderAnswerOut, 200: _ANSWERED_BEFORE},
         examples=[ORDER],
     )
     def post(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ from panel.core.api.paging import page
 from panel.core.api.query import text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView
-from panel.core.errors import InvalidInputError
+from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.models import Customer
 from panel.core.permissions import Permission
 
@@ -182,7 +182,10 @@ class CapacityView(PanelView):
         reference = text_param(request, "plan")
         if reference is None:
             raise InvalidInputError(fields={"plan": "Say which plan."})
-        plan = selectors.plan_get_for(self.actor, reference)
+        try:
+            plan = selectors.plan_get_for(self.actor, reference)
+        except NotFoundError as error:
+            raise InvalidInputError(fields={"plan": f"There is no plan {reference}."}) from error
         rooms = capacity_of(plan, location=text_param(request, "location") or "")
         most = None if self.actor.customer_ids is None else CUSTOMERS_SEE
         results = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from panel.core.api.views import StrictSerializer
+from hosts.api.exact import ExactSerializer
 
 _LABEL_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$"
@@ -24,11 +24,11 @@ def labels_checked(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-class EmptyIn(StrictSerializer):
+class EmptyIn(ExactSerializer):
     """Nothing."""
 
 
-class HostPatchIn(StrictSerializer):
+class HostPatchIn(ExactSerializer):
     """What an admin may set on a host."""
 
     name = serializers.RegexField(
@@ -50,7 +50,7 @@ class HostPatchIn(StrictSerializer):
         return labels_checked(labels)
 
 
-class PoolPatchIn(StrictSerializer):
+class PoolPatchIn(ExactSerializer):
     """What an admin may set on a pool."""
 
     overcommit = serializers.DecimalField(
@@ -66,7 +66,7 @@ def address_checked(text: str) -> str:
         raise serializers.ValidationError(f"{text[:60]} is not an address.") from None
 
 
-class NetworkPatchIn(StrictSerializer):
+class NetworkPatchIn(ExactSerializer):
     """A network. Its subnets, gateways, bridge and the like can be changed while no address is taken."""
 
     name = serializers.RegexField(

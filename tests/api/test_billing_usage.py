@@ -174,4 +174,4 @@ def test_customers_learn_only_whether_little_is_left(viewer_api, operator_api):
     Host.objects.update(used_vcpus=61)
     assert capacity(viewer_api, "p") == {("default", "kvm"): (3, "vcpus")}
     problem(viewer_api.get("/capacity"), 400, "invalid_input", "plan")
-    problem(viewer_api.get("/capacity", plan="none"), 404, "not_found")
+    problem(viewer_api.get("/capacity", plan="none"), 400, "invalid_input", "plan")
