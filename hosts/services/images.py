@@ -37,6 +37,10 @@ def image_build(*, actor: Actor, slug: str, recipe_key: str) -> tuple[Image, Job
         )  # fmt: skip
     except ResourceBusyError:
         return image, None
+    if image.state == ImageState.ERROR:
+        image.state = ImageState.BUILDING
+        image.save(update_fields=["state"])
+        events.publish("image", image.pk)
     if created:
         audit_record(actor=actor, action="image.ordered", object_type="image", object_id=image.pk, object_label=slug)
     return image, job
@@ -60,6 +64,8 @@ def image_record(*, image: Image, manifest: Mapping[str, Any], folder: str, reci
     image.checksum = hashlib.sha256("".join(f["sha256"] for _, f in sorted(files.items())).encode()).hexdigest()
     image.recipe_key, image.state = recipe_key, ImageState.READY
     image.save()
+    # A file that changed is another file: no host has it yet, whatever it has of the old one.
+    image.files.exclude(sha256__in=[file["sha256"] for file in files.values()]).delete()
     for role, file in files.items():
         ImageFile.objects.update_or_create(
             image=image,

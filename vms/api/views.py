@@ -12,7 +12,8 @@ from hosts.drivers.types import HostType, PowerState
 from hosts.selectors import image_get_for
 from panel.core.api.job_json import job_json
 from panel.core.api.paging import page
-from panel.core.api.schema import PAGING
+from panel.core.api.query import text_param, uuid_param
+from panel.core.api.schema import PAGING, page_of
 from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.models import Job
@@ -53,7 +54,7 @@ class GuestListView(PanelView):
 
     permissions: dict[str, Permission | None] = {"GET": Permission.GUEST_VIEW}
 
-    @extend_schema(summary="List guests", parameters=[*FILTERS, *PAGING], responses=GuestOut(many=True))
+    @extend_schema(summary="List guests", parameters=[*FILTERS, *PAGING], responses=page_of(GuestOut))
     def get(self, request: Request) -> Response:
         """Guests that you may see, newest first, deleted ones left out unless asked for by `lifecycle=deleted`."""
         rows = self._filtered(request)
@@ -62,42 +63,34 @@ class GuestListView(PanelView):
         )
 
     def _filtered(self, request: Request) -> QuerySet[Guest]:
-        query = request.query_params
-        if query.get("lifecycle") == Lifecycle.DELETED:
+        if request.query_params.get("lifecycle") == Lifecycle.DELETED:
             rows = selectors.guests_of(self.actor)
         else:
             rows = selectors.guest_list_for(self.actor)
-        rows = self._exact(rows, query)
-        if search := query.get("search", "").strip():
-            rows = selectors.guest_search(rows, search[:200])
+        rows = self._exact(rows, request)
+        if search := text_param(request, "search"):
+            rows = selectors.guest_search(rows, search)
         return rows
 
-    def _exact(self, rows: QuerySet[Guest], query: Any) -> QuerySet[Guest]:
+    def _exact(self, rows: QuerySet[Guest], request: Request) -> QuerySet[Guest]:
         allowed: dict[str, list[str]] = {
             "host_type": [t.value for t in HostType],
             "power_state": [s.value for s in PowerState],
             "lifecycle": Lifecycle.values,
         }
         for name, values in allowed.items():
-            if value := query.get(name):
+            if value := text_param(request, name):
                 if value not in values:
                     raise InvalidInputError(fields={name: f"Use one of: {', '.join(values)}."})
                 rows = rows.filter(**{name: value})
-        if value := query.get("external_id"):
+        if value := text_param(request, "external_id"):
             rows = rows.filter(external_id=value)
         for name, right in (("customer", Permission.GUEST_VIEW), ("host", Permission.FLEET_VIEW)):
-            if value := query.get(name):
+            if wanted := uuid_param(request, name):
                 if name == "host":
                     self.actor.require(right)
-                rows = rows.filter(**{f"{name}_id": _uuid(name, value)})
+                rows = rows.filter(**{f"{name}_id": wanted})
         return rows
-
-
-def _uuid(name: str, value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise InvalidInputError(fields={name: "Use a UUID."}) from None
 
 
 class GuestDetailView(PanelView):

@@ -51,6 +51,7 @@ class Guest(VersionedRecord):
 
     ssh_keys = models.JSONField(default=list)  # public keys it was made with
     user_data = models.TextField(blank=True)
+    boot_volumes = models.JSONField(default=dict)  # {kernel, initrd, arguments} of its disk's image; {}: disk boots
     build_number = models.PositiveIntegerField(default=1)  # raised by every rebuild
     password_set = models.BooleanField(default=False)  # root has a password, not only keys
     seed_scrubbed_at = models.DateTimeField(null=True)

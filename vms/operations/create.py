@@ -11,7 +11,7 @@ from panel.core.errors import VolumeNotFoundError, WaitError
 from panel.core.models import Job, JobStatus
 from panel.core.operations import Step, register
 from panel.core.units import bytes_from_gib
-from vms.models import GuestSecret
+from vms.models import Guest, GuestSecret
 from vms.operations.base import GuestOperation
 from vms.operations.specs import domain_spec, seed_request
 from vms.states import GuestAction
@@ -71,6 +71,17 @@ class BuildOperation(GuestOperation):
             )
         row = self.record_volume(volume, kind="root", capacity_bytes=capacity)
         self.guest.disks.filter(index=0).update(volume=row)
+        self._remember_kernel()
+
+    def _remember_kernel(self) -> None:
+        """The disk keeps the kernel it was made with, also when the image is built anew later."""
+        boot: dict[str, str] = {}
+        if self.guest.image.boot == "kernel":
+            files = ImageFile.objects.filter(image_id=self.guest.image_id, role__in=("kernel", "initrd"))
+            boot = {file.role: file.volume_name for file in files}
+            boot["arguments"] = self.guest.image.kernel_arguments
+        self.guest.boot_volumes = boot
+        Guest.objects.filter(pk=self.guest.pk).update(boot_volumes=boot)
 
     def ensure_seed(self) -> None:
         """Write name, keys, network and the password's hash where the guest finds them at boot."""

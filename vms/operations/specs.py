@@ -14,7 +14,7 @@ from hosts.drivers.types import (
     VolumeFormat,
     VolumeRef,
 )
-from hosts.models import HostConnection, ImageFile, IPAddress, Network
+from hosts.models import HostConnection, IPAddress, Network
 from vms.models import Guest, GuestSecret, Nic
 
 
@@ -32,7 +32,7 @@ def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec
         disks=(DiskSpec(volume=root, format=VolumeFormat.RAW if container else VolumeFormat.QCOW2),),
         nics=nic_specs(guest, bandwidth_mbit_per_s=limit),
         seed=seed,
-        kernel=None if container or guest.image.boot != "kernel" else _kernel(guest, root.pool),
+        kernel=_kernel(guest, root.pool) if guest.boot_volumes and not container else None,
         init=guest.image.lxc_init,
         max_processes=guest.max_processes if container else 0,
         emulated=connection.emulated,
@@ -41,11 +41,9 @@ def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec
 
 
 def _kernel(guest: Guest, pool: str) -> KernelSpec:
-    files = {file.role: file for file in ImageFile.objects.filter(image_id=guest.image_id)}
+    boot = guest.boot_volumes
     return KernelSpec(
-        kernel=VolumeRef(pool, files["kernel"].volume_name),
-        initrd=VolumeRef(pool, files["initrd"].volume_name),
-        arguments=guest.image.kernel_arguments,
+        kernel=VolumeRef(pool, boot["kernel"]), initrd=VolumeRef(pool, boot["initrd"]), arguments=boot["arguments"]
     )
 
 

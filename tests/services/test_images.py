@@ -1,0 +1,98 @@
+"""Images: building, recording, copying to hosts, and a new build of the same image."""
+
+import json
+import sys
+
+import pytest
+
+from hosts.models import HostImage, Image, Volume
+from hosts.registry import driver_for
+from hosts.services.images import image_build, image_record, is_on_host
+from panel.core.actors import SYSTEM
+from panel.core.models import Job, JobStatus
+from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
+from tests.simulated_fleet import jobs_run
+from vms.states import GuestAction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def manifest(mark: str) -> dict:
+    files = {
+        role: {"file": f"{role}.{form}", "format": form, "sha256": mark * 64, "size_bytes": 5, "capacity_bytes": 5}
+        for role, form in (("kvm_disk", "qcow2"), ("kernel", "raw"), ("initrd", "raw"), ("lxc_root", "raw"))
+    }
+    for number, file in enumerate(files.values()):
+        file["sha256"] = f"{number}{file['sha256'][1:]}"
+    return {
+        "name": "Micro", "os": "micro", "version": "1", "boot": "kernel", "cloud_init": False,
+        "host_types": ["kvm", "lxc"], "min_disk_gib": 1, "kernel_arguments": "quiet", "files": files,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def recipe(monkeypatch, tmp_path):
+    """Replace the builder by a script that does what it is told."""
+
+    def say(script: str) -> None:
+        (tmp_path / "builder").write_text(f"#!{sys.executable}\n{script}")
+        (tmp_path / "builder").chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "builder"))
+
+    return say
+
+
+def test_build_records_files_and_copies_to_every_host(fleet, recipe, tmp_path):
+    host = fleet.host()
+    script = (
+        "import json, pathlib, sys\n"
+        "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
+        "out.mkdir(parents=True)\n"
+        f"manifest = json.loads({json.dumps(json.dumps(manifest('a')))})\n"
+        "print('STEP 1/2 Unpack', flush=True)\n"
+        "for file in manifest['files'].values(): (out / file['file']).write_bytes(b'12345')\n"
+        "(out / 'manifest.json').write_text(json.dumps(manifest))\n"
+    )
+    recipe(script)
+    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    assert job is not None
+    assert [(j.action, j.status) for j in jobs_run()] == [
+        ("image.build", "success"),
+        ("image.copy", "success"),
+        ("image.copy", "success"),
+    ]
+    image.refresh_from_db()
+    assert (image.state, image.boot, image.size_bytes, image.min_disk_gib) == ("ready", "kernel", 20, 1)
+    assert HostImage.objects.filter(host=host).count() == 4
+    again, nothing = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    assert (again.pk, nothing) == (image.pk, None)
+
+
+def test_failed_build_says_so_and_can_be_ordered_again(fleet, recipe):
+    recipe("print('mmdebstrap: no such suite'); raise SystemExit(1)\n")
+    image, _ = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    (job,) = jobs_run()
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "image_build_failed")
+    assert "no such suite" in job.error_detail
+    image.refresh_from_db()
+    assert image.state == "error"
+    image, again = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    assert again is not None
+    assert image.state == "building"
+
+
+def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):  # noqa: F811
+    image = Image.objects.get(slug="micro")
+    before = {file.role: file.volume_name for file in image.files.all()}
+    image_record(image=image, manifest=manifest("b"), folder="images/new", recipe_key="k2")
+    assert not is_on_host(host=one_host, image=image, host_type="kvm")
+    act(guest, GuestAction.STOP)
+    assert act(guest, GuestAction.START).status == JobStatus.SUCCESS
+    assert guest.boot_volumes["kernel"] == before["kernel"]
+    assert driver_for(one_host.pk, "kvm").domain_info(guest.pk).state == "running"
+    order(customer, name="new")
+    assert Job.objects.filter(action="image.copy").count() == 0
+    (job,) = jobs_run(rounds=1)
+    assert (job.action, job.status) == ("guest.create", JobStatus.QUEUED)
+    assert Job.objects.filter(action="image.copy").count() == 1
+    assert Volume.objects.filter(owner_id=guest.pk).count() == 2
