@@ -103,6 +103,7 @@ def test_rules_of_a_guest(hooks):
     assert str(rules.link_local(nic.mac)) == "fe80::5054:ff:fe12:3456"
     assert rules.allowed(nic) == [
         "ether saddr != 52:54:00:12:34:56 drop",
+        "ether type { 8021q, 8021ad } drop",
         "arp saddr ether 52:54:00:12:34:56 arp saddr ip { 10.90.0.7, 10.90.0.9 } accept",
         "arp operation request arp saddr ether 52:54:00:12:34:56 arp saddr ip 0.0.0.0 "
         "arp daddr ip { 10.90.0.7, 10.90.0.9 } accept",

@@ -75,9 +75,11 @@ def allowed(nic: Nic) -> list[str]:
     v6 = [one for one in nic.addresses if isinstance(one, IPv6Address)] + [link_local(nic.mac)]
     return [
         f"ether saddr != {nic.mac} drop",
+        # Said first: what is in a tagged frame would match the rules below.
+        "ether type { 8021q, 8021ad } drop",
         *(_ipv4_rules(nic.mac, ", ".join(v4)) if v4 else []),
         *_ipv6_rules(v6),
-        # Everything else: other addresses, other protocols, VLAN tags.
+        # Everything else: other addresses, other protocols.
         "drop",
     ]
 
