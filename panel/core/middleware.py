@@ -1,5 +1,6 @@
 """What surrounds every request: its id and address, and a plain answer when the database is away."""
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+logger = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 RETRY_AFTER_S = 5
@@ -45,12 +47,16 @@ class DatabaseDownMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             return self._get_response(request)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("database unavailable: %s", error)
             return unavailable(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Catch what a view raised before Django makes a 500 of it."""
-        return unavailable(request) if isinstance(error, OperationalError | InterfaceError) else None
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        logger.warning("database unavailable: %s", error)
+        return unavailable(request)
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:

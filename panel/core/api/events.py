@@ -7,6 +7,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from panel.core.api.problems import CONTENT_TYPE, problem
 from panel.core.api.views import PanelView
 
 
@@ -34,5 +35,7 @@ class EventsView(PanelView):
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> Response:
-        body = {"title": "Live changes need the ASGI server", "status": 503}
-        return Response(body, status=503, headers={"Retry-After": "30"})
+        detail = "Live changes need the ASGI server."
+        request_id = getattr(request._request, "request_id", "")
+        body = problem(status=503, code="events_unavailable", detail=detail, request_id=request_id)
+        return Response(body, status=503, content_type=CONTENT_TYPE, headers={"Retry-After": "30"})

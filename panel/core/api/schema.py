@@ -78,9 +78,7 @@ class PanelSchema(AutoSchema):
         return bodies
 
     def _problem_statuses(self) -> list[str]:
-        statuses = ["400", "401", "403", "429", "503"]
-        if "{" in self.path:
-            statuses.append("404")
+        statuses = ["400", "401", "403", "404", "429", "503"]
         if self.method in ("POST", "PATCH", "DELETE"):
             statuses += ["409", "412", "415", "422"]
         return statuses
