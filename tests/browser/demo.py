@@ -13,10 +13,9 @@ from panel.core.audit import audit_record
 from panel.core.models import Customer, Job, User
 from panel.core.units import GIB
 from tests import factories
+from tests.browser.pages import OWNER, PASSWORD, STAFF
 from vms.models import Disk, Guest, Nic
 
-STAFF, OWNER = "ada@hoster.example", "grace@northwind.example"
-PASSWORD = factories.PASSWORD
 SPOOF_REASON = "The kernel of this host cannot shape traffic: it has no sch_sfq."
 ACCELERATION_REASON = "The processor offers no hardware virtualization here, so full machines are emulated: slow."
 
@@ -225,7 +224,8 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
         begun = now - timedelta(minutes=20 + 50 * number)
         factories.job_make(
             guest_id=mine[(0, 2, 4)[number % 3]].pk, action=f"guest.{action}", status="success",
-            progress_percent=100, attempt=1, started_at=begun, finished_at=begun + timedelta(seconds=4 + number), **common,
+            progress_percent=100, attempt=1, started_at=begun, finished_at=begun + timedelta(seconds=4 + number),
+            **common,
         )  # fmt: skip
     factories.job_make(
         action="host.check", status="success", progress_percent=100, host_id=hosts[0].pk,

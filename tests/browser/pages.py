@@ -1,7 +1,7 @@
 """Every page, by who opens it; ``{…}`` are the demo's ids."""
 
-from tests.browser.demo import OWNER, STAFF
-
+STAFF, OWNER = "ada@hoster.example", "grace@northwind.example"
+PASSWORD = "correct horse battery"
 PEOPLE = {"admin": STAFF, "owner": OWNER}
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGS = [

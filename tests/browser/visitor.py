@@ -5,8 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
-from tests.browser.demo import PASSWORD
-from tests.browser.pages import PEOPLE, WIDTHS
+from tests.browser.pages import PASSWORD, PEOPLE, WIDTHS
 from tests.browser.site import Site
 
 SETTLED = """() => {

@@ -32,7 +32,7 @@ export function PersonMenu({ name, mail }) {
   const [theme, setTheme] = useState(themeNow());
   const pick = (value) => { setTheme(value); chooseTheme(value); };
   const initials = name.split(/[\s@.]+/).filter(Boolean).slice(0, 2).map((word) => word[0].toUpperCase()).join("");
-  return html`<${Menu} label=${_("Account of %(name)s", { name })} buttonClass="icon-button" button=${html`<span class="initials" aria-hidden="true">${initials}</span>`}
+  return html`<${Menu} label=${_("%(initials)s, account of %(name)s", { initials, name })} buttonClass="icon-button" button=${html`<span class="initials" aria-hidden="true">${initials}</span>`}
     head=${html`<div class="menu-head"><div class="ellipsis">${name}</div>${mail !== name && html`<div class="muted ellipsis">${mail}</div>`}</div>`}
     items=${[
       { text: _("Profile"), icon: "user", href: "/profile" },
