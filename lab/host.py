@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from lab.namespaces import bridge_make
-from lab.processes import call
+from lab.processes import LabError, call
 from panel.setup.guest_network import ruleset
 from panel.setup.private_libvirtd import PrivateLibvirtd
 from panel.setup.subnet import GuestSubnets
@@ -88,12 +88,14 @@ class LabHost:
         self.libvirtd.stop(guests=True)
 
     def contents(self) -> HostContents:
-        """Look at everything a guest could leave behind."""
+        """Look at everything a guest could leave behind. Images that the host keeps for the next one are no such."""
         pools = {(uri, pool) for uri in self._uris for pool in self._virsh(uri, "pool-list", "--all", "--name")}
         return HostContents(
             domains=frozenset(name for uri in self._uris for name in self._virsh(uri, "list", "--all", "--name")),
             pools=frozenset(pool for _, pool in pools),
-            volumes=frozenset(str(path) for path in self.pool.rglob("*") if path.is_file()),
+            volumes=frozenset(
+                path.name for path in self.pool.rglob("*") if path.is_file() and not path.name.startswith("image-")
+            ),
             ports=frozenset(self._ports()),
             rules=frozenset(self._rules()),
             mounts=frozenset(self._mounts()),
@@ -103,10 +105,21 @@ class LabHost:
 
     def groups_of(self, guest_id: str) -> list[str]:
         """Return a guest's control groups. They are the kernel's, so those of other hosts of the machine show too."""
-        pid = (self.run_dir / "libvirtd.pid").read_text().strip()
-        find = ["nsenter", f"--target={pid}", "--mount", "find", "/sys/fs/cgroup", "-type", "d"]
         short = UUID(guest_id).hex[:12]
-        return [path for path in call(find, check=False).splitlines() if short in path]
+        return [path for path in self.call("find", "/sys/fs/cgroup", "-type", "d").splitlines() if short in path]
+
+    def processes_of(self, guest_id: str) -> tuple[int, int]:
+        """Return how many processes a container has and how many it may have, from the group with the limit."""
+        for group in self.groups_of(guest_id):
+            limit = self.call("cat", f"{group}/pids.max").strip()
+            if limit.isdigit():
+                return int(self.call("cat", f"{group}/pids.current")), int(limit)
+        raise LabError(f"guest {guest_id} has no limit on processes")
+
+    def call(self, *command: str) -> str:
+        """Run a command in libvirtd's namespaces and return what it printed; its failure is an empty answer."""
+        pid = (self.run_dir / "libvirtd.pid").read_text().strip()
+        return call(["nsenter", f"--target={pid}", "--mount", "--uts", "--net", *command], check=False)
 
     @property
     def _uris(self) -> tuple[str, str]:

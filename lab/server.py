@@ -44,6 +44,11 @@ class Server:
     def delete(self) -> None:
         self.api.done(self.api.delete(f"/guests/{self.id}"))
 
+    def wait_login_after(self, seconds: float) -> Login:
+        """Wait so long, then until root can log in."""
+        time.sleep(seconds)
+        return self.wait_login()
+
     def wait_login(self, *, timeout_s: float = READY_TIMEOUT_S) -> Login:
         """Wait until root can log in."""
         wait_until(self.login().works, f"login to {self.now()['name']}", timeout_s=timeout_s)

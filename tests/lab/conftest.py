@@ -14,7 +14,14 @@ from lab.guest import KeyPair, key_make
 from lab.host import LabHost
 from lab.outside import Outside
 from lab.panel import LabPanel
-from lab.server import Server
+from lab.server import Server, wait_until
+
+BUILD_TIMEOUT_S = 1200.0  # on two busy cores
+LAST = ("test_images.py", "test_mission.py")  # they need what takes longest to build
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name in LAST)
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,17 @@ class Lab:
     key: KeyPair
 
     def wait_image(self, slug: str) -> None:
-        """Order a starter image whose files are built, and wait until it can be ordered."""
+        """Wait until a starter image's files are built, order it, and wait until servers can be made from it."""
+        built = Path(os.environ["INNKEEPER_TEST_IMAGES"], slug, "manifest.json")
+        wait_until(built.exists, f"the build of image {slug}", timeout_s=BUILD_TIMEOUT_S, poll_s=2)
         said = self.panel.manage("starter_images", slug).split()
         if "job" in said:
             self.admin.done({"job": {"id": said[-1]}})
         assert self.admin.get(f"/images/{slug}")["state"] == "ready"
+
+    def wait_host(self) -> None:
+        """Wait until the host was looked at: servers can be ordered."""
+        wait_until(lambda: self.admin.get("/hosts")["results"][0]["state"] == "active", "the host is looked at")
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +73,7 @@ def lab() -> Iterator[Lab]:
         panel.enrol_host(host)
         panel.start()
         built = Lab(host, outside, panel, panel.api(), key_make(state / "keys"))
+        built.wait_host()
         built.wait_image("micro")
         yield built
     finally:
@@ -89,6 +103,7 @@ def order(lab: Lab) -> Iterator[Callable[..., Server]]:
             **({"ssh_keys": [lab.key.public]} if with_key else {}),
             **fields,
         }
+        body = {name: value for name, value in body.items() if value is not None}
         accepted = api.post("/guests", body)
         server = Server(api, accepted["guest"]["id"], accepted, key=lab.key if with_key else None)
         made.append(server)
