@@ -94,9 +94,8 @@ class HypervisorDriver(ABC):
     def volume_clone(self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
         """Make a full copy of ``source`` (same format), grown to ``capacity_bytes`` where that is larger.
 
-        For an ext4 image (LXC) the file system inside is not grown here; the container's file system
-        pool is (see libvirt driver) or the builder made it large and sparse. An existing volume of the
-        name is success only when a former clone finished; a half-made one is replaced.
+        The file system in an ext4 image (LXC) is not grown here but before the container's next start. An
+        existing volume of the name is success only when a former clone finished; a half-made one is replaced.
         """
 
     @abstractmethod
@@ -134,7 +133,7 @@ class HypervisorDriver(ABC):
 
     @abstractmethod
     def domain_undefine(self, domain: UUID) -> None:
-        """Remove the configuration and everything the driver itself made for it (pools of type ``fs``,
+        """Remove the configuration and everything the driver itself made for it (directories,
         mounts, filter rules, the console log). Volumes stay. A missing domain is success.
 
         Raises: DriverError when it is running.

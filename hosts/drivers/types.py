@@ -174,8 +174,8 @@ class KernelSpec:
 class DomainSpec:
     """Everything a domain is. Two equal specs make equal domains.
 
-    ``disks[0]`` is the root disk; for LXC it is an ext4 image volume, mounted through a pool of type
-    ``fs`` of the domain's own, and ``seed`` likewise, read-only. ``kernel`` None means the disk boots by
+    ``disks[0]`` is the root disk; for LXC it is an ext4 image volume, which the host mounts before the
+    container starts, and ``seed`` likewise, read-only. ``kernel`` None means the disk boots by
     itself (KVM, Xen) or that the container's ``init`` runs (LXC).
     """
 

@@ -37,8 +37,8 @@ def shaped_network_element(*, name: str, bridge: str) -> Element:
     """Build a network of its own with traffic shaping, which starts only where the kernel can shape."""
     network = element("network")
     child(network, "name", name)
-    child(network, "forward", mode="open")
     child(network, "bridge", name=bridge, stp="off")
+    child(network, "dns", enable="no")
     bandwidth = child(network, "bandwidth")
     child(bandwidth, "inbound", average=125)
     child(bandwidth, "outbound", average=125)
