@@ -11,7 +11,7 @@ import pytest
 from hosts.drivers.libvirt.places import CONSOLE_DIRECTORY, CONSOLE_POOL
 from hosts.drivers.libvirt.xml.common import HostPaths, volumes_of
 from hosts.drivers.libvirt.xml.domain import domain_xml
-from hosts.drivers.libvirt.xml.probe import question_element, shaped_network_element
+from hosts.drivers.libvirt.xml.probe import question_element
 from hosts.drivers.libvirt.xml.storage import pool_element, volume_element
 from hosts.drivers.types import (
     AddressSpec,
@@ -110,7 +110,6 @@ OTHERS = {
         )
         for host_type in (HostType.KVM, HostType.LXC)
     },
-    "network-shaped": shaped_network_element(name="innkeeper-probe-1", bridge="ikp1"),
 }
 
 

@@ -1,8 +1,6 @@
 """What a host is and can do, found out by trying."""
 
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
 
 import libvirt
 
@@ -10,8 +8,6 @@ from hosts.drivers.libvirt import hook
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml import parse
-from hosts.drivers.libvirt.xml.elements import to_text
-from hosts.drivers.libvirt.xml.probe import shaped_network_element
 from hosts.drivers.types import Capability, CapabilityState, HostFacts, HostLoad, HostType
 
 _NOT_ACCELERATED = "The host has no usable hardware virtualization: servers are emulated, which is slow."
@@ -61,7 +57,7 @@ def _obstacle(session: Session, profile: Profile, capability: Capability) -> str
         Capability.ACCELERATION: lambda: _NOT_ACCELERATED if is_emulated(session, profile) else "",
         Capability.ANTI_SPOOFING: lambda: _hook_says(session, profile, "anti_spoofing"),
         Capability.PROCESS_LIMIT: lambda: _hook_says(session, profile, "process_limit"),
-        Capability.BANDWIDTH: lambda: _shaping_obstacle(session),
+        Capability.BANDWIDTH: lambda: _hook_says(session, profile, "bandwidth"),
     }
     return probes[capability]() if capability in probes else ""
 
@@ -70,22 +66,6 @@ def _hook_says(session: Session, profile: Profile, name: str) -> str:
     obstacle = hook.hook_obstacle(session, profile)
     answer = hook.check(session, profile) or {}
     return obstacle or str(answer.get(name, ""))
-
-
-def _shaping_obstacle(session: Session) -> str:
-    """Start a network with shaping on a bridge of its own and take it away again."""
-    name = uuid.uuid4().hex[:8]
-    xml = shaped_network_element(name=f"innkeeper-probe-{name}", bridge=f"ikp{name}")
-    try:
-        network = session.conn.networkCreateXML(to_text(xml))
-    except libvirt.libvirtError as error:
-        if not session.conn.isAlive():
-            raise
-        last = str(error).strip().splitlines()[-1]
-        return f"The host's kernel cannot shape traffic: {last[-120:]}"
-    with suppress(libvirt.libvirtError):
-        network.destroy()
-    return ""
 
 
 def load(session: Session) -> HostLoad:

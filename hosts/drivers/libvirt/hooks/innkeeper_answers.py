@@ -9,6 +9,7 @@ import os
 import innkeeper_cgroups
 import innkeeper_mounts
 import innkeeper_rules
+import innkeeper_shaping
 from innkeeper_guest import HookError, Question
 
 PREFIX = "INNKEEPER-ANSWER "
@@ -37,6 +38,7 @@ def check(_name: str) -> dict[str, str | int]:
         "boot_id": boot_id,
         "anti_spoofing": anti_spoofing,
         "process_limit": innkeeper_cgroups.obstacle(),
+        "bandwidth": innkeeper_shaping.obstacle(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Short-lived objects by which a host is asked what the libvirt API has no call for."""
+"""Short-lived domains by which a host is asked what the libvirt API has no call for."""
 
 from uuid import UUID
 
@@ -31,15 +31,3 @@ def question_element(*, host_type: HostType, name: str, uuid: UUID, kind: str, a
     else:
         child(os, "type", "hvm", arch="x86_64")
     return domain
-
-
-def shaped_network_element(*, name: str, bridge: str) -> Element:
-    """Build a network of its own with traffic shaping, which starts only where the kernel can shape."""
-    network = element("network")
-    child(network, "name", name)
-    child(network, "bridge", name=bridge, stp="off")
-    child(network, "dns", enable="no")
-    bandwidth = child(network, "bandwidth")
-    child(bandwidth, "inbound", average=125)
-    child(bandwidth, "outbound", average=125)
-    return network
