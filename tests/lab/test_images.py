@@ -9,7 +9,8 @@ from lab.guest import Login, fingerprints
 from lab.server import wait_until
 from tests.lab.conftest import Lab
 
-TYPES = [pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)]
+full = pytest.mark.skipif("INNKEEPER_TEST_FULL" not in os.environ, reason="boots an emulated Debian: make test-full")
+TYPES = [pytest.param("kvm", marks=[pytest.mark.kvm, full]), pytest.param("lxc", marks=pytest.mark.lxc)]
 BOOT_S = 400.0  # an emulated machine on two shared cores; about 60 s when it has them for itself
 PASSWORD = "Correct-horse-7-battery"
 
@@ -65,7 +66,7 @@ def test_debian_gives_root_by_key_and_password_and_runs_user_data(lab: Lab, orde
 
 @pytest.mark.kvm
 @pytest.mark.timeout(2400)
-@pytest.mark.skipif("INNKEEPER_TEST_FULL" not in os.environ, reason="two boots of an emulated Debian: make test-full")
+@full
 def test_a_full_debian_machine_boots_what_its_own_boot_menu_says(order, debian):
     server = order("kvm", image=debian, disk_gib=3, memory_mib=512)
     root = server.wait_login(timeout_s=BOOT_S)
