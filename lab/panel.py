@@ -16,6 +16,12 @@ from panel.setup.subnet import GuestSubnets
 
 _CHECKOUT = Path(__file__).parents[1]
 _CELERY = ("-m", "celery", "-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
+_TOKEN = """
+from panel.core.actors import person
+from panel.core.models import User
+from panel.core.people.tokens import token_create
+print(token_create(actor=person(User.objects.get(email="{email}")), name="lab", scope="write").value)
+"""
 
 
 @dataclass
@@ -159,6 +165,10 @@ class LabPanel:
     def api(self, token: str | None = None) -> Api:
         """Return the API with a token; without one that of the first administrator."""
         return Api("127.0.0.1", self.port, token or self.manage("api_token").strip())
+
+    def token_of(self, email: str) -> str:
+        """Return a fresh API token of a person."""
+        return self.manage("shell", "-c", _TOKEN.format(email=email)).split()[-1]
 
     def _answers(self) -> bool:
         probe = f"import urllib.request as r; print(r.urlopen('{self.url}/healthz', timeout=2).status)"
