@@ -11,6 +11,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("api/v1/", include("panel.api_urls")),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("panel.accounts_urls")),
     path("", include("panel.pages.urls")),
 ]

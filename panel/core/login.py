@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account import signals
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
@@ -31,6 +32,8 @@ def connect() -> None:
     user_logged_in.connect(_logged_in, dispatch_uid="innkeeper.logged_in")
     user_logged_out.connect(_logged_out, dispatch_uid="innkeeper.logged_out")
     user_login_failed.connect(_login_failed, dispatch_uid="innkeeper.login_failed")
+    for signal in (signals.password_set, signals.password_changed, signals.password_reset):
+        signal.connect(_password_changed, dispatch_uid="innkeeper.password_changed")
 
 
 def _who(user: User, request: HttpRequest | None) -> Actor:
@@ -45,6 +48,13 @@ def _logged_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
 def _logged_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
     if user is not None:
         audit_record(actor=_who(user, request), action="user.logged-out", object_type="user", object_id=user.pk)
+
+
+def _password_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    actor = _who(user, request)
+    audit_record(
+        actor=actor, action="user.password-changed", object_type="user", object_id=user.pk, object_label=user.email
+    )
 
 
 def _login_failed(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:

@@ -61,6 +61,14 @@ def test_an_address_that_tries_many_users_is_throttled():
     assert sign_in(users[10].email, factories.PASSWORD, address="192.0.2.77").status_code == 302
 
 
+def test_people_do_not_change_the_address_they_are_known_by():
+    browser = Client()
+    browser.force_login(factories.user_make(), backend="allauth.account.auth_backends.AuthenticationBackend")
+    for path in ("/accounts/email/", "/accounts/confirm-email/"):
+        assert browser.get(path).status_code == 404
+        assert browser.post(path, {"email": "other@example.com", "action_add": ""}).status_code == 404
+
+
 def test_nobody_signs_up_and_who_is_switched_off_stays_out():
     response = Client().post("/accounts/signup/", {"email": "new@example.com", "password1": factories.PASSWORD})
     assert "sessionid" not in response.cookies

@@ -31,6 +31,7 @@ def test_somebody_unknown_becomes_a_user_with_a_link_shown_once(owner_api, path,
     assert done.status_code == 302
     user.refresh_from_db()
     assert user.check_password(factories.PASSWORD)
+    assert AuditEntry.objects.filter(action="user.password-changed", object_id=user.pk).count() == 1
     assert browser.get("/api/v1/me").json()["email"] == "new@example.com"  # and is signed in
 
     again = Client().get(link, follow=True)
