@@ -16,7 +16,7 @@ from panel.setup.subnet import GuestSubnets
 
 _CHECKOUT = Path(__file__).parents[1]
 _CELERY = ("-m", "celery", "-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
-_TOKEN = """
+_SIGN_IN = """
 from panel.core.actors import person
 from panel.core.models import User
 from panel.core.people.tokens import token_create
@@ -168,7 +168,7 @@ class LabPanel:
 
     def token_of(self, email: str) -> str:
         """Return a fresh API token of a person."""
-        return self.manage("shell", "-c", _TOKEN.format(email=email)).split()[-1]
+        return self.manage("shell", "-c", _SIGN_IN.format(email=email)).split()[-1]
 
     def _answers(self) -> bool:
         probe = f"import urllib.request as r; print(r.urlopen('{self.url}/healthz', timeout=2).status)"
