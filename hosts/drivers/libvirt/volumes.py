@@ -86,7 +86,8 @@ def create(
     except libvirt.libvirtError as error:
         if not is_code(error, libvirt.VIR_ERR_STORAGE_VOL_EXIST):
             raise
-        volume = _wait_until_built(pool, ref)
+        _wait_for_copies(pool)
+        volume = pool.storageVolLookupByName(ref.name)
     made = _info(ref.pool, volume)
     same_backing = parse.volume_backing_path(volume.XMLDesc()) == (backing_path or "")
     if (made.format, made.capacity_bytes) != (format, capacity_bytes) or not same_backing:
@@ -242,16 +243,19 @@ def _delete(pool: Any, name: str) -> None:
             time.sleep(_BUSY_POLL_S)
 
 
-def _wait_until_built(pool: Any, ref: VolumeRef) -> Any:
-    """Return a volume that another thread is making just now, once it is made."""
+def _wait_for_copies(pool: Any) -> None:
+    """Wait until nothing is being made in a pool: until then libvirt shows a volume as it is at that moment.
+
+    Looking at the directory again is what libvirt refuses meanwhile; there is no call that asks.
+    """
     deadline = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
         try:
-            volume = pool.storageVolLookupByName(ref.name)
-            volume.info()
+            pool.refresh()
         except libvirt.libvirtError as error:
-            if not is_code(error, libvirt.VIR_ERR_OPERATION_INVALID) or time.monotonic() > deadline:
+            busy = is_code(error, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_INVALID)
+            if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(_BUSY_POLL_S)
         else:
-            return volume
+            return
