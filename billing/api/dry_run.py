@@ -55,13 +55,16 @@ def quote_response(quote: Quote) -> Response:
 def read_order(shape: type[StrictSerializer], request: Request) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what could be read of an order, and what is wrong with the rest."""
     given = dict(request.data) if isinstance(request.data, dict) else {}
+    errors: dict[str, str] = {}
     checked = shape(data=given)
-    if checked.is_valid():
-        return dict(checked.validated_data), {}
-    errors = dict(_leaves(checked.errors))
-    wrong = {name.split(".")[0] for name in errors}
-    again = shape(data={name: value for name, value in given.items() if name not in wrong}, partial=True)
-    return (dict(again.validated_data) if again.is_valid() else {}), errors
+    while not checked.is_valid():
+        found = dict(_leaves(checked.errors))
+        errors = found | errors
+        left = {name: value for name, value in given.items() if name not in {field.split(".")[0] for field in found}}
+        if len(left) == len(given) and checked.partial:
+            return {}, errors
+        given, checked = left, shape(data=left, partial=True)  # what is missing was named the first time
+    return dict(checked.validated_data), errors
 
 
 def _leaves(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:
