@@ -12,7 +12,7 @@ from panel.core.api.authentication import session_actor
 from panel.core.models import Customer
 from panel.core.permissions import Permission
 from panel.pages.icons import sprite_version
-from panel.pages.nav import may_anywhere, nav_for
+from panel.pages.nav import nav_for
 
 _CACHE = "_pages_actor"
 CUSTOMERS_SHOWN = 50  # of a person who belongs to more, the first ones by name
@@ -58,7 +58,7 @@ def _boot(request: HttpRequest, actor: Actor, customers: list[dict[str, str]]) -
     return {
         "csrf": get_token(request),
         "staff": actor.is_staff,
-        "rights": sorted(p.value for p in Permission if may_anywhere(actor, p)),
+        "rights": sorted(p.value for p in Permission if actor.may_somewhere(p)),
         "customers": customers,
         "acting_for": str(actor.acting_for) if actor.acting_for else None,
         "user_id": str(actor.user_id) if actor.user_id else None,

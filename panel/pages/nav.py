@@ -81,11 +81,6 @@ CUSTOMER_NAV = (
 )
 
 
-def may_anywhere(actor: Actor, permission: Permission) -> bool:
-    """True when the actor has the right for at least one customer, or for all."""
-    return actor.may(permission) or any(actor.may(permission, customer) for customer in actor.roles)
-
-
 def nav_for(actor: Actor) -> list[NavGroup]:
     """Return the groups with the entries that the actor may open."""
     return list(_groups(actor))
@@ -93,6 +88,6 @@ def nav_for(actor: Actor) -> list[NavGroup]:
 
 def _groups(actor: Actor) -> Iterator[NavGroup]:
     for group in STAFF_NAV if actor.is_staff else CUSTOMER_NAV:
-        items = tuple(item for item in group.items if may_anywhere(actor, item.permission))
+        items = tuple(item for item in group.items if actor.may_somewhere(item.permission))
         if items:
             yield NavGroup(group.label, items)

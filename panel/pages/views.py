@@ -16,7 +16,6 @@ from django.views.decorators.http import require_safe
 from panel.core.permissions import Permission
 from panel.pages.context import page_actor
 from panel.pages.icons import sprite
-from panel.pages.nav import may_anywhere
 
 View = Callable[..., HttpResponseBase]
 
@@ -55,7 +54,7 @@ def _view(page: Page) -> View:
         actor = page_actor(request)
         if actor is None:
             return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
-        if (page.staff and not actor.is_staff) or not (page.permission is None or may_anywhere(actor, page.permission)):
+        if (page.staff and not actor.is_staff) or not (page.permission is None or actor.may_somewhere(page.permission)):
             raise PermissionDenied
         request.innkeeper_shell = True  # type: ignore[attr-defined]
         context = {

@@ -3,10 +3,10 @@ import { get } from "../lib/api.js";
 import { boot, may, serverPath } from "../lib/boot.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { actionWord } from "../lib/words.js";
 import { Icon, State } from "../ui/basic.js";
 import { POWER, runPower } from "../ui/power.js";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const FOUND = 6;
 const WAIT_MS = 140;
 
@@ -48,28 +48,26 @@ async function findGuests(text, action) {
   });
 }
 
+const KINDS = () => ({
+  host: ["server-2", (id) => `/hosts/${id}`, (found) => found.detail || _("Host")],
+  customer: ["building", (id) => `/customers/${id}`, () => _("Customer")],
+  job: ["list-check", (id) => `/jobs/${id}`, () => _("Job")],
+});
+
+async function findOthers(text) {
+  const kinds = KINDS();
+  const answer = await get("/search", { q: text });
+  return answer.results.filter((found) => kinds[found.type] && (boot.staff || found.type === "job")).map((found) => {
+    const [icon, href, side] = kinds[found.type];
+    return { key: found.type + found.id, text: found.type === "job" ? actionWord(found.name) : found.name, icon, side: side(found), go: opens(href(found.id)) };
+  });
+}
+
 async function find(text) {
   const [action, rest] = splitVerb(text);
   if (!rest) return [];
   const quiet = (promise) => promise.catch(() => []);
-  const searches = [quiet(findGuests(rest, action))];
-  if (boot.staff && !action) {
-    searches.push(
-      quiet(get("/hosts", { search: rest, limit: FOUND }).then((page) => page.results.map((host) => ({
-        key: host.id, text: host.name, icon: "server-2", side: _("Host"), go: opens(`/hosts/${host.id}`) })))),
-      quiet(get("/customers", { search: rest, limit: FOUND }).then((page) => page.results.map((customer) => ({
-        key: customer.id, text: customer.name, icon: "building", side: _("Customer"), go: opens(`/customers/${customer.id}`) })))),
-    );
-  }
-  if (UUID.test(rest)) {
-    const one = (path, icon, href, name) => get(`${path}/${rest}`).then((row) => [{ key: `${path}${rest}`, text: name(row), icon, side: "", go: opens(href) }]);
-    searches.push(quiet(one("/jobs", "list-check", `/jobs/${rest}`, (job) => `${_("Job")} ${job.action}`)));
-    if (boot.staff) {
-      searches.push(quiet(one("/hosts", "server-2", `/hosts/${rest}`, (host) => host.name)));
-      searches.push(quiet(one("/customers", "building", `/customers/${rest}`, (customer) => customer.name)));
-    }
-  }
-  return (await Promise.all(searches)).flat();
+  return (await Promise.all([quiet(findGuests(rest, action)), action ? [] : quiet(findOthers(rest))])).flat();
 }
 
 export function Palette() {

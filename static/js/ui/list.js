@@ -5,6 +5,7 @@ import { _, plural } from "../lib/i18n.js";
 import { Button, Empty, Icon, ProblemNotice } from "./basic.js";
 import { Menu } from "./menu.js";
 import { PAGE_SIZE, useRows } from "./rows.js";
+import { SavedViews } from "./views.js";
 
 const SEARCH_WAIT_MS = 250;
 
@@ -30,6 +31,7 @@ export function List({ endpoint, caption, columns, filters = [], fixed = {}, sea
       ${filters.map((filter) => html`<${FilterChip} key=${filter.param} ...${filter} value=${url[filter.param] || ""}
         onChoose=${(value) => setUrl({ [filter.param]: value }, { push: true })} />`)}
       ${filtered && html`<button type="button" class="btn btn-quiet" onClick=${clear}>${_("Clear")}</button>`}
+      ${filters.length > 0 && html`<${SavedViews} list=${endpoint} params=${[...filters.map((filter) => filter.param), ...(search ? [searchParam] : []), "sort"]} />`}
       ${toolbarEnd && html`<div class="list-tools-end">${toolbarEnd}</div>`}
     </div>`}
     ${list.problem && html`<${ProblemNotice} problem=${list.problem} retry=${list.reload} />`}

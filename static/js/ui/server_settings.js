@@ -10,7 +10,7 @@ import { Button, Card } from "./basic.js";
 import { Confirm, FormDialog } from "./dialog.js";
 import { CheckField, NumberField, SelectField, TextField } from "./fields.js";
 import { passwordKey } from "./root.js";
-import { toast } from "./toast.js";
+import { toast, toastProblem } from "./toast.js";
 
 const support = (guest, action) => guest.supports.find((entry) => entry.action === action) || { allowed: false, reason: "" };
 export const labelsText = (labels) => Object.entries(labels || {}).map(([key, value]) => (value ? `${key}=${value}` : key)).join(" ");
@@ -62,6 +62,30 @@ function RebuildDialog({ guest, onClose, onDone }) {
     <${TextField} label=${_("Type %(name)s to confirm", { name: guest.name })} name="typed" autocomplete="off" value=${form.typed} onInput=${(typed) => setForm({ ...form, typed })} />`}<//>`;
 }
 
+function SuspendDialog({ subscription, onClose, onDone }) {
+  const [form, setForm] = useState({ reason: "payment", note: "" });
+  const save = async () => { onDone(await post(`/subscriptions/${subscription.id}/actions/suspend`, form)); onClose(); };
+  return html`<${FormDialog} title=${_("Suspend %(name)s", { name: subscription.guest_name })} submit=${_("Suspend service")} danger onSubmit=${save} onClose=${onClose}>${(problem) => html`
+    <p class="soft">${_("The server is stopped, and its owner can see but not use it. Nothing on it is lost.")}</p>
+    <${TextField} label=${_("Reason")} name="reason" value=${form.reason} hint=${_("A word: payment, abuse, …")} error=${problem?.field("reason")} onInput=${(reason) => setForm({ ...form, reason })} />
+    <${TextField} label=${_("Note")} name="note" optional=${_("optional")} value=${form.note} error=${problem?.field("note")} onInput=${(note) => setForm({ ...form, note })} />`}<//>`;
+}
+
+/** Staff: the contract behind the server, and withholding it. */
+function Service({ guest, onAnswer }) {
+  const resource = useResource("/subscriptions", { guest: guest.id, status: undefined, limit: 1 }, { when: (message) => message.id === guest.id });
+  const [asking, setAsking] = useState(false);
+  const subscription = resource.data?.results[0];
+  if (!subscription || subscription.status === "terminated") return null;
+  const done = (answer) => { toast(guest.suspensions.length ? _("The suspension is lifted.") : _("The service is suspended.")); onAnswer(answer); resource.reload(); };
+  const lift = async () => { try { done(await post(`/subscriptions/${subscription.id}/actions/unsuspend`)); } catch (problem) { toastProblem(problem); } };
+  const suspended = subscription.suspensions.length > 0;
+  return html`<${Card} title=${_("Service")} id="service"><div class="setting-row"><div class="grow"><h3>${_("Plan %(plan)s, %(price)s a month", { plan: subscription.plan, price: money(subscription.price_monthly, subscription.currency) })}</h3>
+      <p class="soft">${suspended ? _("Suspended: %(reasons)s.", { reasons: subscription.suspensions.join(", ") }) : _("Active since it was ordered.")}${subscription.external_id ? html` <code>${subscription.external_id}</code>` : ""}</p></div>
+    ${suspended ? html`<${Button} onClick=${lift}>${_("Lift suspension")}<//>` : html`<button type="button" class="btn btn-quiet-danger" onClick=${() => setAsking(true)}>${_("Suspend service")}</button>`}</div>
+    ${asking && html`<${SuspendDialog} subscription=${subscription} onClose=${() => setAsking(false)} onDone=${done} />`}<//>`;
+}
+
 function Row({ title, text, button, rule, danger, onClick }) {
   return html`<div class="setting-row"><div class="grow"><h3>${title}</h3><p class="soft">${text}</p>${!rule.allowed && rule.reason && html`<p class="field-hint">${rule.reason}</p>`}</div>
     <button type="button" class=${`btn ${danger ? "btn-quiet-danger" : ""}`} disabled=${!rule.allowed} onClick=${onClick}>${button}</button></div>`;
@@ -78,6 +102,7 @@ export function ServerSettings({ guest, onGuest, onAnswer }) {
   return html`<div class="stack settings-narrow"><${Labels} key=${guest.id} guest=${guest} onDone=${onGuest} />
     <${Card} title=${_("Size")} id="size"><${Row} title=${`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`} text=${_("Possible while the server is off; takes a few seconds.")} button=${_("Resize server")}
       rule=${support(guest, "resize")} onClick=${() => setDialog("resize")} /><//>
+    ${boot.staff && may("subscription.manage") && html`<${Service} guest=${guest} onAnswer=${onAnswer} />`}
     <${Card} title=${_("Danger zone")} id="danger" danger><div class="setting-rows">
       <${Row} danger title=${_("Rebuild")} text=${_("Starts again from an image. Everything on the disk is lost; name, addresses and size stay.")} button=${_("Rebuild server")} rule=${support(guest, "rebuild")} onClick=${() => setDialog("rebuild")} />
       <${Row} danger title=${_("Delete")} text=${_("The server, its disk and its addresses are given up at once. It cannot be undone.")} button=${boot.staff ? _("Delete guest") : _("Delete server")} rule=${support(guest, "delete")} onClick=${() => setDialog("delete")} />
