@@ -25,7 +25,7 @@ from panel.core.errors import DriverError, HostTimeoutError
 from panel.core.maintenance import daily_maintenance
 from panel.core.sweeper import sweep
 from vms.services import observation
-from vms.services.guests import seed_scrub
+from vms.services.actions import seed_scrub
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -20,8 +20,9 @@ from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.models import Job
 from panel.core.permissions import Permission
 from vms.models import Guest
-from vms.services.guests import guest_delete, guest_suspend, guest_unsuspend
+from vms.services.guests import guest_delete
 from vms.services.resize import guest_resize
+from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import GuestAction, Lifecycle
 
 

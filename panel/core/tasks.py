@@ -14,7 +14,7 @@ from django.db import close_old_connections, connection
 
 from panel.core.deadlines import too_many_abandoned
 from panel.core.errors import DriverError, JobCancelledError, JobLostError, PanelError, WaitError
-from panel.core.jobs import job_claim, job_renew, job_requeue
+from panel.core.jobs import JOB_TASK, job_claim, job_renew, job_requeue
 from panel.core.models import Job, JobStatus
 from panel.core.operations import Operation, close, operation_class, undo_replay
 
@@ -27,7 +27,7 @@ class InternalError(PanelError):
     code = "internal_error"
 
 
-@shared_task(name="core.job_run")
+@shared_task(name=JOB_TASK)
 def job_run(job_id: str) -> None:
     """Claim a job and carry it out. A repeated or late message finds nothing to claim."""
     close_old_connections()

@@ -11,7 +11,7 @@ from tests import factories
 from tests.client import problem
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
-from vms.services import guests as services
+from vms.services import suspension
 from vms.services.demo_fleet import demo_fleet_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,7 +109,7 @@ def test_customers_do_not_see_the_host(guest, owner_api):
 
 def test_suspended_guest_is_seen_but_not_touched(guest, owner_api):
     staff = factories.actor_make(factories.staff_make())
-    services.guest_suspend(actor=staff, guest=Guest.objects.get(), reason="payment")
+    suspension.guest_suspend(actor=staff, guest=Guest.objects.get(), reason="payment")
     jobs_run()
     shown = owner_api.get(f"/guests/{guest['id']}").json()
     assert (shown["status"], shown["suspensions"], shown["power_state"]) == ("suspended", ["payment"], "shutoff")

@@ -11,7 +11,7 @@ from panel.core.models import Customer, JobStatus
 from tests import factories
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
-from vms.services import guests as services
+from vms.services import access, actions, guests, suspension
 from vms.services.resize import guest_resize
 from vms.states import GuestAction, Lifecycle
 
@@ -26,7 +26,7 @@ def order(customer: Customer, **changes):
         "image": Image.objects.get(slug="micro"), "ssh_keys": (KEY,),
     }  # fmt: skip
     actor = factories.actor_make(factories.member_make(customer))
-    return services.guest_create(actor=actor, customer=customer, **{**fields, **changes})
+    return guests.guest_create(actor=actor, customer=customer, **{**fields, **changes})
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def guest(one_host: Host, customer: Customer) -> Guest:
 def act(guest: Guest, action: GuestAction):
     """Submit an action and run it."""
     actor = factories.actor_make(factories.staff_make())
-    services.guest_action_submit(actor=actor, guest=guest, action=action)
+    actions.guest_action_submit(actor=actor, guest=guest, action=action)
     (job,) = jobs_run()
     guest.refresh_from_db()
     return job
@@ -59,7 +59,7 @@ def test_created_guest_runs_and_delete_leaves_nothing(one_host, customer, host_t
     assert IPAddress.objects.filter(owner_id=guest.pk).count() == 2
     assert Volume.objects.filter(owner_id=guest.pk).count() == 2
 
-    services.guest_delete(actor=factories.actor_make(factories.staff_make()), guest=guest)
+    guests.guest_delete(actor=factories.actor_make(factories.staff_make()), guest=guest)
     (job,) = jobs_run()
     assert job.status == JobStatus.SUCCESS
     guest.refresh_from_db()
@@ -97,9 +97,9 @@ def test_shutdown_that_is_ignored_says_so(guest, one_host, fleet, monkeypatch):
 
 def test_second_job_is_refused_naming_the_first(guest):
     actor = factories.actor_make(factories.staff_make())
-    first = services.guest_action_submit(actor=actor, guest=guest, action=GuestAction.STOP)
+    first = actions.guest_action_submit(actor=actor, guest=guest, action=GuestAction.STOP)
     with pytest.raises(ResourceBusyError) as refused:
-        services.guest_action_submit(actor=actor, guest=guest, action=GuestAction.REBOOT)
+        actions.guest_action_submit(actor=actor, guest=guest, action=GuestAction.REBOOT)
     assert refused.value.facts["job_id"] == str(first.pk)
 
 
@@ -151,38 +151,38 @@ def test_failed_create_undoes_what_it_made(one_host, customer, fleet):
 
 def test_suspend_stops_and_unsuspend_starts_only_what_ran(guest):
     staff = factories.actor_make(factories.staff_make())
-    services.guest_suspend(actor=staff, guest=guest, reason="payment")
+    suspension.guest_suspend(actor=staff, guest=guest, reason="payment")
     jobs_run()
-    services.guest_suspend(actor=staff, guest=guest, reason="abuse")
+    suspension.guest_suspend(actor=staff, guest=guest, reason="abuse")
     jobs_run()
     guest.refresh_from_db()
     assert guest.power_state == "shutoff"
     with pytest.raises(InvalidStateError, match="suspended"):
         act(guest, GuestAction.START)
-    assert services.guest_unsuspend(actor=staff, guest=guest, reason="payment") is None
-    assert services.guest_unsuspend(actor=staff, guest=guest, reason="abuse") is not None
+    assert suspension.guest_unsuspend(actor=staff, guest=guest, reason="payment") is None
+    assert suspension.guest_unsuspend(actor=staff, guest=guest, reason="abuse") is not None
     jobs_run()
     guest.refresh_from_db()
     assert (guest.power_state, guest.power_wanted) == ("running", "on")
-    assert services.guest_suspend(actor=staff, guest=guest, reason="payment") is not None
-    assert services.guest_suspend(actor=staff, guest=guest, reason="payment") is None
+    assert suspension.guest_suspend(actor=staff, guest=guest, reason="payment") is not None
+    assert suspension.guest_suspend(actor=staff, guest=guest, reason="payment") is None
 
 
 def test_what_was_off_stays_off_after_unsuspend(guest):
     staff = factories.actor_make(factories.staff_make())
     act(guest, GuestAction.STOP)
-    services.guest_suspend(actor=staff, guest=guest, reason="payment")
+    suspension.guest_suspend(actor=staff, guest=guest, reason="payment")
     jobs_run()
-    assert services.guest_unsuspend(actor=staff, guest=guest, reason="payment") is None
+    assert suspension.guest_unsuspend(actor=staff, guest=guest, reason="payment") is None
     guest.refresh_from_db()
     assert guest.power_state == "shutoff"
 
 
 def test_delete_waits_for_the_job_at_work(guest):
     staff = factories.actor_make(factories.staff_make())
-    services.guest_action_submit(actor=staff, guest=guest, action=GuestAction.REBOOT)
-    job = services.guest_delete(actor=staff, guest=guest)
-    assert services.guest_delete(actor=staff, guest=guest).pk == job.pk
+    actions.guest_action_submit(actor=staff, guest=guest, action=GuestAction.REBOOT)
+    job = guests.guest_delete(actor=staff, guest=guest)
+    assert guests.guest_delete(actor=staff, guest=guest).pk == job.pk
     ended = {job.action: job.status for job in jobs_run()}
     assert ended == {"guest.reboot": JobStatus.CANCELLED, "guest.delete": JobStatus.SUCCESS}
     guest.refresh_from_db()
@@ -240,7 +240,7 @@ def test_failed_resize_gives_everything_back(guest, one_host, customer, fleet):
 def test_rebuild_makes_a_new_machine_with_the_same_address(guest, one_host):
     before = sorted(IPAddress.objects.filter(owner_id=guest.pk).values_list("address", flat=True))
     staff = factories.actor_make(factories.staff_make())
-    _, password = services.guest_rebuild(actor=staff, guest=guest, want_password=True)
+    _, password = access.guest_rebuild(actor=staff, guest=guest, want_password=True)
     (job,) = jobs_run()
     assert job.status == JobStatus.SUCCESS
     guest.refresh_from_db()

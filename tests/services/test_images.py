@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ from vms.states import GuestAction
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def manifest(mark: str) -> dict:
-    files = {
+def manifest(mark: str) -> dict[str, Any]:
+    files: dict[str, dict[str, Any]] = {
         role: {"file": f"{role}.{form}", "format": form, "sha256": mark * 64, "size_bytes": 5, "capacity_bytes": 5}
         for role, form in (("kvm_disk", "qcow2"), ("kernel", "raw"), ("initrd", "raw"), ("lxc_root", "raw"))
     }

@@ -30,7 +30,9 @@ from vms.api.serializers import (
     guest_json,
 )
 from vms.models import Guest
-from vms.services import guests as services
+from vms.services.access import guest_rebuild, guest_reset_root_password
+from vms.services.actions import guest_action_submit
+from vms.services.guests import guest_rename
 from vms.services.keys import keys_resolve
 from vms.states import RULES, GuestAction, Lifecycle
 
@@ -117,7 +119,7 @@ class GuestDetailView(PanelView):
             raise NotFoundError("There is no such server.")
         check_if_match(request, guest.version)
         changes = parsed(GuestPatchIn, request, partial=True)
-        return shown(services.guest_rename(actor=self.actor, guest=guest, **changes), self)
+        return shown(guest_rename(actor=self.actor, guest=guest, **changes), self)
 
 
 def shown(guest: Guest, view: PanelView) -> Response:
@@ -145,7 +147,7 @@ class GuestActionView(GuestDetailView):
         """Ask for it; follow the job at `Location`."""
         guest = self.guest(guest_id, RULES[self.action].permission)
         parsed(EmptyIn, request)
-        job = services.guest_action_submit(actor=self.actor, guest=guest, action=self.action)
+        job = guest_action_submit(actor=self.actor, guest=guest, action=self.action)
         return accepted(guest, job, self)
 
 
@@ -205,7 +207,7 @@ class GuestResetRootPasswordView(GuestActionView):
         """
         guest = self.guest(guest_id, Permission.GUEST_OPERATE)
         body = parsed(PasswordIn, request)
-        job, password = services.guest_reset_root_password(
+        job, password = guest_reset_root_password(
             actor=self.actor, guest=guest, root_password=body.get("root_password")
         )
         return accepted(guest, job, self, root_password=password)
@@ -230,5 +232,5 @@ class GuestRebuildView(GuestActionView):
             body["image"] = image_get_for(self.actor, body["image"])
         if "ssh_keys" in body:
             body["ssh_keys"] = keys_resolve(customer=guest.customer, items=body["ssh_keys"])
-        job, password = services.guest_rebuild(actor=self.actor, guest=guest, **body)
+        job, password = guest_rebuild(actor=self.actor, guest=guest, **body)
         return accepted(guest, job, self, root_password=password)

@@ -27,6 +27,18 @@ def password_check(password: str) -> None:
         raise InvalidInputError(fields={"root_password": "Use printable ASCII characters."})
 
 
+def password_for(given: str | None, *, wanted: bool) -> str | None:
+    """Return the password root gets: the caller's, checked; else a new one if one is wanted; else none.
+
+    Raises:
+        InvalidInputError: the caller's cannot be used.
+    """
+    if given is not None:
+        password_check(given)
+        return given
+    return password_make() if wanted else None
+
+
 def password_hash(password: str) -> str:
     """Return the SHA-512-crypt hash. The password travels on standard input, where no other user sees it."""
     done = subprocess.run(

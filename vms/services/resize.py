@@ -9,8 +9,8 @@ from panel.core.actors import Actor
 from panel.core.errors import CapacityError, InvalidInputError
 from panel.core.models import Job
 from vms.models import Guest
+from vms.services.actions import guest_action_submit
 from vms.services.allocation import amounts, quota_give_back, quota_take
-from vms.services.guests import guest_action_submit
 from vms.states import GuestAction
 
 

@@ -5,7 +5,7 @@ from panel.core.errors import InvalidStateError
 from panel.core.models import Job
 from panel.core.retry import retryable
 from vms.models import Guest
-from vms.services.guests import guest_action_submit
+from vms.services.actions import guest_action_submit
 from vms.states import RULES, GuestAction, Lifecycle
 
 AGAIN = (

@@ -1,0 +1,57 @@
+"""Root's password and reinstalling: what makes a guest belong to somebody anew."""
+
+from typing import Any
+
+from django.db import transaction
+
+from panel.core.actors import Actor
+from panel.core.errors import InvalidInputError
+from panel.core.models import Job
+from vms.models import Guest, GuestSecret
+from vms.services.actions import guest_action_submit, guest_locked
+from vms.services.passwords import password_check, password_for, password_hash, password_make
+from vms.services.validation import GuestRequest, request_errors
+from vms.states import GuestAction, PowerWanted
+
+
+@transaction.atomic
+def guest_reset_root_password(*, actor: Actor, guest: Guest, root_password: str | None) -> tuple[Job, str | None]:
+    """Give root a new password: the caller's, or a new one, which is returned and shown once."""
+    if root_password is not None:
+        password_check(root_password)
+    password = root_password or password_make()
+    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESET_ROOT_PASSWORD)
+    GuestSecret.objects.update_or_create(guest_id=guest.pk, defaults={"root_password_hash": password_hash(password)})
+    Guest.objects.filter(pk=guest.pk).update(password_set=True)
+    return job, None if root_password else password
+
+
+@transaction.atomic
+def guest_rebuild(
+    *, actor: Actor, guest: Guest, root_password: str | None = None, want_password: bool = False, **changes: Any
+) -> tuple[Job, str | None]:
+    """Reinstall: the disk is made anew from ``image`` (or the same one). Everything on it is lost.
+
+    ``changes`` may hold image, ssh_keys and user_data; name, addresses and size stay.
+    """
+    locked = guest_locked(guest)
+    for name, value in changes.items():
+        setattr(locked, name, list(value) if name == "ssh_keys" else value)
+    request = GuestRequest(
+        customer=locked.customer, name=locked.name, host_type=locked.host_type, vcpus=locked.vcpus,
+        memory_mib=locked.memory_mib, disk_gib=locked.disk_gib, image=locked.image,
+        ssh_keys=tuple(locked.ssh_keys), user_data=locked.user_data, root_password=root_password,
+        want_password=want_password,
+    )  # fmt: skip
+    if errors := request_errors(request):
+        raise InvalidInputError(fields=errors)
+    password = password_for(root_password, wanted=want_password or not request.ssh_keys)
+    params = {"build_number": locked.build_number + 1}
+    job = guest_action_submit(actor=actor, guest=locked, action=GuestAction.REBUILD, params=params)
+    GuestSecret.objects.filter(guest=locked).delete()
+    if password is not None:
+        GuestSecret.objects.create(guest=locked, root_password_hash=password_hash(password))
+    locked.password_set, locked.power_wanted = password is not None, PowerWanted.ON
+    locked.booted_at, locked.seed_scrubbed_at, locked.host_keys, locked.error_message = None, None, [], ""
+    locked.save()
+    return job, password if root_password is None else None

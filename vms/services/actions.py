@@ -1,0 +1,100 @@
+"""Asking something of a guest: the check against the state machine, the job, the audit entry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from panel.core import events
+from panel.core.actors import SYSTEM, Actor
+from panel.core.audit import audit_record
+from panel.core.errors import PanelError
+from panel.core.jobs import job_submit
+from panel.core.models import Job
+from vms.models import Guest
+from vms.states import RULES, GuestAction, Rule, check_allowed
+
+_HOUSEKEEPING = frozenset({str(GuestAction.SCRUB_SEED)})  # nobody is refused because of these
+_SLOT_KINDS = {GuestAction.CREATE: "build", GuestAction.REBUILD: "build"}
+
+
+@transaction.atomic
+def guest_action_submit(
+    *, actor: Actor, guest: Guest, action: GuestAction, params: Mapping[str, Any] | None = None
+) -> Job:
+    """Check the action against the state machine, note the intent, submit the job.
+
+    Raises:
+        InvalidStateError, ResourceBusyError: nothing was changed.
+    """
+    locked = guest_locked(guest)
+    rule = action_check(locked, action)
+    job = guest_job(actor, locked, action, params=params)
+    if rule.wanted is not None and locked.power_wanted != rule.wanted:
+        locked.power_wanted = rule.wanted
+        locked.save(update_fields=["power_wanted"])
+    guest_audit(actor, locked, f"{action}.requested")
+    return job
+
+
+def guest_locked(guest: Guest) -> Guest:
+    """Lock a guest's row until the end of the transaction and return it fresh."""
+    return Guest.objects.select_for_update(of=("self",)).select_related("customer", "host", "image").get(pk=guest.pk)
+
+
+def action_check(guest: Guest, action: GuestAction) -> Rule:
+    """Return the action's rule. Raises: InvalidStateError."""
+    return check_allowed(
+        action,
+        lifecycle=guest.lifecycle,
+        power_state=guest.power_state,
+        suspended=guest.suspensions.exists(),
+        deleting=guest.deletion_requested_at is not None,
+    )
+
+
+def guest_job(actor: Actor, guest: Guest, action: GuestAction, *, params: Mapping[str, Any] | None = None) -> Job:
+    """Submit the job of an action that was checked already. Raises: ResourceBusyError."""
+    job = job_submit(
+        action=action,
+        actor=actor,
+        resources=[("guest", guest.pk)],
+        customer_id=guest.customer_id,
+        params=params,
+        host_id=guest.host_id,
+        slot_kind=_SLOT_KINDS.get(action, ""),
+        may_wait=RULES[action].may_wait,
+        wait_behind=_HOUSEKEEPING,
+    )
+    events.publish("guest", guest.pk, customer_id=guest.customer_id)
+    return job
+
+
+def guest_audit(actor: Actor, guest: Guest, action: str, **changes: tuple[Any, Any]) -> None:
+    """Write an audit entry about a guest."""
+    audit_record(
+        actor=actor,
+        action=action,
+        object_type="guest",
+        object_id=guest.pk,
+        object_label=guest.name,
+        customer_id=guest.customer_id,
+        changes=changes,
+    )
+
+
+def job_at_work(guest: Guest, action: GuestAction) -> Job | None:
+    """Return the job of this action that holds the guest or waits for it."""
+    return Job.objects.filter(
+        resources__type="guest", resources__resource_id=guest.pk, resources__slot__isnull=False, action=action
+    ).first()
+
+
+def seed_scrub(*, guest: Guest) -> Job | None:
+    """Submit the job that takes the password's hash out of a booted guest's seed; None when it is busy."""
+    try:
+        if job_at_work(guest, GuestAction.SCRUB_SEED) is not None:
+            return None
+        return guest_job(SYSTEM, guest, GuestAction.SCRUB_SEED)
+    except PanelError:
+        return None
