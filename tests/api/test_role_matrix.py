@@ -5,18 +5,14 @@ with 401, 403 or 404. What cannot be derived is in OVERRIDES, each with its reas
 no right for a method it handles fails, and so does a path parameter this test has no object for.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
-from django.utils import timezone
 
-from billing.models import Subscription
 from panel.core.models import ClientRole, CustomerRole, StaffRole
 from panel.core.permissions import CLIENT_ROLES, CUSTOMER_ROLES, STAFF_ROLES, Permission
-from tests import factories, stock
+from tests.api.world import World, world_make
 from tests.architecture.routes import Route, api_routes
 from tests.client import ApiUser
 
@@ -39,50 +35,9 @@ OVERRIDES: dict[tuple[str, str, str], Any] = {
 }
 
 
-@dataclass
-class World:
-    """One customer with one of everything, and a caller of each kind."""
-
-    objects: dict[str, Any]
-    callers: dict[str, ApiUser]
-
-
 @pytest.fixture
 def world(db) -> World:
-    customer = factories.customer_make()
-    owner = factories.member_make(customer, "owner")
-    users = {role: factories.member_make(customer, role) for role in ("viewer", "member")} | {"owner": owner}
-    users["other customer"] = factories.member_make(factories.customer_make(), "owner")
-    users["operator"], users["admin"] = factories.staff_make("operator"), factories.staff_make("admin")
-    users["billing"] = factories.client_make("billing")
-    tokens = {role: factories.token_make(user) for role, user in users.items()}
-    callers = {role: ApiUser(token.value) for role, token in tokens.items()}
-    callers["anonymous"] = ApiUser()
-    past = timezone.now() - timedelta(seconds=1)
-    callers["expired"] = ApiUser(factories.token_make(owner, expires_at=past).value)
-    callers["read-only"] = ApiUser(factories.token_make(owner, scope="read").value)
-    return World({**_things(customer), "token_id": tokens["owner"].token.pk, "user_id": users["viewer"].pk}, callers)
-
-
-def _things(customer) -> dict[str, Any]:
-    host = stock.host_make()
-    network = stock.network_make(host, addresses=10)
-    image, plan = stock.image_make(), stock.plan_make()
-    guest = factories.guest_make(customer, host=host, pool=host.pools.get(), image=image)
-    subscription = Subscription.objects.create(customer=customer, plan=plan, guest=guest)
-    return {
-        "customer_id": customer.pk,
-        "key_id": factories.ssh_key_make(customer).pk,
-        "client_id": factories.client_make().pk,
-        "job_id": factories.job_make(customer=customer).pk,
-        "host_id": host.pk,
-        "pool_id": host.pools.get().pk,
-        "network_id": network.pk,
-        "image": image.slug,
-        "plan": plan.slug,
-        "guest_id": guest.pk,
-        "subscription_id": subscription.pk,
-    }
+    return world_make()
 
 
 def expected(route: Route, method: str, role: str) -> Any:
