@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from billing.api.outputs import PriceOut, price_json
 from billing.services.orders import Quote
-from panel.core.api.views import StrictSerializer
+from panel.core.api.input import StrictSerializer
 
 DRY_RUN = OpenApiParameter(
     "dry_run", bool, description="`true`: say what it would cost and whether it can be done, and do nothing (200)."

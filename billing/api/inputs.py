@@ -4,14 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from hosts.api.exact import ExactSerializer
 from hosts.api.inputs import MAX_INT, labels_checked
 from hosts.drivers.types import HostType
+from panel.core.api.input import StrictSerializer
 
 HOST_TYPES = [t.value for t in HostType]
 
 
-class PlanPatchIn(ExactSerializer):
+class PlanPatchIn(StrictSerializer):
     """A plan. Prices are decimals in strings."""
 
     slug = serializers.RegexField(
@@ -47,7 +47,7 @@ class PlanIn(PlanPatchIn):
     """A new plan. The currency is EUR unless you say otherwise."""
 
 
-class GuestOrderIn(ExactSerializer):
+class GuestOrderIn(StrictSerializer):
     """The server of an order."""
 
     name = serializers.CharField(max_length=63, help_text="A host name.")
@@ -101,7 +101,7 @@ class OwnGuestOrderIn(GuestOrderIn):
     external_id = serializers.CharField(max_length=120, required=False, allow_null=True)
 
 
-class SubscriptionIn(ExactSerializer):
+class SubscriptionIn(StrictSerializer):
     """An order by a billing system."""
 
     customer = serializers.UUIDField(required=False, help_text="The customer's id, or:")
@@ -123,7 +123,7 @@ class SubscriptionIn(ExactSerializer):
         return fields
 
 
-class SuspendIn(ExactSerializer):
+class SuspendIn(StrictSerializer):
     """Why service is withheld."""
 
     reason = serializers.RegexField(
@@ -134,19 +134,19 @@ class SuspendIn(ExactSerializer):
     note = serializers.CharField(max_length=255, required=False, allow_blank=True)
 
 
-class UnsuspendIn(ExactSerializer):
+class UnsuspendIn(StrictSerializer):
     """Which reason has gone; without one, all of them."""
 
     reason = serializers.CharField(max_length=32, required=False, allow_null=True)
 
 
-class ChangePlanIn(ExactSerializer):
+class ChangePlanIn(StrictSerializer):
     """The plan to change to."""
 
     plan = serializers.CharField(max_length=63, help_text="Id or slug.")
 
 
-class ResizeIn(ExactSerializer):
+class ResizeIn(StrictSerializer):
     """A plan; staff may give sizes instead."""
 
     plan = serializers.CharField(max_length=63, required=False, help_text="Id or slug.")

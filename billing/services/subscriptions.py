@@ -89,14 +89,14 @@ def subscription_change_plan(*, actor: Actor, subscription: Subscription, plan: 
             memory_mib=plan.memory_mib,
             disk_gib=plan.disk_gib,
             plan_slug=plan.slug,
+            limits={
+                "notice": notice,
+                "bandwidth_mbit_per_s": plan.bandwidth_mbit_per_s,
+                "max_processes": plan.max_processes if guest.host_type == "lxc" else 0,
+            },
         )
     except InvalidInputError as error:
         raise InvalidInputError(fields=errors_by_plan(error.fields)) from error
-    Guest.objects.filter(pk=guest.pk).update(
-        notice=notice,
-        bandwidth_mbit_per_s=plan.bandwidth_mbit_per_s,
-        max_processes=plan.max_processes if guest.host_type == "lxc" else 0,
-    )
     Subscription.objects.filter(pk=subscription.pk).update(plan=plan)
     _record(actor, subscription, "subscription.plan-changed", plan=(before.slug, plan.slug))
     return Outcome(started=True, job=job)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from hosts.api.exact import ExactSerializer
+from panel.core.api.input import StrictSerializer
 
 _LABEL_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$"
@@ -24,11 +24,11 @@ def labels_checked(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-class EmptyIn(ExactSerializer):
+class EmptyIn(StrictSerializer):
     """Nothing."""
 
 
-class HostPatchIn(ExactSerializer):
+class HostPatchIn(StrictSerializer):
     """What an admin may set on a host."""
 
     name = serializers.RegexField(
@@ -50,7 +50,7 @@ class HostPatchIn(ExactSerializer):
         return labels_checked(labels)
 
 
-class PoolPatchIn(ExactSerializer):
+class PoolPatchIn(StrictSerializer):
     """What an admin may set on a pool."""
 
     overcommit = serializers.DecimalField(
@@ -66,7 +66,7 @@ def address_checked(text: str) -> str:
         raise serializers.ValidationError(f"{text[:60]} is not an address.") from None
 
 
-class NetworkPatchIn(ExactSerializer):
+class NetworkPatchIn(StrictSerializer):
     """A network. Its subnets, gateways, bridge and the like can be changed while no address is taken."""
 
     name = serializers.RegexField(

@@ -28,6 +28,8 @@ STARTERS = {
 def image_build(*, actor: Actor, slug: str, recipe_key: str) -> tuple[Image, Job | None]:
     """Order a starter image; no job when it is ready from this recipe, or being built."""
     image, created = Image.objects.get_or_create(slug=slug, defaults=STARTERS[slug])
+    if image.state == ImageState.RETIRED:
+        return image, None
     if image.state == ImageState.READY and image.recipe_key == recipe_key and files_present(image):
         return image, None
     try:

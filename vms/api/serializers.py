@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from hosts.drivers.types import HostType, PowerState
 from panel.core.actors import Actor
-from panel.core.api.views import StrictSerializer
+from panel.core.api.input import StrictSerializer
 from panel.core.permissions import Permission
 from vms.models import Guest
 from vms.selectors import STATUSES, guest_status
@@ -128,14 +128,14 @@ def _support(guest: Guest, actor: Actor, action: GuestAction, suspended: bool) -
         reason = "Your role does not allow this."
     elif guest.lifecycle == Lifecycle.DELETED:
         reason = "The server has been deleted."
-    elif action is GuestAction.DELETE and suspended and not actor.everywhere:
-        reason = "The server is suspended."
     else:
+        # Staff end a suspended server's contract; its owner cannot delete it.
+        held = suspended and not (action is GuestAction.DELETE and actor.may(Permission.SUBSCRIPTION_MANAGE))
         reason = refusal(
             action,
             lifecycle=guest.lifecycle,
             power_state=guest.power_state,
-            suspended=suspended,
+            suspended=held,
             deleting=guest.deletion_requested_at is not None,
         )
     return {"action": action.verb, "allowed": not reason, "reason": reason}

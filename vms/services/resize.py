@@ -1,5 +1,6 @@
 """Changing a stopped guest's size."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -13,10 +14,24 @@ from vms.services.actions import guest_action_submit
 from vms.services.allocation import amounts, quota_give_back, quota_take
 from vms.states import GuestAction
 
+_LIMITS = ("bandwidth_mbit_per_s", "max_processes", "notice")
+
 
 @transaction.atomic
-def guest_resize(*, actor: Actor, guest: Guest, vcpus: int, memory_mib: int, disk_gib: int, plan_slug: str = "") -> Job:
+def guest_resize(
+    *,
+    actor: Actor,
+    guest: Guest,
+    vcpus: int,
+    memory_mib: int,
+    disk_gib: int,
+    plan_slug: str = "",
+    limits: Mapping[str, Any] | None = None,
+) -> Job:
     """Take the new size at once (quota, host, pool) and submit the job that applies it. Disks only grow.
+
+    ``limits`` may change bandwidth_mbit_per_s, max_processes and the notice about them. A failed job puts
+    everything back.
 
     Raises:
         InvalidInputError: the disk would shrink.
@@ -25,7 +40,9 @@ def guest_resize(*, actor: Actor, guest: Guest, vcpus: int, memory_mib: int, dis
     """
     if disk_gib < guest.disk_gib:
         raise InvalidInputError(fields={"disk_gib": f"A disk cannot shrink: this server has {guest.disk_gib} GiB."})
-    before = {"vcpus": guest.vcpus, "memory_mib": guest.memory_mib, "disk_gib": guest.disk_gib, "plan": guest.plan_slug}
+    after = {"vcpus": vcpus, "memory_mib": memory_mib, "disk_gib": disk_gib, "plan_slug": plan_slug}
+    after |= {name: value for name, value in (limits or {}).items() if name in _LIMITS}
+    before = {name: getattr(guest, name) for name in after}
     job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESIZE, params={"before": before})
     locked = Guest.objects.select_related("host", "pool", "customer").get(pk=guest.pk)
     more = {"vcpus": vcpus - locked.vcpus, "memory_mib": memory_mib - locked.memory_mib}
@@ -38,8 +55,7 @@ def guest_resize(*, actor: Actor, guest: Guest, vcpus: int, memory_mib: int, dis
         raise CapacityError("The server's host has not enough room for this size.")
     if not pool_take(pool=locked.pool, disk_gib=more_disk):
         raise CapacityError("The server's storage pool has not enough room for this disk.")
-    locked.vcpus, locked.memory_mib, locked.disk_gib, locked.plan_slug = vcpus, memory_mib, disk_gib, plan_slug
-    locked.save(update_fields=["vcpus", "memory_mib", "disk_gib", "plan_slug"])
+    Guest.objects.filter(pk=guest.pk).update(**after)
     locked.disks.filter(index=0).update(size_gib=disk_gib)
     return job
 
@@ -62,10 +78,5 @@ def resize_revert(*, guest: Guest, before: dict[str, Any]) -> None:
             host=guest.host, vcpus=guest.vcpus - before["vcpus"], memory_mib=guest.memory_mib - before["memory_mib"]
         )
         pool_give_back(pool=guest.pool, disk_gib=guest.disk_gib - before["disk_gib"])
-    Guest.objects.filter(pk=guest.pk).update(
-        vcpus=before["vcpus"],
-        memory_mib=before["memory_mib"],
-        disk_gib=before["disk_gib"],
-        plan_slug=before["plan"],
-    )
+    Guest.objects.filter(pk=guest.pk).update(**before)
     guest.disks.filter(index=0).update(size_gib=before["disk_gib"])

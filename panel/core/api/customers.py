@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from panel.core.actors import Actor
+from panel.core.api.input import StrictSerializer
 from panel.core.api.paging import page
 from panel.core.api.query import text_param
 from panel.core.api.schema import list_parameters, page_of
-from panel.core.api.views import PanelView, StrictSerializer, check_if_match, parsed, with_etag
+from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.models import Customer
 from panel.core.people.customers import QUOTAS, customer_create, customer_delete, customer_update
 from panel.core.permissions import Permission

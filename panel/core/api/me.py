@@ -9,7 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from panel.core.actors import Actor, ActorKind
-from panel.core.api.views import PanelView, StrictSerializer, parsed
+from panel.core.api.input import StrictSerializer
+from panel.core.api.views import PanelView, parsed
 from panel.core.errors import InvalidStateError
 from panel.core.models import Customer, CustomerRole, User
 from panel.core.people.acting import acting_start, acting_stop

@@ -8,9 +8,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from panel.core.api.input import StrictSerializer
 from panel.core.api.paging import page
 from panel.core.api.schema import list_parameters, page_of
-from panel.core.api.views import PanelView, StrictSerializer, parsed
+from panel.core.api.views import PanelView, parsed
 from panel.core.models import CustomerRole, Membership
 from panel.core.people.members import member_add, member_remove, member_set_password_link, member_set_role
 from panel.core.permissions import Permission

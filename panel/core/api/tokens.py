@@ -8,10 +8,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from panel.core.api.input import StrictSerializer
 from panel.core.api.paging import page
 from panel.core.api.query import uuid_param
 from panel.core.api.schema import list_parameters, page_of
-from panel.core.api.views import PanelView, StrictSerializer, parsed
+from panel.core.api.views import PanelView, parsed
 from panel.core.models import ApiClient, ApiToken, ClientRole, TokenScope
 from panel.core.people.tokens import client_create, client_update, token_create, token_revoke
 from panel.core.permissions import Permission

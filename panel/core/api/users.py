@@ -8,11 +8,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from panel.core.api.input import StrictSerializer
 from panel.core.api.members import LINK_HELP, LinkOut
 from panel.core.api.paging import page
 from panel.core.api.query import bool_param, text_param
 from panel.core.api.schema import list_parameters, page_of
-from panel.core.api.views import PanelView, StrictSerializer, check_if_match, parsed, with_etag
+from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.models import StaffRole, User
 from panel.core.people.users import set_password_path, user_create, user_set_password_link, user_update
 from panel.core.permissions import Permission

@@ -3,13 +3,13 @@
 from typing import Any, cast
 
 from django.db import transaction
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from panel.core.actors import Actor
 from panel.core.api.idempotency import idempotent
+from panel.core.api.input import StrictSerializer
 from panel.core.errors import VersionMismatchError
 from panel.core.permissions import Permission
 
@@ -42,18 +42,6 @@ class PanelView(APIView):
             setattr(self, method, lambda req, *a, **k: idempotent(req, lambda: handler(req, *a, **k)))
         elif method in ("patch", "put", "delete"):
             setattr(self, method, transaction.atomic(handler))
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Input that refuses fields it does not know, naming them, instead of dropping them."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise serializers.ValidationError(
-                {str(name): ["This field is not known or not writable."] for name in unknown}
-            )
-        return super().to_internal_value(data)
 
 
 def parsed(serializer: type[StrictSerializer], request: Request, *, partial: bool = False) -> dict[str, Any]:

@@ -1,22 +1,21 @@
-"""Input whose JSON types are exactly those of its description: 0 is no text, "1" no number, 1 no truth."""
+"""Input taken at its word: unknown fields are refused, and JSON types are exactly those of the description."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from panel.core.api.views import StrictSerializer
 
-
-class ExactSerializer(StrictSerializer):
-    """Refuses values that DRF would turn into another type. Decimals are texts: a float has lost digits already."""
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields it does not know, naming them, and values that DRF would turn into another type:
+    0 is no text, "1" no number, 1 no truth. Decimals are texts: a float has lost digits already.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
-            wrong = {
-                name: mistake for name, field in self.fields.items() if (mistake := _mistake(field, data.get(name)))
-            }
+            wrong = {str(name): "This field is not known or not writable." for name in set(data) - set(self.fields)}
+            wrong |= {name: said for name, field in self.fields.items() if (said := _mistake(field, data.get(name)))}
             if wrong:
-                raise serializers.ValidationError({name: [mistake] for name, mistake in wrong.items()})
+                raise serializers.ValidationError({name: [wrong[name]] for name in sorted(wrong)})
         return super().to_internal_value(data)
 
 
