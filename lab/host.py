@@ -1,7 +1,6 @@
 """A real hypervisor host: a private libvirtd, a guests' bridge with its rules, a pool; and what is on it."""
 
 import json
-import re
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -17,6 +16,18 @@ SUBNETS = GuestSubnets(IPv4Network("10.90.0.0/24"), IPv6Network("fd00:90::/64"))
 BRIDGE = "inklab"
 _TABLE = "innkeeper_lab"
 _HOOKS = Path(__file__).parents[1] / "hosts" / "drivers" / "libvirt" / "hooks"
+# What the first guest brings and all later ones use.
+_STANDING_POOL = "innkeeper-console"
+_STANDING_RULES = {
+    "",
+    "}",
+    "table bridge innkeeper {",
+    "map guests {",
+    "type ifname : verdict",
+    "chain guard {",
+    "type filter hook prerouting priority dstnat; policy accept;",
+    "iifname vmap @guests",
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class LabHost:
     def contents(self) -> HostContents:
         """Look at everything a guest could leave behind. Images that the host keeps for the next one are no such."""
         pools = {(uri, pool) for uri in self._uris for pool in self._virsh(uri, "pool-list", "--all", "--name")}
+        pools -= {(uri, _STANDING_POOL) for uri in self._uris}
         return HostContents(
             domains=frozenset(name for uri in self._uris for name in self._virsh(uri, "list", "--all", "--name")),
             pools=frozenset(pool for _, pool in pools),
@@ -134,8 +146,7 @@ class LabHost:
 
     def _rules(self) -> list[str]:
         listed = call(["nft", "--stateless", "list", "ruleset"], netns=self.netns).splitlines()
-        # The empty tables that ebtables leaves once it was used say nothing about a guest.
-        return [line.strip() for line in listed if re.search(r"\b(chain|rule|drop|accept|jump|set|saddr)\b", line)]
+        return [line.strip() for line in listed if line.strip() not in _STANDING_RULES]
 
     def _mounts(self) -> list[str]:
         pid = (self.run_dir / "libvirtd.pid").read_text().strip()
