@@ -28,12 +28,12 @@ def page_actor(request: HttpRequest) -> Actor | None:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return the frame's variables; nothing but the theme where nobody is signed in or the page is an error's."""
-    if not getattr(request, "innkeeper_shell", False):
-        return {"theme": "auto"}
-    actor = page_actor(request)
-    if actor is None:
-        return {"theme": "auto"}
+    """Return what templates outside the frame need too: no query, because an error's page must never fail."""
+    return {"theme": "auto"}
+
+
+def frame(request: HttpRequest, actor: Actor) -> dict[str, Any]:
+    """Return the frame's variables for somebody who is signed in."""
     customers = _customers(actor)
     return {
         "theme": request.user.theme,  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from panel.core.permissions import Permission
-from panel.pages.context import page_actor
+from panel.pages.context import frame, page_actor
 from panel.pages.icons import sprite
 
 View = Callable[..., HttpResponseBase]
@@ -56,8 +56,8 @@ def _view(page: Page) -> View:
             return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
         if (page.staff and not actor.is_staff) or not (page.permission is None or actor.may_somewhere(page.permission)):
             raise PermissionDenied
-        request.innkeeper_shell = True  # type: ignore[attr-defined]
         context = {
+            **frame(request, actor),
             "page": page,
             "nav_now": page.nav,
             "page_data": {"ids": {key: str(value) for key, value in ids.items()}, "page": page.name},

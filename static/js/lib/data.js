@@ -3,7 +3,8 @@ import { get, withQuery } from "./api.js";
 import { onEvent, onStatus } from "./events.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 
-const SETTLE_MS = 150; // several events at once become one fetch
+const SETTLE_MS = 150; // several events at once become one fetch,
+const LEAST_MS = 1000; // and a storm of them one a second
 const POLL_STALE_MS = 15_000;
 
 /**
@@ -39,7 +40,9 @@ export function useRefresh(load, when) {
   useEffect(() => {
     let timer = null;
     let poll = null;
-    const soon = () => { clearTimeout(timer); timer = setTimeout(load, SETTLE_MS); };
+    let last = 0;
+    const run = () => { timer = null; last = Date.now(); load(); };
+    const soon = () => { timer ??= setTimeout(run, Math.max(SETTLE_MS, last + LEAST_MS - Date.now())); };
     const offEvent = onEvent((message) => { if (message.type === "resync" || test.current(message)) soon(); });
     const offStatus = onStatus((status) => {
       clearInterval(poll);

@@ -1,7 +1,7 @@
 // The command palette: Ctrl-K or "/". Jumps to anything by name, address, MAC, id; runs "reboot web-3".
 import { get } from "../lib/api.js";
 import { boot, may, serverPath } from "../lib/boot.js";
-import { html, useEffect, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { actionWord } from "../lib/words.js";
 import { Icon, State } from "../ui/basic.js";
@@ -93,7 +93,7 @@ function PaletteBox({ close }) {
   const [text, setText] = useState("");
   const [found, setFound] = useState({ for: "", items: [] });
   const [at, setAt] = useState(0);
-  useEffect(() => { box.current.showModal(); }, []);
+  useLayoutEffect(() => { box.current.showModal(); }, []);
   useEffect(() => {
     setAt(0);
     if (!text.trim()) { setFound({ for: "", items: [] }); return undefined; }

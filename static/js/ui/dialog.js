@@ -1,5 +1,5 @@
 // Dialogs on the browser's own <dialog>: focus stays inside, Escape closes, the page behind is inert.
-import { html, render, useEffect, useId, useRef, useState } from "../lib/html.js";
+import { html, render, useId, useLayoutEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Button, Icon } from "./basic.js";
 import { TextField } from "./fields.js";
@@ -8,9 +8,11 @@ import { TextField } from "./fields.js";
 export function Dialog({ title, onClose, children, foot, wide }) {
   const box = useRef(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = box.current;
     dialog.showModal();
+    const first = dialog.querySelector("[autofocus], .dialog-body input:not([type=hidden]), .dialog-body textarea, .dialog-body select, .dialog-foot button");
+    first?.focus();
     return () => dialog.open && dialog.close();
   }, []);
   const outside = (event) => { if (event.target === box.current) onClose(); };
