@@ -1,6 +1,7 @@
 """``/jobs``: who sees which, filters, cancelling, trying again."""
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,11 @@ from tests import factories
 from tests.client import problem
 
 pytestmark = pytest.mark.django_db
-FAILED = {"status": JobStatus.ERROR, "error_code": "host_timeout", "error_message": "The host took too long."}
+FAILED: dict[str, Any] = {
+    "status": JobStatus.ERROR,
+    "error_code": "host_timeout",
+    "error_message": "The host took too long.",
+}
 
 
 def ids(response) -> set[str]:
@@ -39,7 +44,7 @@ def test_a_job_says_what_the_design_promises(owner_api, customer):
 
 def test_the_raw_error_and_who_of_the_staff_asked_are_for_staff(owner_api, operator_api, billing_api, customer):
     admin = factories.staff_make(email="root@house.example")
-    asked = {"actor_kind": "person", "actor_user": admin, "actor_label": admin.email}
+    asked: dict[str, Any] = {"actor_kind": "person", "actor_user": admin, "actor_label": admin.email}
     job = factories.job_make(customer=customer, error_detail="host-7: qemu said no", **asked, **FAILED)
     plain = {"code": "host_timeout", "message": "The host took too long."}
     shown = owner_api.get(f"/jobs/{job.pk}").json()

@@ -72,7 +72,7 @@ def outcome(status: int) -> Any:
 def ask(caller: ApiUser, method: str, path: str) -> int:
     """Send a request and undo what it did."""
     with transaction.atomic():
-        body = None if method in ("GET", "DELETE") else {}
+        body: dict[str, str] | None = None if method in ("GET", "DELETE") else {}
         status = caller.call(method, path, body).status_code
         transaction.set_rollback(True)
     return status

@@ -16,9 +16,9 @@ def guest(customer):
     network = stock.network_make(host, addresses=5)
     guest = factories.guest_make(customer, name="web-shop", host=host, external_id="order-9")
     nic = Nic.objects.create(guest=guest, network=network, mac="52:54:00:aa:bb:cc")
-    address = IPAddress.objects.filter(network=network, family=4).first()
+    address = IPAddress.objects.filter(network=network, family=4).order_by("order")[0]
     IPAddress.objects.filter(pk=address.pk).update(owner_id=guest.pk, nic_id=nic.pk)
-    guest.address = address.address
+    guest.address = address.address  # type: ignore[attr-defined]
     return guest
 
 

@@ -23,7 +23,9 @@ def world_make() -> World:
     """Make the rows and the tokens."""
     customer = factories.customer_make()
     owner = factories.member_make(customer, "owner")
-    users = {role: factories.member_make(customer, role) for role in ("viewer", "member")} | {"owner": owner}
+    users: dict[str, Any] = {role: factories.member_make(customer, role) for role in ("viewer", "member")} | {
+        "owner": owner
+    }
     users["other customer"] = factories.member_make(factories.customer_make(), "owner")
     users["operator"], users["admin"] = factories.staff_make("operator"), factories.staff_make("admin")
     users["billing"] = factories.client_make("billing")

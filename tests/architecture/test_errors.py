@@ -61,7 +61,8 @@ def _inverses(operation: type) -> set[str]:
         if base is object or base is Operation:
             continue
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(base)))):
-            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "undo"
-            if called and node.args and isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value)
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "undo":
+                continue
+            if node.args and isinstance(node.args[0], ast.Constant):
+                found.add(str(node.args[0].value))
     return found
