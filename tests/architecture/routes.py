@@ -53,6 +53,7 @@ def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[Rou
             if text.startswith(PREFIX) or PREFIX.startswith(text):
                 yield from _walk(entry.url_patterns, text)
         elif text.startswith(PREFIX):
-            view: Any = getattr(entry.callback, "view_class", None) or getattr(entry.callback, "cls", None)
+            callback: Any = entry.callback
+            view = getattr(callback, "view_class", None) or getattr(callback, "cls", None) or callback
             template = text.removeprefix(PREFIX)
-            yield Route(entry.name or template, template, tuple(entry.pattern.converters), view or entry.callback)
+            yield Route(entry.name or template, template, tuple(entry.pattern.converters), view)
