@@ -9,8 +9,12 @@ from django.conf import settings
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
-CHANNEL = "innkeeper:events"
 _client: redis.Redis | None = None
+
+
+def channel() -> str:
+    """Return the installation's channel: two may share one Redis and hear nothing of each other."""
+    return f"innkeeper:{settings.INSTANCE_ID}:events"
 
 
 def redis_client() -> redis.Redis:
@@ -33,6 +37,6 @@ def publish(kind: str, object_id: UUID | str, *, customer_id: UUID | str | None 
 
 def _send(message: str) -> None:
     try:
-        redis_client().publish(CHANNEL, message)
+        redis_client().publish(channel(), message)
     except redis.RedisError as error:
         logger.warning("event not published: %s", error)

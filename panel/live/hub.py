@@ -11,7 +11,7 @@ from typing import Any
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from panel.core.events import CHANNEL
+from panel.core import events
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0
@@ -127,7 +127,7 @@ class EventHub:
     async def _read(self) -> None:
         client = redis.asyncio.Redis.from_url(self._url, socket_connect_timeout=2, health_check_interval=15)
         async with client, client.pubsub() as channel:
-            await channel.subscribe(CHANNEL)
+            await channel.subscribe(events.channel())
             while True:
                 message = await channel.get_message(timeout=10)
                 if message is None:
