@@ -209,7 +209,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
     "retry_on_timeout": True,
     # Kombu's own waits add up to 6 s for each message while Redis is away; a request must not pay for that.
-    "max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 CELERY_TASK_PUBLISH_RETRY = False  # without Redis a request is accepted at once; the sweeper sends later
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
