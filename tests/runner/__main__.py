@@ -42,7 +42,9 @@ def main() -> int:
     if os.geteuid() != 0:
         say("The tests make namespaces and start hypervisors: run make test as root.")
         return 1
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell's background job starts with it ignored, and so would everything that it starts.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     places = find_places(Path.cwd())
     try:
         lock = claim(places)
@@ -64,7 +66,7 @@ def _guarded(places: Places, options: argparse.Namespace) -> int:
         say("Interrupted; cleaning up.")
         status = 130
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         if status == 1:
             keep_logs(places)
