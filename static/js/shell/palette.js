@@ -72,7 +72,7 @@ async function find(text) {
 
 export function Palette() {
   const [open, setOpen] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const keys = (event) => {
       const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
       const wanted = ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") || (event.key === "/" && !typing);

@@ -7,17 +7,22 @@ import { FormDialog } from "./dialog.js";
 import { CheckField, NumberField, SelectField, TextField } from "./fields.js";
 
 export const KINDS = { nat: () => _("NAT: behind the host’s address"), routed: () => _("Routed: the host is the gateway"), bridge: () => _("Bridge: beside the host in the provider’s network") };
-const EMPTY = { name: "", kind: "routed", bridge: "", cidr_v4: "", gateway_v4: "", cidr_v6: "", gateway_v6: "", dns_servers: [], reserved: [], vlan: null, mtu: 1500, enabled: true, hosts: [] };
+const EMPTY = { name: "", kind: "routed", bridge: "", cidr_v4: "", gateway_v4: "", cidr_v6: "", gateway_v6: "", dns_servers: "", reserved: "", vlan: null, mtu: 1500, enabled: true, hosts: [] };
+const LISTS = ["dns_servers", "reserved"]; // texts while one types, lists in the API
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 
+function formOf(network) {
+  const plain = Object.fromEntries(Object.keys(EMPTY).map((name) => [name, network[name] ?? EMPTY[name]]));
+  return { ...plain, ...Object.fromEntries(LISTS.map((name) => [name, network[name].join(" ")])), hosts: network.hosts.map((host) => host.id) };
+}
+
 export function NetworkForm({ network, onClose, onDone }) {
-  const [form, setForm] = useState(() => (network ? { ...Object.fromEntries(Object.keys(EMPTY).map((name) => [name, network[name] ?? EMPTY[name]])), hosts: network.hosts.map((host) => host.id) } : EMPTY));
+  const [form, setForm] = useState(() => (network ? formOf(network) : EMPTY));
   const hosts = useResource("/hosts", { limit: 1000 });
   const set = (changes) => setForm({ ...form, ...changes });
   const bind = (name) => ({ name, value: form[name] ?? "", onInput: (value) => set({ [name]: value }) });
-  const list = (name) => ({ name, value: form[name].join(" "), onInput: (text) => set({ [name]: words(text) }) });
   const save = async () => {
-    const body = { ...form, gateway_v4: form.gateway_v4 || null, gateway_v6: form.gateway_v6 || null };
+    const body = { ...form, ...Object.fromEntries(LISTS.map((name) => [name, words(form[name])])), gateway_v4: form.gateway_v4 || null, gateway_v6: form.gateway_v6 || null };
     if (!network) onDone(await post("/networks", body));
     else {
       const before = { ...network, hosts: network.hosts.map((host) => host.id) };
@@ -34,8 +39,8 @@ export function NetworkForm({ network, onClose, onDone }) {
         <${TextField} label=${_("IPv4 subnet")} placeholder="203.0.113.0/24" error=${error("cidr_v4")} ...${bind("cidr_v4")} /><${TextField} label=${_("IPv4 gateway")} placeholder="203.0.113.1" error=${error("gateway_v4")} ...${bind("gateway_v4")} />
         <${TextField} label=${_("IPv6 subnet")} placeholder="2001:db8::/64" error=${error("cidr_v6")} ...${bind("cidr_v6")} /><${TextField} label=${_("IPv6 gateway")} placeholder="2001:db8::1" error=${error("gateway_v6")} ...${bind("gateway_v6")} /></div>
       <div class="fields-3"><${TextField} label=${_("Bridge on the hosts")} error=${error("bridge")} ...${bind("bridge")} /><${NumberField} label=${_("VLAN")} optional=${_("optional")} error=${error("vlan")} ...${bind("vlan")} /><${NumberField} label=${_("MTU")} error=${error("mtu")} ...${bind("mtu")} /></div>
-      <${TextField} label=${_("DNS servers")} error=${error("dns_servers")} hint=${_("Addresses, separated by spaces.")} ...${list("dns_servers")} />
-      <${TextField} label=${_("Never handed out")} optional=${_("optional")} error=${error("reserved")} hint=${_("Addresses, or IPv4 ranges such as 203.0.113.2-203.0.113.9.")} ...${list("reserved")} />
+      <${TextField} label=${_("DNS servers")} error=${error("dns_servers")} hint=${_("Addresses, separated by spaces.")} ...${bind("dns_servers")} />
+      <${TextField} label=${_("Never handed out")} optional=${_("optional")} error=${error("reserved")} hint=${_("Addresses, or IPv4 ranges such as 203.0.113.2-203.0.113.9.")} ...${bind("reserved")} />
       <fieldset class="plain-fieldset"><legend class="form-label">${_("Reached by")}</legend><div class="check-grid">${(hosts.data?.results || []).map((host) => html`<${CheckField} key=${host.id} label=${host.name}
         checked=${form.hosts.includes(host.id)} onChange=${(on) => set({ hosts: on ? [...form.hosts, host.id] : form.hosts.filter((one) => one !== host.id) })} />`)}</div></fieldset>
       <${CheckField} label=${_("Give its addresses to new guests")} checked=${form.enabled} onChange=${(enabled) => set({ enabled })} />`;
