@@ -62,10 +62,16 @@ def test_page(crowd: Callable[[str], Visitor], who: str, name: str) -> None:
     assert visitor.take_wrongs() == []
 
 
+def _browser_of(visitor: Visitor) -> Browser:
+    browser = visitor.context.browser
+    assert browser is not None
+    return browser
+
+
 @pytest.mark.parametrize(("who", "name"), [("admin", "guests"), ("owner", "servers"), ("admin", "hosts")])
 def test_a_list_page_is_light(visit: Callable[..., Visitor], who: str, name: str) -> None:
     visitor = visit(who=who)
-    fresh = visitor.context.browser.new_context(storage_state=visitor.context.storage_state())
+    fresh = _browser_of(visitor).new_context(storage_state=visitor.context.storage_state())
     first = Visitor(visitor.site, fresh, fresh.new_page())
     first.watch()
     assert first.open(PAGES[who][name]) == 200
@@ -75,7 +81,7 @@ def test_a_list_page_is_light(visit: Callable[..., Visitor], who: str, name: str
 
 def test_without_javascript_a_sentence_says_so(visit: Callable[..., Visitor]) -> None:
     signed_in = visit(who="owner")
-    context = signed_in.context.browser.new_context(
+    context = _browser_of(signed_in).new_context(
         java_script_enabled=False, storage_state=signed_in.context.storage_state()
     )
     page = context.new_page()
@@ -89,6 +95,7 @@ def test_without_javascript_a_sentence_says_so(visit: Callable[..., Visitor]) ->
 def test_the_policy_forbids_inline_and_foreign_code(visit: Callable[..., Visitor]) -> None:
     visitor = visit(who="admin")
     response = visitor.page.goto(f"{visitor.site.url}/overview")
+    assert response is not None
     policy = response.header_value("content-security-policy") or ""
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

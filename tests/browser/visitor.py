@@ -78,9 +78,8 @@ def visitor_make(
     browser: Browser, site: Site, *, who: str = "nobody", width: int = 1440, theme: str = "light", **options: Any
 ) -> Visitor:
     """Open a browser context and sign in."""
-    context = browser.new_context(
-        viewport={"width": width, "height": WIDTHS[width]}, color_scheme=theme, reduced_motion="reduce", **options
-    )  # type: ignore[arg-type]
+    looks: dict[str, Any] = {"color_scheme": theme, "reduced_motion": "reduce", **options}
+    context = browser.new_context(viewport={"width": width, "height": WIDTHS[width]}, **looks)
     visitor = Visitor(site, context, context.new_page())
     visitor.watch()
     if who in PEOPLE:
