@@ -52,7 +52,9 @@ def main() -> int:
         say(str(error))
         return 1
     with lock:
-        return _guarded(places, options)
+        status = _guarded(places, options)
+        Path(lock.name).unlink()
+    return status
 
 
 def _guarded(places: Places, options: argparse.Namespace) -> int:
