@@ -115,6 +115,10 @@ class LabHost:
             processes=frozenset(self._guest_processes()),
         )
 
+    def runs(self, guest_id: str) -> bool:
+        """True when the guest's domain is active."""
+        return any(guest_id in self._virsh(uri, "list", "--uuid") for uri in self._uris)
+
     def groups_of(self, guest_id: str) -> list[str]:
         """Return a guest's control groups. They are the kernel's, so those of other hosts of the machine show too."""
         short = UUID(guest_id).hex[:12]
