@@ -14,6 +14,13 @@ SETTLED = """() => {
   return page.querySelector("h1") && !page.querySelector("[aria-busy=true], .skeleton");
 }"""
 
+WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .reduce((sum, entry) => sum + entry.encodedBodySize, 0)"""
+LOOK = """async theme => {
+  document.documentElement.dataset.theme = theme;
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+}"""
+
 
 @dataclass
 class Visitor:
@@ -23,11 +30,9 @@ class Visitor:
     context: BrowserContext
     page: Page
     wrongs: list[str] = field(default_factory=list)
-    transferred_bytes: int = 0
 
     def open(self, path: str) -> int:
         """Open a page, wait until its data is there, and return its HTTP status."""
-        self.transferred_bytes = 0
         response = self.page.goto(self.site.url + self.site.path(path))
         self.settle()
         assert response is not None
@@ -46,6 +51,16 @@ class Visitor:
         self.page.wait_for_url(lambda url: "/accounts/" not in url)
         self.settle()
 
+    def weight_bytes(self) -> int:
+        """Return the compressed size of the page and of everything it has loaded, the API's answers included."""
+        weight: int = self.page.evaluate(WEIGHT)
+        return weight
+
+    def look(self, *, width: int, theme: str) -> None:
+        """See the present page in another window width and theme."""
+        self.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+        self.page.evaluate(LOOK, theme)
+
     def take_wrongs(self) -> list[str]:
         """Return what went wrong since the last call."""
         found, self.wrongs[:] = list(self.wrongs), []
@@ -56,7 +71,6 @@ class Visitor:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.wrongs.append(f"exception: {error}"))
         self.page.on("request", self._request)
-        self.page.on("requestfinished", self._finished)
 
     def _console(self, message: ConsoleMessage) -> None:
         expected = "status of 40" in message.text and message.location.get("url", "") == self.page.url
@@ -66,12 +80,6 @@ class Visitor:
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.site.url, "data:", "blob:", "about:")):
             self.wrongs.append(f"fetched from elsewhere: {request.url}")
-
-    def _finished(self, request: Request) -> None:
-        try:
-            self.transferred_bytes += request.sizes()["responseBodySize"]
-        except Exception:  # noqa: BLE001 - the page has gone on; its last requests do not count
-            return
 
 
 def visitor_make(
