@@ -4,16 +4,19 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from hosts import registry
 from hosts.calls import guarded
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.types import HostFacts, PoolInfo, PoolSpec
-from hosts.models import Host, HostConnection, StoragePool
+from hosts.models import Host, HostConnection, Image, StoragePool
 from hosts.services.enrolment import limits_recompute, pool_limit
-from hosts.states import HostState
+from hosts.services.images import image_copy_wanted
+from hosts.states import HostState, ImageState
 from panel.core import events
+from panel.core.actors import SYSTEM
 from panel.core.errors import PanelError
 from panel.core.operations import Operation, Step, register
 
@@ -77,9 +80,17 @@ class HostCheck(Operation):
         limits_recompute(host)
         if host.state == HostState.ENROLLING:
             host.state = HostState.ACTIVE
+            transaction.on_commit(self._fetch_images, robust=True)
         host.last_seen_at, host.last_error = now, ""
         host.save()
         events.publish("host", host.pk)
+
+    def _fetch_images(self) -> None:
+        """Order copies of all images, so that the first server does not wait for one."""
+        for image in Image.objects.filter(state=ImageState.READY):
+            for connection in self.connections:
+                if connection.host_type in image.host_types:
+                    image_copy_wanted(actor=SYSTEM, host=self.host, image=image, host_type=connection.host_type)
 
     def failed(self, error: PanelError) -> None:
         Host.objects.filter(pk=self.host.pk).update(last_error=str(error))

@@ -137,7 +137,7 @@ def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeForm
     except libvirt.libvirtError:
         _give_up(pool, ref)
         raise
-    pools.refresh(pool)
+    _wait_for_copies(pool)  # without a look at the directory libvirt would go on calling it raw
     _finish(pool, ref)
     made = info(session, ref)
     if made.format != format:

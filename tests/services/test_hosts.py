@@ -1,0 +1,41 @@
+"""Enrolling a host: what a look at it records, and what it then fetches by itself."""
+
+import pytest
+
+from hosts.models import Host, HostImage
+from hosts.services.enrolment import host_enrol
+from panel.core.actors import SYSTEM
+from tests.simulated_fleet import jobs_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def enrol(fleet, name: str) -> Host:
+    """Take a simulated host in and run the jobs that follow."""
+    fleet.admin.make_host(name, cpus=8, memory_mib=16384)
+    uri = fleet.server.uri(name)
+    host, job = host_enrol(actor=SYSTEM, name=name, uris={"kvm": uri, "lxc": uri}, pool_path="/p", driver="simulated")
+    assert job is not None
+    jobs_run()
+    host.refresh_from_db()
+    return host
+
+
+def test_enrolled_host_is_active_with_limits_from_what_it_has(fleet):
+    host = enrol(fleet, "sim-enrol-1")
+    assert (host.state, host.cpus, host.memory_mib) == ("active", 8, 16384)
+    assert (host.limit_vcpus, host.limit_memory_mib) == (32, 16384 - 1024)
+    assert host.pools.get().limit_gib > 0
+    assert all(connection.capabilities for connection in host.connections.all())
+
+
+def test_new_host_fetches_the_images_that_are_ready(fleet):
+    image = fleet.image()
+    host = enrol(fleet, "sim-enrol-2")
+    assert {copy.file_id for copy in HostImage.objects.filter(host=host)} == {file.pk for file in image.files.all()}
+
+
+def test_enrolling_again_is_harmless(fleet):
+    first = enrol(fleet, "sim-enrol-3")
+    again = enrol(fleet, "sim-enrol-3")
+    assert (first.pk, Host.objects.count(), again.pools.count(), again.connections.count()) == (again.pk, 1, 1, 2)
