@@ -23,7 +23,7 @@ from panel.core.errors import DriverError, HostTimeoutError, VolumeNotFoundError
 
 _MARK = ".partial"
 # A copy that its caller gave up goes on inside libvirtd, which keeps the volume until it ends.
-_BUSY_TIMEOUT_S, _BUSY_POLL_S = 20.0, 0.2
+_BUSY_TIMEOUT_S, _BUSY_POLL_S = 60.0, 0.2
 
 
 def find(session: Session, ref: VolumeRef) -> Any:
@@ -254,8 +254,10 @@ def _wait_for_copies(pool: Any) -> None:
             pool.refresh()
         except libvirt.libvirtError as error:
             busy = is_code(error, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_INVALID)
-            if not busy or time.monotonic() > deadline:
+            if not busy:
                 raise
+            if time.monotonic() > deadline:
+                raise HostTimeoutError("The host is still copying another disk.", detail=str(error)) from error
             time.sleep(_BUSY_POLL_S)
         else:
             return
