@@ -19,6 +19,7 @@ function situation(guest) {
   if (guest.suspensions.length) return _("The server is suspended: it cannot be reached until that is lifted.");
   if (guest.lifecycle === "provisioning") return _("The server is being built. The command works as soon as its first boot is done.");
   if (guest.lifecycle === "error") return _("The server could not be built, so there is nothing to log in to.");
+  if (guest.lifecycle === "deleted") return _("The server is deleted.");
   if (guest.lifecycle !== "active") return _("The server is being deleted.");
   if (guest.power_state === "shutoff") return _("The server is off. Start it to log in.");
   return "";
@@ -60,6 +61,9 @@ export function RootCard({ guest, onDone }) {
   const word = situation(guest);
   const reset = guest.supports.find((entry) => entry.action === "reset-root-password");
   const dismiss = () => { forgetOnce(passwordKey(guest)); setPassword(""); };
+  if (["error", "deleted", "deleting"].includes(guest.lifecycle)) {
+    return html`<section class="card root-card" aria-labelledby="root-card"><div class="card-head"><h2 id="root-card">${_("Log in as root")}</h2></div><div class="card-pad"><p class="soft">${word}</p></div></section>`;
+  }
   const done = (answer) => { setPassword(answer.root_password || ""); onDone(answer); };
   return html`<section class=${`card root-card${glow ? " is-new" : ""}`} aria-labelledby="root-card">
     <div class="card-head"><h2 id="root-card">${_("Log in as root")}</h2>
