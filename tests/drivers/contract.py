@@ -74,7 +74,7 @@ class HostContract:
         """A paused guest cannot follow, so its shutdown waits."""
         other, spec = given(new_driver)(), make_spec()
         if not can(driver, Capability.PAUSE):
-            pytest.skip("needs a guest that waits")
+            pytest.skip("not applicable: needs a guest that waits")
         driver.domain_define(spec)
         driver.domain_start(spec.id)
         driver.domain_pause(spec.id)

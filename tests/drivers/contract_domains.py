@@ -93,7 +93,7 @@ class DomainContract:
         elif part == "seed":
             spec = replace(spec, seed=missing)
         elif spec.host_type is HostType.LXC:
-            pytest.skip("containers have no kernel of their own")
+            pytest.skip("not applicable: containers have no kernel of their own")
         else:
             spec = replace(spec, kernel=KernelSpec(kernel=missing, initrd=missing, arguments=""))
 
@@ -275,7 +275,7 @@ class DomainContract:
         shutdown_timeout_s: float,
     ):
         if not boots:
-            pytest.skip("the guest has no operating system")
+            pytest.skip("not applicable: the guest has no operating system")
         spec = make_spec()
         driver.domain_define(spec)
         assert driver.domain_reboot(spec.id, timeout_s=shutdown_timeout_s) is True  # of a domain that is off

@@ -135,9 +135,10 @@ def micro_image(scratch: Path) -> Path:
 
 
 def make_host() -> RealHost:
-    """Start a host with a name nobody else uses."""
-    directory = Path(tempfile.mkdtemp(prefix="ik-host-", dir="/var/tmp"))
-    host = RealHost(directory=directory, images=micro_image(directory), name=f"ikt{os.getpid()}")
+    """Start a host with a name nobody else uses; in ``make test`` the run's, which clears away what is left of it."""
+    run = os.environ.get("INNKEEPER_TEST_NAME")
+    directory = Path(tempfile.mkdtemp(prefix="ik-host-", dir=os.environ.get("INNKEEPER_TEST_STATE", "/var/tmp")))
+    host = RealHost(directory=directory, images=micro_image(directory), name=f"{run}-d" if run else f"ikt{os.getpid()}")
     host.start()
     return host
 

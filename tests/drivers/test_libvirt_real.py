@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
 
 import libvirt
@@ -59,6 +60,18 @@ class RealContract(DriverContract):
     @pytest.fixture
     def unreachable_driver(self, real_host: RealHost) -> LibvirtDriver:
         return LibvirtDriver(self.type, real_host.uri(self.type) + ".absent")
+
+    @pytest.fixture
+    def outage(self, real_host: RealHost) -> Callable[[], AbstractContextManager[None]]:
+        @contextmanager
+        def without_libvirtd() -> Iterator[None]:
+            real_host.libvirtd.stop(guests=False)
+            try:
+                yield
+            finally:
+                real_host.libvirtd.start()
+
+        return without_libvirtd
 
     @pytest.fixture
     def bandwidth_nic(self) -> NicSpec:

@@ -50,8 +50,9 @@ def test_reasons_to_fail(run, reason):
 def test_a_skip_outside_ci_or_of_something_else_is_told_and_no_failure():
     skip = Result("tests/lab/test_a.py::test_b", "skipped", 0, "no QEMU", ("kvm",))
     other = Result("tests/api/test_a.py::test_c", "skipped", 0, "needs a moon")
+    nothing = Result("tests/lab/test_a.py::test_d", "skipped", 0, "not applicable: containers have no kernel", ("lxc",))
     assert report(skip, forbid_skips=False).verdict() == []
-    run = report(other)
+    run = report(other, nothing)
     assert run.verdict() == []
     assert "skipped: tests/api/test_a.py::test_c: needs a moon" in [*run.lines()]
 
