@@ -9,7 +9,7 @@ SETUP = $(PYTHON) -B -m panel.setup
 
 export LISTEN FORCE GUEST_NETWORK
 
-.PHONY: up stop status down token admin-password check test test-full bench
+.PHONY: up stop status down token admin-password check test test-full bench screenshots
 
 up:
 	@$(SETUP) up $(if $(filter-out 0,$(DETACH)),--detach)
@@ -31,3 +31,6 @@ test-full:
 
 bench:
 	@$(SETUP) bench
+
+screenshots:
+	@$(PYTHON) -B -m tests.runner.screenshots
