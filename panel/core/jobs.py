@@ -110,13 +110,19 @@ def ring(job: Job) -> None:
     transaction.on_commit(lambda: send(job.pk, job.queue), robust=True)
 
 
-def send(job_id: UUID, queue: str, *, after_s: float = 0.0) -> None:
-    """Send one message and note the time; with ``after_s`` (a few seconds) it is delivered that much later."""
+def send(job_id: UUID, queue: str, *, after_s: float = 0.0) -> bool:
+    """Send one message and note the time; with ``after_s`` (a few seconds) it is delivered that much later.
+
+    Returns False when the broker is away: then the job is due for the very next sweep.
+    """
     Job.objects.filter(pk=job_id).update(sent_at=Now())
     try:
         current_app.send_task(JOB_TASK, args=[str(job_id)], queue=queue, countdown=after_s or None)
     except Exception as error:  # noqa: BLE001 - any broker trouble is healed by the sweeper
         logger.warning("job %s not sent: %s", job_id, error)
+        Job.objects.filter(pk=job_id).update(sent_at=None)
+        return False
+    return True
 
 
 # ── claim ───────────────────────────────────────────────────────────────────────────────────────────

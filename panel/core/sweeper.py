@@ -8,8 +8,10 @@ from django.utils import timezone
 from panel.core import events
 from panel.core.jobs import jobs_due, send
 from panel.core.models import HostSlot, JobStatus
+from panel.core.stranded import run_here
 
 logger = logging.getLogger(__name__)
+WORKERS_QUEUE = "jobs"
 _TAKE_BACK = """
 UPDATE core_job SET status = 'queued', lease_until = NULL, run_after = NULL, sent_at = NULL
 WHERE id IN (SELECT id FROM core_job WHERE status = 'running' AND lease_until < clock_timestamp()
@@ -19,7 +21,10 @@ RETURNING id, customer_id
 
 
 def sweep() -> int:
-    """Re-queue jobs whose lease ran out and re-send queued ones nobody claimed. Returns how many."""
+    """Re-queue jobs whose lease ran out and re-send queued ones nobody claimed. Returns how many.
+
+    Without a broker it begins to run them here, two at a time; images wait for their own builder.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TAKE_BACK)
         lost = cursor.fetchall()
@@ -30,6 +35,8 @@ def sweep() -> int:
         job__status__in=[JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED]
     ).update(job=None)
     due = list(jobs_due(timezone.now()).order_by("created_at").values_list("pk", "queue")[:500])
-    for job_id, queue in due:
-        send(job_id, queue)
+    for position, (job_id, queue) in enumerate(due):
+        if not send(job_id, queue):
+            run_here(job_id for job_id, queue in due[position:] if queue == WORKERS_QUEUE)
+            break
     return len(lost) + len(due)

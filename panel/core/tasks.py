@@ -31,7 +31,12 @@ class InternalError(PanelError):
 def job_run(job_id: str) -> None:
     """Claim a job and carry it out. A repeated or late message finds nothing to claim."""
     close_old_connections()
-    job = job_claim(UUID(job_id), worker=f"{socket.gethostname()}:{os.getpid()}")
+    claim_and_run(UUID(job_id))
+
+
+def claim_and_run(job_id: UUID) -> None:
+    """Run a job in this process, if it is free to be run now."""
+    job = job_claim(job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
     if job is not None:
         run(job)
 

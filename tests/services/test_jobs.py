@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
@@ -191,12 +192,33 @@ def test_overtaken_attempt_can_neither_write_nor_call():
 def test_sweeper_leaves_living_attempts_alone_and_sends_what_nobody_claimed(monkeypatch):
     sent = []
     job, living = submit(), submit()
-    monkeypatch.setattr(sweeper, "send", lambda job_id, queue: sent.append((job_id, queue)))
+
+    def take(job_id: uuid.UUID, queue: str) -> bool:
+        sent.append((job_id, queue))
+        return True
+
+    monkeypatch.setattr(sweeper, "send", take)
     jobs.job_claim(living.pk, worker="w")
     Job.objects.filter(pk=job.pk).update(sent_at=timezone.now() - timedelta(minutes=1))
     sweeper.sweep()
     assert sent == [(job.pk, "jobs")]
     assert Job.objects.get(pk=living.pk).status == JobStatus.RUNNING
+
+
+def test_without_a_broker_the_sweeper_runs_the_jobs(monkeypatch, settings):
+    def no_broker(*_, **__):
+        raise OSError("no broker")
+
+    monkeypatch.setattr(current_app, "send_task", no_broker)
+    made = [submit() for _ in range(5)]
+    assert set(Job.objects.values_list("sent_at", flat=True)) == {None}
+    for _ in range(100):
+        sweeper.sweep()
+        if not Job.objects.exclude(status=JobStatus.SUCCESS).exists():
+            break
+        threading.Event().wait(0.05)
+    assert set(Job.objects.values_list("status", "attempt")) == {(JobStatus.SUCCESS, 1)}
+    assert Job.objects.count() == len(made)
 
 
 def test_host_slots_bound_parallel_work_and_a_freed_one_rings_the_next(monkeypatch):
