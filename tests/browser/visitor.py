@@ -35,6 +35,8 @@ class Visitor:
         """Open a page, wait until its data is there, and return its HTTP status."""
         response = self.page.goto(self.site.url + self.site.path(path))
         self.settle()
+        if response is None:  # the page itself was just on its way there, and got there first
+            response = self.page.reload()
         assert response is not None
         return response.status
 
