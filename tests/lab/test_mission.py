@@ -155,7 +155,8 @@ def delete(visitor: Visitor, server: str, name: str) -> None:
     page.get_by_role("button", name="Delete server").click()
     page.get_by_label(f"Type {name} to confirm").fill(name)
     page.get_by_role("dialog").get_by_role("button", name="Delete server").click()
-    visitor.open("/servers")
+    page.wait_for_url(re.compile(r"/servers$"))  # the page goes there by itself
+    visitor.settle()
     expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0, timeout=ACTION_MS)
 
 
