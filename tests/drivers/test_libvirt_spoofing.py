@@ -22,6 +22,8 @@ from hosts.drivers.types import (
     VolumeFormat,
     VolumeRef,
 )
+from lab.namespaces import address_add, cable, netns_make, netns_remove
+from lab.processes import call, in_netns
 from panel.core.units import MIB
 from tests.drivers.checks import wait_for_ready
 from tests.drivers.real_host import BRIDGE, RealHost
@@ -50,29 +52,25 @@ def names_in(lines: list[str]) -> set[str]:
 
 
 @pytest.fixture
-def victim(real_host: RealHost) -> Iterator[None]:
-    """A neighbour on the same bridge with a namespace of its own."""
-    name = f"{real_host.name}v"
-    commands = [
-        f"ip netns add {name}",
-        f"ip -n {real_host.netns} link add {WIRE}p type veth peer name {WIRE} netns {name}",
-        f"ip -n {real_host.netns} link set {WIRE}p master {BRIDGE} up",
-        f"ip -n {name} link set {WIRE} address {VICTIM_MAC}",
-        f"ip -n {name} addr add {VICTIM_V4}/24 dev {WIRE}",
-        f"ip -n {name} addr add {VICTIM_V6}/64 dev {WIRE} nodad",
-        f"ip -n {name} link set {WIRE} up",
-    ]
-    for command in commands:
-        subprocess.run(command.split(), check=True)
-    yield
-    subprocess.run(["ip", "netns", "del", name], check=True)
+def victim(real_host: RealHost) -> Iterator[str]:
+    """A neighbour on the same bridge; the name of its namespace."""
+    name, port = f"{real_host.name}v", f"{WIRE}p"
+    netns_make(name)
+    cable((real_host.netns, port), (name, WIRE))
+    call(["ip", "link", "set", port, "master", BRIDGE, "up"], netns=real_host.netns)
+    call(["ip", "link", "set", WIRE, "address", VICTIM_MAC], netns=name)
+    address_add(WIRE, f"{VICTIM_V4}/24", f"{VICTIM_V6}/64", netns=name)
+    yield name
+    # A namespace takes its interfaces with it only some time after its name is gone.
+    call(["ip", "link", "delete", port], netns=real_host.netns)
+    netns_remove(name)
 
 
 @contextmanager
-def listening(host: RealHost) -> Iterator[list[str]]:
+def listening(victim: str) -> Iterator[list[str]]:
     """Collect what arrives at the victim."""
     lines: list[str] = []
-    command = ["ip", "netns", "exec", f"{host.name}v", "python3", "-c", sniffer(WIRE, 600)]
+    command = in_netns(victim, ["python3", "-c", sniffer(WIRE, 600)])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "listening\n"
@@ -109,10 +107,10 @@ def make_spec(driver: LibvirtDriver, host: RealHost, scratch: Path, *, anti_spoo
     )
 
 
-def arrived(driver: LibvirtDriver, host: RealHost, spec: DomainSpec) -> set[str]:
+def arrived(driver: LibvirtDriver, victim: str, spec: DomainSpec) -> set[str]:
     """Let the guest send, and return what reached the victim."""
     driver.domain_define(spec)
-    with listening(host) as lines:
+    with listening(victim) as lines:
         driver.domain_start(spec.id)
         wait_for_ready(driver, spec.id, 120)
     driver.domain_destroy(spec.id)
@@ -133,7 +131,7 @@ def test_nothing_stolen_arrives(host_type, anti_spoofing, real_host, victim, tmp
     driver.pool_ensure(real_host.pool)
     spec = make_spec(driver, real_host, tmp_path, anti_spoofing=anti_spoofing)
 
-    names = arrived(driver, real_host, spec)
+    names = arrived(driver, victim, spec)
 
     honest, stolen = set(honest_frames()), set(stolen_frames())
     assert names == (honest if anti_spoofing else honest | stolen)

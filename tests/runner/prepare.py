@@ -11,7 +11,7 @@ from panel.setup import packages, python_env
 from panel.setup.steps import Step
 from tests.runner.places import Places
 
-TEST_PACKAGES = ("chromium", "fonts-dejavu-core", "openssh-client")
+TEST_PACKAGES = ("busybox-static", "chromium", "fonts-dejavu-core", "openssh-client")
 IMAGES = ("micro", "debian-12")
 
 
