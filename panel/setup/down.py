@@ -10,9 +10,10 @@ from panel.setup import detached, packages
 from panel.setup.errors import SetupError
 from panel.setup.guest_network import network_remove
 from panel.setup.layout import Layout
-from panel.setup.libvirt_host import hooks_remove, private_libvirtd, uses_systemd
+from panel.setup.libvirt_host import private_libvirtd, uses_systemd
 from panel.setup.processes import run
 from panel.setup.supervisor import Supervisor
+from panel.setup.system_hooks import hooks_remove
 
 _SHUTDOWN_S = 30.0
 

@@ -1,7 +1,5 @@
 """The machine's own hypervisors: the distribution's libvirtd where systemd runs it, a private one elsewhere."""
 
-import filecmp
-import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,8 @@ from panel.setup.kvm_probe import kvm_usable
 from panel.setup.layout import Layout
 from panel.setup.private_libvirtd import PrivateLibvirtd
 from panel.setup.processes import run
+from panel.setup.system_hooks import SOURCES, hooks_install
 
-_HOOKS = Path("hosts/drivers/libvirt/hooks")
-_SYSTEM_HOOKS = Path("/etc/libvirt/hooks")
 _SYSTEM_GROUP = "libvirt"
 
 
@@ -62,37 +59,6 @@ def private_libvirtd(layout: Layout) -> PrivateLibvirtd:
         name=socket.gethostname().partition(".")[0] or "localhost",
         directory=layout.state / "libvirt",
         run_dir=layout.run_dir,
-        hooks=layout.code / _HOOKS,
+        hooks=layout.code / SOURCES,
         socket_group=SERVICE_USER,
     )
-
-
-def hooks_install(layout: Layout) -> bool:
-    """Install our hooks beside the administrator's. Returns whether libvirtd must start anew to see them.
-
-    libvirt runs every executable of ``hooks/TYPE.d``, in order of their names, so only a link goes there; the files
-    are in a folder of ours.
-    """
-    own = _SYSTEM_HOOKS / f"innkeeper-{layout.id}"
-    own.mkdir(mode=0o755, parents=True, exist_ok=True)
-    changed = False
-    for source in sorted(path for path in (layout.code / _HOOKS).iterdir() if path.is_file()):
-        target = own / source.name
-        if not target.exists() or not filecmp.cmp(source, target, shallow=False):
-            shutil.copyfile(source, target)
-            target.chmod(0o755)
-            changed = True
-        if not source.suffix:  # libvirt's hooks are named after a driver, their modules end in .py
-            link = _SYSTEM_HOOKS / f"{source.name}.d" / own.name
-            link.parent.mkdir(mode=0o755, exist_ok=True)
-            if not link.is_symlink():
-                link.symlink_to(target)
-                changed = True
-    return changed
-
-
-def hooks_remove(layout: Layout) -> None:
-    """Take our hooks out of the distribution's libvirt; it forgets them when it starts the next time."""
-    for link in _SYSTEM_HOOKS.glob(f"*.d/innkeeper-{layout.id}"):
-        link.unlink()
-    shutil.rmtree(_SYSTEM_HOOKS / f"innkeeper-{layout.id}", ignore_errors=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.setup import code_copy, forwarding, libvirt_host
+from panel.setup import code_copy, forwarding
 from panel.setup.errors import SetupError
 from panel.setup.kvm_probe import has_extension, kvm_usable
 from panel.setup.layout import Layout
@@ -152,23 +152,3 @@ def test_a_path_too_long_for_a_socket_is_refused_before_anything_is_made(tmp_pat
     with pytest.raises(SetupError, match="too long for unix sockets"):
         PrivateLibvirtd("n", tmp_path / "d", run_dir, tmp_path / "hooks").start()
     assert not run_dir.exists()
-
-
-def test_hooks_join_the_distributions_beside_those_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    layout = _layout(tmp_path)
-    sources = layout.code / "hosts" / "drivers" / "libvirt" / "hooks"
-    sources.mkdir(parents=True)
-    (sources / "lxc").write_text("#!/usr/bin/python3\n")
-    (sources / "rules.py").write_text("")
-    system = tmp_path / "hooks"
-    (system / "lxc.d").mkdir(parents=True)
-    (system / "lxc.d" / "theirs").touch()
-    monkeypatch.setattr(libvirt_host, "_SYSTEM_HOOKS", system)
-    assert libvirt_host.hooks_install(layout) is True
-    assert libvirt_host.hooks_install(layout) is False, "nothing changed, so libvirtd need not start anew"
-    assert (system / "lxc.d" / "innkeeper-abcd").resolve() == system / "innkeeper-abcd" / "lxc"
-    assert os.access(system / "innkeeper-abcd" / "lxc", os.X_OK)
-    assert sorted(path.name for path in system.iterdir()) == ["innkeeper-abcd", "lxc.d"]
-    libvirt_host.hooks_remove(layout)
-    assert [path.name for path in (system / "lxc.d").iterdir()] == ["theirs"]
-    assert not (system / "innkeeper-abcd").exists()
