@@ -1,5 +1,6 @@
 """Running programs: one clear sentence when one fails."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ def run(
     cwd: Path | None = None,
     timeout_s: float = 900,
 ) -> str:
-    """Run a program and return what it printed.
+    """Run a program and return what it printed, in English: some of it is read here.
 
     Args:
         purpose: completes the sentence "Could not ...": "make the file system".
@@ -34,7 +35,7 @@ def run(
     try:
         done = subprocess.run(
             [*_END_WITH_US, *command], input=input, capture_output=True, text=True, errors="replace",
-            env=env, cwd=cwd, timeout=timeout_s, check=False,
+            env={**(os.environ if env is None else env), "LC_ALL": "C.UTF-8"}, cwd=cwd, timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"Could not {purpose}: {command[0]} did not finish within {timeout_s:.0f} s.") from error

@@ -1,6 +1,5 @@
 """Debian's packages: which are missing, and installing them without any of their servers starting."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from typing import BinaryIO
 
 from hosts.imagebuild.packages import PACKAGES as IMAGE_BUILDER
 from panel.setup.errors import SetupError
-from panel.setup.processes import run
+from panel.setup.processes import run, untranslated
 
 RUNTIME = (
     "dmidecode",
@@ -113,7 +112,7 @@ def _no_services() -> Iterator[None]:
 
 def _apt(arguments: list[str], *, output: BinaryIO) -> bool:
     """Run apt-get apart from the terminal: a Ctrl-C must not cut dpkg in two, it takes effect afterwards."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+    environment = {**untranslated(), "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     process = subprocess.Popen(
         [*_APT, *arguments],
         stdin=subprocess.DEVNULL,

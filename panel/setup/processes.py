@@ -98,6 +98,11 @@ def in_namespace(inode: int, kind: str) -> Iterator[ProcessRef]:
                 yield ref
 
 
+def untranslated() -> dict[str, str]:
+    """Return this process's environment in the locale that every Debian has and nobody translates."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
+
+
 def run(
     command: Sequence[str],
     *,
@@ -106,7 +111,7 @@ def run(
     timeout_s: float = 120,
     cwd: Path | None = None,
 ) -> str:
-    """Run a command and return what it printed.
+    """Run a command and return what it printed, in English: some of it is read by programs.
 
     Raises:
         SetupError: it failed; the message is ``failure`` and the last line the command wrote.
@@ -121,6 +126,7 @@ def run(
             timeout=timeout_s,
             check=False,
             cwd=cwd,
+            env=untranslated(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"{failure}: {error}") from error

@@ -85,6 +85,11 @@ def test_a_failed_command_is_one_sentence():
         run(["sh", "-c", "echo first line >&2; echo second line >&2; exit 3"], failure="The thing cannot be done")
 
 
+def test_what_a_program_says_is_not_translated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert run(["sh", "-c", "echo $LC_ALL"], failure="x") == "C.UTF-8\n"
+
+
 def test_forwarding_is_put_back_by_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ipv4, ipv6 = tmp_path / "ip_forward", tmp_path / "forwarding"
     for path in (ipv4, ipv6):
