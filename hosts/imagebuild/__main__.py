@@ -13,7 +13,7 @@ from pathlib import Path
 from hosts.imagebuild.commands import BuildError
 from hosts.imagebuild.progress import Progress
 from hosts.imagebuild.recipes import RECIPES
-from hosts.imagebuild.store import provide
+from hosts.imagebuild.store import provide, prune
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             cache=options.cache and options.cache.resolve(),
             progress=progress,
         )
+        prune(recipe, kept=options.output.resolve())
     except BuildError as error:
         return _fail(str(error))
     except OSError as error:

@@ -3,8 +3,9 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hosts.imagebuild import manifest
@@ -12,6 +13,9 @@ from hosts.imagebuild.commands import BuildError, run
 from hosts.imagebuild.disk import MIB
 from hosts.imagebuild.progress import Progress
 from hosts.imagebuild.recipes import Recipe, recipe_key
+
+MACHINE = "x86_64"
+UNUSED_S = 30 * 24 * 3600.0
 
 
 def provide(recipe: Recipe, *, output: Path, cache: Path | None, progress: Progress) -> bool:
@@ -21,6 +25,7 @@ def provide(recipe: Recipe, *, output: Path, cache: Path | None, progress: Progr
 
     Returns: True when it was built here, False when it was there already. Raises: BuildError.
     """
+    _check_machine(recipe)
     place = cache or output
     place.mkdir(parents=True, exist_ok=True)
     lock, scratch = place / f".{recipe.slug}.lock", place / f".{recipe.slug}.building"
@@ -39,6 +44,35 @@ def provide(recipe: Recipe, *, output: Path, cache: Path | None, progress: Progr
             (draft / "files").rename(kept)
         _deliver(kept, output=output, move=False)
         return missing
+
+
+def prune(recipe: Recipe, *, kept: Path, unused_s: float = UNUSED_S) -> list[Path]:
+    """Remove what other recipes of an image made beside ``kept``, unless it was used in the last ``unused_s``.
+
+    Another checkout may still make servers from it; whose files are gone after so long builds them again. A folder in
+    which a builder is at work is left alone. Returns what was removed.
+    """
+    removed = []
+    for folder in sorted(kept.parent.glob(f"{recipe.slug}-{'[0-9a-f]' * 16}")):
+        lock = folder / f".{recipe.slug}.lock"
+        if folder == kept or not folder.is_dir() or time.time() - last_use(folder) < unused_s:
+            continue
+        with suppress(BlockingIOError), lock.open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+            removed.append(folder)
+    return removed
+
+
+def use(folder: Path) -> None:
+    """Note that an image is in use now, so that it is not pruned."""
+    os.utime(folder / manifest.NAME)
+
+
+def last_use(folder: Path) -> float:
+    """Return when an image was last used, in seconds of the epoch; of an unfinished one, when it was begun."""
+    described = folder / manifest.NAME
+    return (described if described.exists() else folder).stat().st_mtime
 
 
 def _build(recipe: Recipe, *, draft: Path, progress: Progress) -> None:
@@ -63,6 +97,12 @@ def _deliver(files: Path, *, output: Path, move: bool) -> None:
             source = output / f".{path.name}.new"
             run("cp", "--sparse=always", "--reflink=auto", path, source, purpose=f"copy {path.name}")
         source.replace(output / path.name)
+
+
+def _check_machine(recipe: Recipe) -> None:
+    machine = os.uname().machine
+    if machine != MACHINE:
+        raise BuildError(f"The image {recipe.slug} is made of {MACHINE} programs; this machine is {machine}.")
 
 
 def _check_space(recipe: Recipe, *, directory: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +58,7 @@ class ImageBuild(Operation):
                     self.progress(100 * (number - 1) // count, title)
                 self.verify()
         if process.returncode:
-            shutil.rmtree(self.target, ignore_errors=True)
+            # What is half made the builder takes away itself; in the folder is the lock another one may wait for.
             raise ImageBuildError(detail="\n".join(tail))
 
     def record(self) -> None:

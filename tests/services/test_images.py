@@ -2,9 +2,11 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from hosts.models import HostImage, Image, Volume
 from hosts.registry import driver_for
@@ -70,11 +72,19 @@ def test_build_records_files_and_copies_to_every_host(fleet, recipe, tmp_path):
 
 
 def test_failed_build_says_so_and_can_be_ordered_again(fleet, recipe):
-    recipe("print('mmdebstrap: no such suite'); raise SystemExit(1)\n")
+    recipe(
+        "import pathlib, sys\n"
+        "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
+        "out.mkdir(parents=True)\n"
+        "(out / '.micro.lock').touch()\n"
+        "print('mmdebstrap: no such suite'); raise SystemExit(1)\n"
+    )
     image, _ = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
     (job,) = jobs_run()
     assert (job.status, job.error_code) == (JobStatus.ERROR, "image_build_failed")
     assert "no such suite" in job.error_detail
+    # Another builder may be waiting for it.
+    assert (Path(settings.CACHE_DIR) / "images" / "micro-k1" / ".micro.lock").exists()
     image.refresh_from_db()
     assert image.state == "error"
     image, again = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")

@@ -3,6 +3,7 @@
 import fcntl
 import io
 import json
+import os
 import stat
 import struct
 import subprocess
@@ -77,6 +78,12 @@ def test_a_hanging_program_is_one_sentence() -> None:
     with pytest.raises(BuildError) as caught:
         run("sleep", "30", purpose="fetch it", timeout_s=0.2)
     assert str(caught.value) == "Could not fetch it: sleep did not finish within 0 s."
+
+
+def test_programs_speak_english_whatever_the_caller_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert run("sh", "-c", "echo $LC_ALL", purpose="ask") == "C.UTF-8\n"
+    assert run("sh", "-c", "echo $LC_ALL $X", purpose="ask", env={"X": "x"}) == "C.UTF-8 x\n"
 
 
 def test_progress_counts_up_to_100_percent(progress: Progress) -> None:
@@ -255,6 +262,34 @@ def test_too_little_space_is_one_sentence(toy: Recipe, tmp_path: Path, progress:
     with pytest.raises(BuildError, match=r"^Building toy needs 1099511627776 MiB below .*, but \d+ MiB are free\.$"):
         store.provide(greedy, output=tmp_path / "out", cache=tmp_path / "cache", progress=progress)
     assert not (tmp_path / "out").exists()
+
+
+def test_another_architecture_is_one_sentence(
+    toy: Recipe, tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MACHINE", "s390x")
+    with pytest.raises(BuildError, match=r"^The image toy is made of s390x programs; this machine is \w+\.$"):
+        store.provide(toy, output=tmp_path / "out", cache=None, progress=progress)
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_of_older_recipes_go_when_nobody_used_them_for_long(toy: Recipe, tmp_path: Path) -> None:
+    names = ("kept", "old", "used", "built")
+    folders = {name: tmp_path / f"toy-{str(digit) * 16}" for digit, name in enumerate(names)}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / "disk").touch()
+        manifests.write(manifest_of(folder), directory=folder)
+        os.utime(folder / manifests.NAME, (1, 1))
+    store.use(folders["used"])
+    other = tmp_path / "toy-2-0000000000000000"  # another image's
+    other.mkdir()
+    with (folders["built"] / ".toy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert store.prune(toy, kept=folders["kept"]) == [folders["old"]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        path.name for path in (folders["kept"], folders["used"], folders["built"], other)
+    )
 
 
 def test_each_image_has_its_own_key_and_it_is_stable() -> None:
