@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +95,12 @@ def wait_ready(process: Process, ready: Callable[[], bool], *, name: str, timeou
         if not process.is_alive or time.monotonic() > deadline:
             raise LabError(f"{name} did not start:\n{process.tail()}")
         time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback address that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def call(

@@ -48,7 +48,7 @@ class RealHost:
         return PrivateLibvirtd(
             name=self.name,
             directory=self.directory / "libvirt",
-            run_dir=Path("/run", self.name),
+            run_dir=Path(os.environ.get("INNKEEPER_TEST_RUN", "/run"), self.name),
             hooks=HOOKS,
             netns=self.netns,
         )

@@ -1,5 +1,6 @@
 """A whole panel of processes on a simulated host, whose services a test may stop."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedServer
 from lab.client import Api
 from lab.panel import LabPanel
+from lab.processes import free_port
 from lab.server import wait_until
 from panel.setup.subnet import GuestSubnets
 from tests.factories import ED25519
@@ -58,15 +60,15 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """Two workers, two collectors, web and builder, with short leases."""
-    directory = Path(tempfile.mkdtemp(prefix="ikf-", dir="/var/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="ikf-", dir=os.environ.get("INNKEEPER_TEST_STATE", "/var/tmp")))
     directory.chmod(0o711)
-    run_dir = Path(tempfile.mkdtemp(prefix="ikf-", dir="/run"))
+    run_dir = Path(tempfile.mkdtemp(prefix="ikf-", dir=os.environ.get("INNKEEPER_TEST_RUN", "/run")))
     run_dir.chmod(0o755)
     panel = LabPanel(
         directory=directory,
         run_dir=run_dir,
         cache=directory / "cache",
-        port=8123,
+        port=free_port(),
         settings=_SHORT,
         python=sys.executable,
     )

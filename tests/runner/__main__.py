@@ -9,6 +9,7 @@ and, when something failed, the logs in ``var/test-logs``.
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -25,9 +26,33 @@ from tests.runner import prepare
 from tests.runner.lanes import Lane, test_environment
 from tests.runner.places import Places, claim, clear, find_places, keep_logs
 from tests.runner.report import Report
-from tests.runner.suites import batches, load_budgets
+from tests.runner.suites import Batch, batches, load_budgets
 
 _LANES = ("a", "b")
+
+
+class Interrupts:
+    """Turns the first signal that ends a program into KeyboardInterrupt; none of them cuts the cleaning."""
+
+    def __init__(self) -> None:
+        self._over = False
+
+    def catch(self) -> None:
+        # SIGINT too: a shell's background job starts with it ignored, and so would everything that it starts.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def ignore(self) -> None:
+        """From now on. A handler, not SIG_IGN: that would be inherited by the programs that clean up."""
+        self._over = True
+
+    def _note(self, *_: object) -> None:
+        if not self._over:
+            self._over = True
+            raise KeyboardInterrupt
+
+
+interrupts = Interrupts()
 _printing = threading.Lock()
 
 
@@ -42,9 +67,12 @@ def main() -> int:
     if os.geteuid() != 0:
         say("The tests make namespaces and start hypervisors: run make test as root.")
         return 1
-    # SIGINT too: a shell's background job starts with it ignored, and so would everything that it starts.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    known = [batch.title for batch in batches(Path.cwd(), workers=options.workers)]
+    unknown = [title for title in options.only or () if title not in known]
+    if unknown:
+        say(f"There is no batch {unknown[0]}; there are: {', '.join(known)}.")
+        return 1
+    interrupts.catch()
     places = find_places(Path.cwd())
     try:
         lock = claim(places)
@@ -68,14 +96,21 @@ def _guarded(places: Places, options: argparse.Namespace) -> int:
         say("Interrupted; cleaning up.")
         status = 130
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        interrupts.ignore()
         if status == 1:
-            keep_logs(places)
+            _keep_logs(places)
         clear(places)
-    if status == 1:
-        say(f"Logs: {places.kept_logs}")
     return status
+
+
+def _keep_logs(places: Places) -> None:
+    """Keep what explains a failure; if that fails too, the cleaning still follows."""
+    try:
+        keep_logs(places)
+    except (OSError, shutil.Error) as error:
+        say(f"The logs cannot be kept: {error}")
+    else:
+        say(f"Logs: {places.kept_logs}")
 
 
 def _run(places: Places, options: argparse.Namespace) -> int:
@@ -93,13 +128,16 @@ def _run(places: Places, options: argparse.Namespace) -> int:
         for name in _LANES:
             netns_make(places.netns(name))
         environment = _start_stores(places, stores, full=options.full)
-        lanes += _lanes(places, options, environment=environment, builds=builds, report=report)
+        wanted = _wanted(places, options)
+        report.wanted = tuple(batch.title for batch in wanted)
+        lanes += _lanes(places, wanted, options, environment=environment, builds=builds, report=report)
         for lane in lanes:
             lane.start()
         while any(lane.is_alive() for lane in lanes):
             time.sleep(0.2)  # not join(): a signal must find the main thread awake
         builds.stop()
     finally:
+        interrupts.ignore()
         _stop(lanes, builds, stores)
     report.seconds = time.monotonic() - began
     for line in report.lines():
@@ -118,19 +156,23 @@ def _start_stores(places: Places, stores: list[Postgres | Redis], *, full: bool)
     return test_environment(places, database_url=database_url, redis_url=redis.url, full=full)
 
 
+def _wanted(places: Places, options: argparse.Namespace) -> list[Batch]:
+    return [
+        replace(batch, arguments=(*batch.arguments, *options.pytest)) if batch.arguments else batch
+        for batch in batches(places.checkout, workers=options.workers)
+        if not options.only or batch.title in options.only
+    ]
+
+
 def _lanes(
     places: Places,
+    wanted: list[Batch],
     options: argparse.Namespace,
     *,
     environment: dict[str, str],
     builds: prepare.ImageBuilds,
     report: Report,
 ) -> list[Lane]:
-    wanted = [
-        replace(batch, arguments=(*batch.arguments, *options.pytest)) if batch.arguments else batch
-        for batch in batches(places.checkout, workers=options.workers)
-        if not options.only or batch.title in options.only
-    ]
     return [
         Lane(
             [batch for batch in wanted if batch.lane == lane],
@@ -140,6 +182,7 @@ def _lanes(
             builds=builds,
             report=report,
             say=say,
+            narrowed=bool(options.pytest),
         )
         for lane in _LANES
     ]
@@ -162,10 +205,6 @@ def say(text: str) -> None:
     with _printing:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

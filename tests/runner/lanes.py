@@ -18,18 +18,23 @@ _NO_TESTS = 5  # pytest's exit status when it found nothing to run
 
 
 class Lane(threading.Thread):
-    """Runs batches in a network namespace; ``say`` prints one line."""
+    """Runs batches in a network namespace; ``say`` prints one line.
+
+    Whatever goes wrong ends up in ``report``: each batch is either counted there or a problem. With ``narrowed`` the
+    caller chose tests, so a batch may have none.
+    """
 
     def __init__(
         self,
         batches: Iterable[Batch],
         *,
         places: Places,
-        netns: str,
+        netns: str | None,
         environment: Mapping[str, str],
         builds: ImageBuilds,
         report: Report,
         say: Callable[[str], None],
+        narrowed: bool = False,
     ) -> None:
         super().__init__(name=netns)
         self._batches = [*batches]
@@ -39,6 +44,7 @@ class Lane(threading.Thread):
         self._builds = builds
         self._report = report
         self._say = say
+        self._narrowed = narrowed
         self._stopped = threading.Event()
         self._process: Process | None = None
 
@@ -46,8 +52,11 @@ class Lane(threading.Thread):
         for batch in self._batches:
             if self._stopped.is_set():
                 return
-            if self._wait_for_images(batch):
-                self._run(batch)
+            try:
+                if self._wait_for_images(batch):
+                    self._run(batch)
+            except Exception as error:  # noqa: BLE001 - a thread that dies silently would leave a run that looks good
+                self._report.broke(batch.title, f"broke off: {type(error).__name__}: {error}")
 
     def stop(self) -> None:
         """Interrupt the batch at work; its tests clean up after themselves."""
@@ -59,7 +68,7 @@ class Lane(threading.Thread):
         for slug in batch.images:
             while not (self._places.images / slug).exists():
                 if slug in self._builds.failed:
-                    self._report.problems.append(f"{batch.title} did not run: {self._builds.failed[slug]}")
+                    self._report.broke(batch.title, f"did not run: {self._builds.failed[slug]}")
                     return False
                 if self._stopped.wait(0.5):
                     return False
@@ -82,17 +91,26 @@ class Lane(threading.Thread):
             return
         self._process.kill()  # whatever it left of its group
         seconds = time.monotonic() - began
-        if not batch.arguments:
-            self._report.results.append(Result("tests/check/make check", "failed" if status else "passed", seconds))
-            failed = int(bool(status))
-        else:
-            failed = self._report.read(results)
-            if status not in (0, _NO_TESTS) and not failed:
-                self._report.problems.append(f"{batch.title} ended with status {status}")
-        good = not status or status == _NO_TESTS
+        failed, problem = self._count(batch, status, results, seconds)
+        if problem:
+            self._report.broke(batch.title, problem)
+        self._report.ended.add(batch.title)
+        good = not failed and not problem
         self._say(f"{'✓' if good else '✗'} {batch.title}: {seconds / 60:.1f} minutes, {failed} failed")
         if not good:
             self._say(failures(log))
+
+    def _count(self, batch: Batch, status: int, results: Path, seconds: float) -> tuple[int, str]:
+        """Add a batch's results to the report. Returns how many failed, and what else is wrong with the batch."""
+        if not batch.arguments:
+            self._report.results.append(Result("tests/check/make check", "failed" if status else "passed", seconds))
+            return int(bool(status)), ""
+        before = len(self._report.results)
+        failed = self._report.read(results)
+        if status == _NO_TESTS or len(self._report.results) == before:
+            empty = self._narrowed and status in (0, _NO_TESTS)
+            return failed, "" if empty else f"ran no test (status {status})"
+        return failed, f"ended with status {status}" if status and not failed else ""
 
     def _command(self, batch: Batch) -> list[str]:
         if not batch.arguments:

@@ -86,7 +86,7 @@ def claim(places: Places) -> IO[str]:
 
 def clear(places: Places) -> None:
     """End every process in the run's namespaces and remove namespaces, mounts and folders."""
-    for name in [*netns_with_prefix(places.name)]:
+    for name in [*netns_with_prefix(f"{places.name}-")]:  # not those of a run beside this one, with a letter
         netns_remove(name)
     for target in reversed(_mounts_below(places.state, places.run_dir)):
         call(["umount", "--lazy", target], check=False)

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from hosts.imagebuild.recipes import recipe_key
+from hosts.imagebuild.store import use
 from lab.processes import LabError, Process
 from panel.setup import packages, python_env
 from panel.setup.steps import Step
@@ -42,8 +43,8 @@ class ImageBuilds(threading.Thread):
         for slug in IMAGES:
             try:
                 self._provide(slug)
-            except LabError as error:
-                self.failed[slug] = str(error)
+            except Exception as error:  # noqa: BLE001 - a lane waits for this image: it must hear whatever it was
+                self.failed[slug] = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
             if self._stop_wanted.is_set():
                 return
 
@@ -58,6 +59,7 @@ class ImageBuilds(threading.Thread):
         target = self._places.cache / "images" / f"{slug}-{recipe_key(slug)}"
         if not (target / "manifest.json").is_file():
             self._build(slug, target)
+        use(target)
         (self._places.images / slug).symlink_to(target)
 
     def _build(self, slug: str, target: Path) -> None:

@@ -25,7 +25,12 @@ class Result:
 
 @dataclass
 class Report:
-    """Everything known of a run. ``problems`` are failures that belong to no test."""
+    """Everything known of a run.
+
+    Attributes:
+        problems: failures that belong to no test.
+        wanted, ended: titles of batches; each that was wanted must have ended, well or with a problem.
+    """
 
     budgets: Budgets
     forbid_skips: bool
@@ -33,6 +38,8 @@ class Report:
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
     full: bool = False
+    wanted: tuple[str, ...] = ()
+    ended: set[str] = field(default_factory=set)
 
     def read(self, path: Path) -> int:
         """Add what a pytest wrote. Returns how many of its tests failed."""
@@ -41,10 +48,15 @@ class Report:
         self.results += found
         return sum(result.outcome == "failed" for result in found)
 
+    def broke(self, title: str, how: str) -> None:
+        """Count a batch as ended with a failure that belongs to no test."""
+        self.problems.append(f"{title} {how}")
+        self.ended.add(title)
+
     def verdict(self) -> list[str]:
         """Return every reason for which the run fails."""
         failed = [f"failed: {result.test}" for result in self._with("failed")]
-        return [*failed, *self._forbidden(), *self._over_budget(), *self.problems]
+        return [*failed, *self._forbidden(), *self._over_budget(), *self.problems, *self._missing()]
 
     def lines(self) -> Iterable[str]:
         """Yield the report; the numbers come last."""
@@ -64,6 +76,9 @@ class Report:
             return []
         missing = [r for r in self._with("skipped") if r.marks and not r.reason.startswith(NOT_APPLICABLE)]
         return [f"skipped in CI: {r.test} ({r.reason})" for r in missing]
+
+    def _missing(self) -> list[str]:
+        return [f"{title} did not run" for title in self.wanted if title not in self.ended]
 
     def _by_suite(self) -> Mapping[str, list[Result]]:
         found = defaultdict(list)
