@@ -93,8 +93,9 @@ class HostCheck(Operation):
                     image_copy_wanted(actor=SYSTEM, host=self.host, image=image, host_type=connection.host_type)
 
     def failed(self, error: PanelError) -> None:
-        Host.objects.filter(pk=self.host.pk).update(last_error=str(error))
-        events.publish("host", self.host.pk)
+        host_id = self.job.resources.get(type="host").resource_id
+        Host.objects.filter(pk=host_id).update(last_error=str(error))
+        events.publish("host", host_id)
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

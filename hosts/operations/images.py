@@ -71,8 +71,9 @@ class ImageBuild(Operation):
                 image_copy_wanted(actor=SYSTEM, host=host, image=self.image, host_type=connection.host_type)
 
     def failed(self, error: PanelError) -> None:
-        Image.objects.filter(pk=self.image.pk).exclude(state=ImageState.READY).update(state=ImageState.ERROR)
-        events.publish("image", self.image.pk)
+        image_id = self.job.resources.get(type="image").resource_id
+        Image.objects.filter(pk=image_id).exclude(state=ImageState.READY).update(state=ImageState.ERROR)
+        events.publish("image", image_id)
 
 
 @register

@@ -85,6 +85,12 @@ class JobCancelledError(PanelError):
     code = "job_cancelled"
 
 
+class JobGivenUpError(PanelError):
+    """The work was begun several times and cut off each time."""
+
+    code = "job_given_up"
+
+
 class WaitError(PanelError):
     """The job waits for something else and goes on by itself."""
 

@@ -2,10 +2,13 @@
 
 The row is the truth and the Celery message a doorbell: a lost message is sent again by the sweeper, a
 repeated one finds the job claimed. Every write of a running attempt carries its fencing token.
+
+Locks, always in this order: the rows of the work (guest, host), then the job's own row.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,13 +16,14 @@ from uuid import UUID
 from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from panel.core import events
 from panel.core.actors import Actor
-from panel.core.errors import InvalidStateError, JobLostError, ResourceBusyError
-from panel.core.models import HostSlot, Job, JobResource, JobStatus, ResourceSlot
+from panel.core.errors import JobLostError, ResourceBusyError
+from panel.core.host_slots import slot_free, slot_missing, slot_take
+from panel.core.models import Job, JobResource, JobStatus, ResourceSlot
 from panel.core.models.jobs import ACTIVE
 
 logger = logging.getLogger(__name__)
@@ -27,6 +31,7 @@ logger = logging.getLogger(__name__)
 Resource = tuple[str, UUID]
 JOB_TASK = "core.job_run"  # the one Celery task; by name, because its module stands above this one
 CLOCK_MARGIN_S = 0.1  # the worker's clock and the database's may differ this much
+_TAKE_TRIES = 5  # holders that may end, one after the other, while one request asks
 
 
 # ── submit ──────────────────────────────────────────────────────────────────────────────────────────
@@ -77,16 +82,29 @@ def job_submit(
 def _take_resource(
     job: Job, resource_type: str, resource_id: UUID, *, may_wait: bool, wait_behind: frozenset[str]
 ) -> None:
-    if _take(job, resource_type, resource_id, ResourceSlot.HOLDING):
-        return
-    holder = active_job_of(resource_type, resource_id)
-    if holder is None:  # it ended this very moment
-        raise ResourceBusyError("Another job has just finished. Try again.", job_id=None)
-    waits = may_wait or holder.action in wait_behind
-    if not waits or not _take(job, resource_type, resource_id, ResourceSlot.WAITING):
+    for _ in range(_TAKE_TRIES):
+        if _take(job, resource_type, resource_id, ResourceSlot.HOLDING):
+            return
+        holder = _holder_locked(resource_type, resource_id)
+        if holder is None:  # it ended this very moment
+            continue
+        waits = may_wait or holder.action in wait_behind
+        if waits and _take(job, resource_type, resource_id, ResourceSlot.WAITING):
+            return
         raise ResourceBusyError(
             f"Another job is working on this: {holder.action}.", job_id=str(holder.pk), action=holder.action
         )
+    raise ResourceBusyError("Another job has just finished. Try again.", job_id=None)
+
+
+def _holder_locked(resource_type: str, resource_id: UUID) -> Job | None:
+    """Return the holder with its row locked, so that it cannot end before whoever waits for it is written down."""
+    holder = active_job_of(resource_type, resource_id)
+    if holder is None:
+        return None
+    list(Job.objects.select_for_update(no_key=True).filter(pk=holder.pk))
+    still = active_job_of(resource_type, resource_id)
+    return still if still == holder else None
 
 
 def _take(job: Job, resource_type: str, resource_id: UUID, slot: ResourceSlot) -> bool:
@@ -130,8 +148,9 @@ _CLAIM = """
 UPDATE core_job SET status = 'running', attempt = attempt + 1, worker = %s,
        lease_until = clock_timestamp() + %s * interval '1 second',
        started_at = COALESCE(started_at, clock_timestamp())
-WHERE id = %s AND status = 'queued' AND (run_after IS NULL OR run_after <= clock_timestamp())
-  AND NOT EXISTS (SELECT 1 FROM core_jobresource r WHERE r.job_id = core_job.id AND r.slot = 'waiting')
+WHERE id = %s AND status = 'queued' AND ((cancel_requested_at IS NOT NULL AND attempt = 0) OR (
+  (run_after IS NULL OR run_after <= clock_timestamp())
+  AND NOT EXISTS (SELECT 1 FROM core_jobresource r WHERE r.job_id = core_job.id AND r.slot = 'waiting')))
 """
 
 
@@ -139,7 +158,8 @@ def job_claim(job_id: UUID, *, worker: str) -> Job | None:
     """Move a job from queued to running, once, and take its host slot.
 
     Returns None when there is nothing to do now: somebody else has it, it waits for a resource or a
-    time, or its host has no free slot (then whoever frees one rings it).
+    time, or its host has no free slot (then whoever frees one rings it). A job that was cancelled before its
+    first attempt has only to be closed and waits for none of these.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -147,23 +167,12 @@ def job_claim(job_id: UUID, *, worker: str) -> Job | None:
             if cursor.rowcount == 0:
                 return None
         job = Job.objects.get(pk=job_id)
-        if not _take_slot(job):
+        untouched = job.attempt == 1 and job.cancel_requested_at is not None
+        if not untouched and not slot_take(job):
             transaction.set_rollback(True)
             return None
     events.publish("job", job.pk, customer_id=job.customer_id)
     return job
-
-
-def _take_slot(job: Job) -> bool:
-    if not job.slot_kind or job.host_id is None or job.slots.exists():
-        return True
-    slots = HostSlot.objects.filter(host_id=job.host_id, kind=job.slot_kind)
-    free = slots.filter(job__isnull=True).select_for_update(skip_locked=True).order_by("number").first()
-    if free is None:
-        return not slots.exists()  # a host without slots of this kind does not bound it
-    free.job = job
-    free.save(update_fields=["job"])
-    return True
 
 
 # ── while it runs ───────────────────────────────────────────────────────────────────────────────────
@@ -175,6 +184,19 @@ def job_verify(job: Job) -> None:
     """Raise JobLostError unless this attempt still has the job. Asked before every hypervisor call."""
     if not _mine(job).exists():
         raise JobLostError(job_id=str(job.pk))
+
+
+@contextmanager
+def job_fenced(job: Job) -> Iterator[None]:
+    """A transaction that only this attempt gets through: nobody takes the job over before its end.
+
+    Raises:
+        JobLostError: another attempt has taken over; nothing was written.
+    """
+    with transaction.atomic():
+        if _mine(job).select_for_update(no_key=True).first() is None:
+            raise JobLostError(job_id=str(job.pk))
+        yield
 
 
 def job_renew(job: Job) -> bool:
@@ -209,7 +231,7 @@ def job_requeue(job: Job, *, after_s: float, counts: bool = True) -> None:
             run_after=Now() + timedelta(seconds=after_s),
         ):
             raise JobLostError(job_id=str(job.pk))
-        _free_slot(job)
+        _pass_slot_on(job)
         transaction.on_commit(lambda: send(job.pk, job.queue, after_s=after_s + CLOCK_MARGIN_S), robust=True)
     events.publish("job", job.pk, customer_id=job.customer_id)
 
@@ -232,32 +254,39 @@ def job_release(job: Job) -> None:
     held = list(job.resources.filter(slot=ResourceSlot.HOLDING).values_list("type", "resource_id"))
     job.resources.update(slot=None)
     for resource_type, resource_id in held:
-        waiting = JobResource.objects.filter(
-            type=resource_type, resource_id=resource_id, slot=ResourceSlot.WAITING
-        ).select_related("job")
-        for row in waiting:
-            row.slot = ResourceSlot.HOLDING
-            row.save(update_fields=["slot"])
-            ring(row.job)
-    _free_slot(job)
+        _let_in(JobResource.objects.filter(type=resource_type, resource_id=resource_id))
+    _pass_slot_on(job)
     if job.parent_id:
         parent_recompute(job.parent_id)
     events.publish("job", job.pk, customer_id=job.customer_id, final=True)
 
 
-def _free_slot(job: Job) -> None:
-    for slot in HostSlot.objects.filter(job=job):
-        slot.job = None
-        slot.save(update_fields=["job"])
-        following = (
-            Job.objects.filter(status=JobStatus.QUEUED, host_id=slot.host_id, slot_kind=slot.kind)
-            .exclude(pk=job.pk)
-            .exclude(resources__slot=ResourceSlot.WAITING)
-            .order_by("created_at")
-            .first()
-        )
-        if following is not None:
-            ring(following)
+def _let_in(rows: QuerySet[JobResource]) -> int:
+    """Make those of these rows that wait hold; returns how many."""
+    waiting = list(rows.filter(slot=ResourceSlot.WAITING).select_related("job"))
+    for row in waiting:
+        row.slot = ResourceSlot.HOLDING
+        row.save(update_fields=["slot"])
+        ring(row.job)
+    return len(waiting)
+
+
+def waiting_let_in() -> int:
+    """Let in who waits for a resource that nobody holds, should a holder have ended unseen. Returns how many."""
+    held = JobResource.objects.filter(
+        type=OuterRef("type"), resource_id=OuterRef("resource_id"), slot=ResourceSlot.HOLDING
+    )
+    lonely = JobResource.objects.filter(~Exists(held), slot=ResourceSlot.WAITING)
+    let_in = 0
+    for pk in list(lonely.values_list("pk", flat=True)[:100]):
+        with suppress(IntegrityError), transaction.atomic():  # somebody came first: then that one lets it in
+            let_in += _let_in(JobResource.objects.filter(pk=pk))
+    return let_in
+
+
+def _pass_slot_on(job: Job) -> None:
+    for following in slot_free(job):
+        ring(following)
 
 
 def parent_recompute(parent_id: UUID) -> None:
@@ -280,44 +309,19 @@ def parent_recompute(parent_id: UUID) -> None:
     events.publish("job", parent_id, customer_id=parent.customer_id, final="finished_at" in fields)
 
 
-# ── cancel ──────────────────────────────────────────────────────────────────────────────────────────
-@transaction.atomic
-def job_cancel(*, job_id: UUID) -> Job:
-    """Cancel a queued job at once; ask a running one to stop at its next checkpoint.
-
-    Raises:
-        InvalidStateError: the job has ended.
-    """
-    job = Job.objects.select_for_update().get(pk=job_id)
-    if job.is_final:
-        raise InvalidStateError("The job has ended already.", current=job.status)
-    if job.cancel_requested_at is None:
-        Job.objects.filter(pk=job.pk).update(cancel_requested_at=Now())
-    events.publish("job", job.pk, customer_id=job.customer_id)
-    ring(job)
-    job.refresh_from_db()
-    return job
-
-
 def cancel_requested(job: Job) -> bool:
     """True when somebody asked this job to stop."""
     return Job.objects.filter(pk=job.pk, cancel_requested_at__isnull=False).exists()
 
 
-def jobs_due(now: datetime) -> Any:
-    """Queued jobs that nobody claimed for a while, and whose time has come."""
+def jobs_due(now: datetime) -> QuerySet[Job]:
+    """Queued jobs that nobody claimed for a while and that could be claimed now."""
     stale = now - timedelta(seconds=settings.JOB_RESEND_S)
+    waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
+    ready = (Q(run_after__isnull=True) | Q(run_after__lte=now)) & ~Exists(waits) & ~slot_missing()
     return Job.objects.filter(
-        Q(run_after__isnull=True) | Q(run_after__lte=now),
+        ready | Q(cancel_requested_at__isnull=False, attempt=0),
         Q(sent_at__isnull=True) | Q(sent_at__lte=stale) | Q(run_after__gt=F("sent_at")),
         status=JobStatus.QUEUED,
         children__isnull=True,
     )
-
-
-def job_drop(job: Job, *, reason: str) -> None:
-    """End a queued job that has become pointless."""
-    if Job.objects.filter(pk=job.pk, status=JobStatus.QUEUED).update(
-        status=JobStatus.CANCELLED, finished_at=Now(), error_code="job_cancelled", error_message=reason
-    ):
-        job_release(job)

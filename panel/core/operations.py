@@ -7,17 +7,17 @@ the inverse; a final failure replays the journal last-first, in whichever proces
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from panel.core.errors import JobCancelledError, PanelError
-from panel.core.jobs import cancel_requested, job_finish, job_report, job_verify
+from panel.core.errors import JobCancelledError, JobLostError, PanelError
+from panel.core.jobs import cancel_requested, job_fenced, job_finish, job_report, job_verify
 from panel.core.models import Job, JobStatus, JobUndo
 
 logger = logging.getLogger(__name__)
@@ -37,12 +37,14 @@ class Operation:
     """Base of all operations. Subclasses set ``action`` and ``steps`` and write one method a step.
 
     Constructors and ``prepare`` do no hypervisor call. ``prepare`` re-reads what the job works on and
-    repeats the state check: time has passed since the request.
+    repeats the state check: time has passed since the request. ``failed`` must not need ``prepare``: a job that
+    was cancelled before its first attempt is closed without.
     """
 
     action: ClassVar[str]
     steps: ClassVar[Sequence[Step]]
     queue: ClassVar[str] = "jobs"
+    cancellable: ClassVar[bool] = True  # False: nobody may ask it to end, whatever their rights
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -64,12 +66,20 @@ class Operation:
 
     # ── for the steps ───────────────────────────────────────────────────────────────────────────
     def verify(self) -> None:
-        """Fence: raise JobLostError unless this attempt still has the job."""
+        """Fence: raise JobLostError unless this attempt still has the job. Called before every hypervisor call,
+        each of which has the step's whole deadline: the lease is renewed that long from now.
+        """
         job_verify(self.job)
+        self.step_started = time.monotonic()
+
+    def fenced(self) -> AbstractContextManager[None]:
+        """Return a transaction for a step's own writes; JobLostError when this attempt was overtaken."""
+        return job_fenced(self.job)
 
     def undo(self, inverse: str, **before: Any) -> None:
         """Journal, before making something, how to unmake it. ``before`` are the inverse's arguments."""
-        JobUndo.objects.get_or_create(job=self.job, step=self.step_now.name, inverse=inverse, before=before)
+        with job_fenced(self.job):
+            JobUndo.objects.get_or_create(job=self.job, step=self.step_now.name, inverse=inverse, before=before)
 
     def progress(self, percent: int, note: str = "") -> None:
         """Report the present step's progress, at most once a second."""
@@ -131,15 +141,23 @@ def checkpoint_reached(job: Job, name: str, side: str) -> None:
 
 
 def undo_replay(operation: Operation) -> list[str]:
-    """Replay a failed job's journal last-first. Returns what could not be undone; those entries stay."""
+    """Replay a failed job's journal last-first. Returns what could not be undone; those entries stay.
+
+    Raises:
+        JobLostError: another attempt has taken over.
+    """
     left: list[str] = []
+    steps = {step.name: step for step in operation.steps}
     for entry in operation.job.undo_entries.order_by("-pk"):
-        inverse = getattr(operation, f"undo_{entry.inverse}")
+        operation.step_now = steps.get(entry.step, operation.step_now)
+        operation.step_started = time.monotonic()
         try:
-            inverse(**entry.before)
-        except PanelError as error:
-            logger.warning("undo %s of job %s: %s", entry.inverse, operation.job.pk, error)
-            left.append(f"{entry.inverse}: {error}")
+            getattr(operation, f"undo_{entry.inverse}")(**entry.before)
+        except (JobLostError, OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the others are undone all the same
+            logger.warning("undo %s of job %s: %r", entry.inverse, operation.job.pk, error)
+            left.append(f"{entry.inverse}: {error if isinstance(error, PanelError) else repr(error)}")
             continue
         entry.delete()
     return left
@@ -154,12 +172,29 @@ def close(operation: Operation, status: JobStatus, error: PanelError | None = No
             fields["progress_percent"] = 100
             operation.job.undo_entries.all().delete()
         else:
-            operation.failed(error)
+            trouble = failure_record(operation, error)
             for entry in operation.job.steps:
                 if entry["status"] == "running":
                     entry.update(status="error", finished_at=timezone.now().isoformat())
+            detail = "\n".join(filter(None, [detail, trouble]))
             fields |= {"error_code": error.code, "error_message": str(error), "error_detail": detail}
         job_finish(operation.job, status, **fields)
+
+
+def failure_record(operation: Operation, error: PanelError) -> str:
+    """Let an operation record its failure, in the caller's transaction. Returns what went wrong with that, or "".
+
+    A record that cannot be written must not keep the job open for ever.
+    """
+    try:
+        with transaction.atomic():
+            operation.failed(error)
+    except (JobLostError, OperationalError, InterfaceError):
+        raise
+    except Exception as trouble:
+        logger.exception("failure of job %s not recorded", operation.job.pk)
+        return f"Its failure could not be recorded: {trouble!r}"
+    return ""
 
 
 _REGISTRY: dict[str, type[Operation]] = {}
@@ -173,14 +208,6 @@ def register(operation: type[Operation]) -> type[Operation]:
     return operation
 
 
-def operation_class(action: str) -> type[Operation]:
-    """Return the operation registered for an action. Raises KeyError."""
-    return _REGISTRY[action]
-
-
 def registered() -> dict[str, type[Operation]]:
     """Return all operations by action; tests walk it."""
     return dict(_REGISTRY)
-
-
-__all__ = ["Now", "Operation", "Step", "checkpoint_reached", "close", "operation_class", "register", "registered"]

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from panel.core.tasks import claim_and_run
+from panel.core.models import Job
+from panel.core.tasks import claim, run
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 2  # the collector has hosts to watch too
@@ -18,7 +19,8 @@ _lock = threading.Lock()
 
 
 def run_here(job_ids: Iterable[UUID]) -> int:
-    """Begin as many of these jobs as there are free threads; the claim sees to it that nobody else has them.
+    """Claim as many of these jobs as there are free threads, and begin them; those that cannot be claimed now
+    are passed over.
 
     Returns how many were begun. The rest is begun by the next sweep, or by a worker when Redis is back.
     """
@@ -27,20 +29,22 @@ def run_here(job_ids: Iterable[UUID]) -> int:
         with _lock:
             if len(_under_way) >= AT_ONCE:
                 break
-            if job_id in _under_way:
-                continue
-            _under_way.add(job_id)
-        _threads.submit(_run, job_id)
+        job = claim(job_id)
+        if job is None:
+            continue
+        with _lock:
+            _under_way.add(job.pk)
+        _threads.submit(_run, job)
         begun += 1
     return begun
 
 
-def _run(job_id: UUID) -> None:
+def _run(job: Job) -> None:
     try:
-        claim_and_run(job_id)
+        run(job)
     except Exception:
-        logger.exception("job %s could not be run here", job_id)
+        logger.exception("job %s could not be run here", job.pk)
     finally:
         connection.close()
         with _lock:
-            _under_way.discard(job_id)
+            _under_way.discard(job.pk)

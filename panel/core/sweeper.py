@@ -6,14 +6,15 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from panel.core import events
-from panel.core.jobs import jobs_due, send
+from panel.core.jobs import jobs_due, send, waiting_let_in
 from panel.core.models import HostSlot, JobStatus
 from panel.core.stranded import run_here
 
 logger = logging.getLogger(__name__)
 WORKERS_QUEUE = "jobs"
 _TAKE_BACK = """
-UPDATE core_job SET status = 'queued', lease_until = NULL, run_after = NULL, sent_at = NULL
+UPDATE core_job SET status = 'queued', lease_until = NULL, run_after = NULL, sent_at = NULL,
+       retries = retries + 1
 WHERE id IN (SELECT id FROM core_job WHERE status = 'running' AND lease_until < clock_timestamp()
              FOR UPDATE SKIP LOCKED LIMIT 500)
 RETURNING id, customer_id
@@ -21,7 +22,8 @@ RETURNING id, customer_id
 
 
 def sweep() -> int:
-    """Re-queue jobs whose lease ran out and re-send queued ones nobody claimed. Returns how many.
+    """Re-queue jobs whose lease ran out, let in who waits for nobody, re-send what nobody claimed. Returns how many
+    were queued again or sent.
 
     Without a broker it begins to run them here, two at a time; images wait for their own builder.
     """
@@ -34,6 +36,7 @@ def sweep() -> int:
     HostSlot.objects.exclude(job__isnull=True).filter(
         job__status__in=[JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED]
     ).update(job=None)
+    waiting_let_in()
     due = list(jobs_due(timezone.now()).order_by("created_at").values_list("pk", "queue")[:500])
     for position, (job_id, queue) in enumerate(due):
         if not send(job_id, queue):

@@ -10,13 +10,20 @@ from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from panel.core.deadlines import too_many_abandoned
-from panel.core.errors import DriverError, JobCancelledError, JobLostError, PanelError, WaitError
-from panel.core.jobs import JOB_TASK, job_claim, job_renew, job_requeue
+from panel.core.errors import (
+    DriverError,
+    JobCancelledError,
+    JobGivenUpError,
+    JobLostError,
+    PanelError,
+    WaitError,
+)
+from panel.core.jobs import JOB_TASK, job_claim, job_finish, job_renew, job_requeue
 from panel.core.models import Job, JobStatus
-from panel.core.operations import Operation, close, operation_class, undo_replay
+from panel.core.operations import Operation, close, registered, undo_replay
 
 logger = logging.getLogger(__name__)
 
@@ -31,28 +38,54 @@ class InternalError(PanelError):
 def job_run(job_id: str) -> None:
     """Claim a job and carry it out. A repeated or late message finds nothing to claim."""
     close_old_connections()
-    claim_and_run(UUID(job_id))
-
-
-def claim_and_run(job_id: UUID) -> None:
-    """Run a job in this process, if it is free to be run now."""
-    job = job_claim(job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+    job = claim(UUID(job_id))
     if job is not None:
         run(job)
+    if too_many_abandoned():
+        os._exit(1)  # the pool replaces this child; the stuck threads go with it
+
+
+def claim(job_id: UUID) -> Job | None:
+    """Claim a job for this process; None when it is not free to be run now."""
+    return job_claim(job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
 
 
 def run(job: Job) -> None:
-    """Run one claimed attempt to its end; never raises but for the interpreter's own reasons."""
-    operation = operation_class(job.action)(job)
+    """Run one claimed attempt to its end; never raises but for the interpreter's own reasons.
+
+    An attempt that lost its database cannot even say so: its lease runs out, and another one follows.
+    """
     try:
-        with LeaseKeeper(operation):
-            _attempt(operation)
+        known = registered().get(job.action)
+        if known is None:
+            _give_back(job)
+            return
+        operation = known(job)
+        try:
+            with LeaseKeeper(operation):
+                _attempt(operation)
+        finally:
+            operation.released()
     except JobLostError:
         logger.warning("job %s attempt %s was overtaken", job.pk, job.attempt)
-    finally:
-        operation.released()
-    if too_many_abandoned():
-        os._exit(1)  # the pool replaces this child; the stuck threads go with it
+    except (OperationalError, InterfaceError):
+        logger.exception("job %s attempt %s lost the database", job.pk, job.attempt)
+
+
+def _give_back(job: Job) -> None:
+    """Leave a job that this version does not know to workers of another one, for a while."""
+    if job.retries < settings.JOB_RETRY_LIMIT:
+        job_requeue(job, after_s=min(30, 2**job.retries))
+        return
+    error = InternalError()
+    with transaction.atomic():
+        job_finish(
+            job,
+            JobStatus.ERROR,
+            error_code=error.code,
+            error_message=str(error),
+            error_detail=f"No worker knows the action {job.action}.",
+        )
 
 
 def _attempt(operation: Operation) -> None:
@@ -60,13 +93,13 @@ def _attempt(operation: Operation) -> None:
     try:
         if job.cancel_requested_at and not job.steps:
             raise JobCancelledError
-        operation.prepare()
+        _prepare(operation)
         operation.run()
-    except JobLostError:
+        close(operation, JobStatus.SUCCESS)
+    except (JobLostError, OperationalError, InterfaceError):
         raise
     except JobCancelledError as error:
-        undo_replay(operation)
-        close(operation, JobStatus.CANCELLED, error)
+        _end(operation, JobStatus.CANCELLED, error)
     except PanelError as error:
         if isinstance(error, WaitError):
             job_requeue(job, after_s=error.wait_s, counts=False)
@@ -75,23 +108,30 @@ def _attempt(operation: Operation) -> None:
             logger.info("job %s will be tried again: %s", job.pk, error)
             job_requeue(job, after_s=min(30, 2**job.retries))
             return
-        _fail(operation, error, error.detail or _raw(error))
+        _end(operation, JobStatus.ERROR, error, error.detail or _raw(error))
     except Exception as error:
         logger.exception("job %s failed", job.pk)
-        _fail(operation, InternalError(), f"{error!r}\n{traceback.format_exc()}")
-    else:
-        close(operation, JobStatus.SUCCESS)
+        _end(operation, JobStatus.ERROR, InternalError(), f"{error!r}\n{traceback.format_exc()}")
+
+
+def _prepare(operation: Operation) -> None:
+    """Load what the job works on, unless too many attempts were cut off: then end it, once with undoing."""
+    given_up = operation.job.retries - settings.JOB_RETRY_LIMIT
+    if given_up <= 1:
+        operation.prepare()
+    if given_up > 0:
+        raise JobGivenUpError
 
 
 def _raw(error: PanelError) -> str:
     return f"{type(error).__name__}: {error}" if isinstance(error, DriverError) else ""
 
 
-def _fail(operation: Operation, error: PanelError, detail: str) -> None:
+def _end(operation: Operation, status: JobStatus, error: PanelError, detail: str = "") -> None:
     left = undo_replay(operation)
     if left:
-        detail = "\n".join([detail, "Not undone:", *left])
-    close(operation, JobStatus.ERROR, error, detail)
+        detail = "\n".join(filter(None, [detail, "Not undone:", *left]))
+    close(operation, status, error, detail)
 
 
 class LeaseKeeper:

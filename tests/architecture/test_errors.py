@@ -11,7 +11,8 @@ from panel.core.errors import PanelError
 from panel.core.operations import Operation, registered
 
 WORKERS = ("panel.core.tasks", "hosts.operations", "vms.operations")
-INSIDE = (errors.JobLostError, errors.JobCancelledError, errors.WaitError)  # never leave a worker
+# These never leave a worker.
+INSIDE = (errors.JobLostError, errors.JobCancelledError, errors.JobGivenUpError, errors.WaitError)
 
 
 def classes(base: type[PanelError] = PanelError) -> list[type[PanelError]]:

@@ -9,7 +9,7 @@ from celery import current_app
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from panel.core import jobs, operations, sweeper, tasks
+from panel.core import cancelling, jobs, operations, sweeper, tasks
 from panel.core.actors import SYSTEM
 from panel.core.errors import (
     DriverError,
@@ -238,12 +238,12 @@ def test_host_slots_bound_parallel_work_and_a_freed_one_rings_the_next(monkeypat
 
 def test_cancel_of_a_queued_job_touches_nothing():
     job = submit()
-    jobs.job_cancel(job_id=job.pk)
+    cancelling.job_cancel(job_id=job.pk)
     job = claim_and_run(job)
     assert (job.status, job.error_code) == (JobStatus.CANCELLED, "job_cancelled")
     assert TRACE == ["failed"]
     with pytest.raises(InvalidStateError):
-        jobs.job_cancel(job_id=job.pk)
+        cancelling.job_cancel(job_id=job.pk)
 
 
 def test_cancel_of_a_running_job_is_honoured_at_the_next_checkpoint(monkeypatch):
@@ -252,7 +252,7 @@ def test_cancel_of_a_running_job_is_honoured_at_the_next_checkpoint(monkeypatch)
 
     def first(self):
         original(self)
-        jobs.job_cancel(job_id=job.pk)
+        cancelling.job_cancel(job_id=job.pk)
 
     monkeypatch.setattr(Probe, "first", first)
     job = claim_and_run(job)

@@ -1,7 +1,10 @@
 """What all operations on a guest share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.utils import timezone
 
 from hosts import registry
@@ -40,6 +43,19 @@ class GuestOperation(Operation):
             deadline_s=lambda: self.step_now.deadline_s,
         )
 
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """See ``Operation.fenced``; the guest's row is locked before the job's, as everywhere."""
+        with transaction.atomic():
+            list(Guest.objects.select_for_update(no_key=True).filter(pk=self._guest_id()))
+            with super().fenced():
+                yield
+
+    def write(self, **fields: Any) -> None:
+        """Write fields of the guest in the middle of a job, fenced."""
+        with self.fenced():
+            Guest.objects.filter(pk=self._guest_id()).update(**fields)
+
     @property
     def pool_name(self) -> str:
         """The host's name of the guest's pool."""
@@ -58,16 +74,17 @@ class GuestOperation(Operation):
 
     def record_volume(self, volume: VolumeRef, *, kind: str, capacity_bytes: int) -> Volume:
         """Write down a volume that the panel made."""
-        row, _ = Volume.objects.update_or_create(
-            pool=self.guest.pool,
-            name=volume.name,
-            defaults={
-                "kind": kind,
-                "format": volume.name.rsplit(".", 1)[1],
-                "capacity_bytes": capacity_bytes,
-                "owner_id": self.guest.pk,
-            },
-        )
+        with self.fenced():
+            row, _ = Volume.objects.update_or_create(
+                pool=self.guest.pool,
+                name=volume.name,
+                defaults={
+                    "kind": kind,
+                    "format": volume.name.rsplit(".", 1)[1],
+                    "capacity_bytes": capacity_bytes,
+                    "owner_id": self.guest.pk,
+                },
+            )
         return row
 
     # ── outcome ─────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +106,7 @@ class GuestOperation(Operation):
     def failed(self, error: PanelError) -> None:
         rule = RULES[self.kind]
         fields: dict[str, Any] = {}
-        if rule.on_error is not None:
+        if rule.on_error is not None and not self._untouched():
             fields |= {"lifecycle": rule.on_error, "error_message": str(error)}
         self._record(fields)
 
@@ -104,6 +121,10 @@ class GuestOperation(Operation):
         if fields:
             Guest.objects.filter(pk=self._guest_id()).update(**fields)
         events.publish("guest", self._guest_id(), customer_id=self.job.customer_id)
+
+    def _untouched(self) -> bool:
+        """True when no attempt has begun its first step and there is a guest as good as before."""
+        return not self.job.steps and Guest.objects.filter(pk=self._guest_id(), lifecycle=Lifecycle.ACTIVE).exists()
 
     def _guest_id(self) -> Any:
         return self.job.resources.get(type="guest").resource_id

@@ -11,7 +11,7 @@ from panel.core.errors import VolumeNotFoundError, WaitError
 from panel.core.models import Job, JobStatus
 from panel.core.operations import Step, register
 from panel.core.units import bytes_from_gib
-from vms.models import Guest, GuestSecret
+from vms.models import GuestSecret
 from vms.operations.base import GuestOperation
 from vms.operations.specs import domain_spec, seed_request
 from vms.states import GuestAction
@@ -70,7 +70,8 @@ class BuildOperation(GuestOperation):
                 backing_format=VolumeFormat(file.format),
             )
         row = self.record_volume(volume, kind="root", capacity_bytes=capacity)
-        self.guest.disks.filter(index=0).update(volume=row)
+        with self.fenced():
+            self.guest.disks.filter(index=0).update(volume=row)
         self._remember_kernel()
 
     def _remember_kernel(self) -> None:
@@ -81,7 +82,7 @@ class BuildOperation(GuestOperation):
             boot = {file.role: file.volume_name for file in files}
             boot["arguments"] = self.guest.image.kernel_arguments
         self.guest.boot_volumes = boot
-        Guest.objects.filter(pk=self.guest.pk).update(boot_volumes=boot)
+        self.write(boot_volumes=boot)
 
     def ensure_seed(self) -> None:
         """Write name, keys, network and the password's hash where the guest finds them at boot."""
@@ -106,7 +107,8 @@ class BuildOperation(GuestOperation):
     def undo_volume_delete(self, *, pool: str, name: str) -> None:
         """Delete a volume that this job made."""
         self.driver.volume_delete(VolumeRef(pool, name))
-        self.guest.pool.volumes.filter(name=name).delete()  # type: ignore[union-attr]
+        with self.fenced():
+            self.guest.pool.volumes.filter(name=name).delete()  # type: ignore[union-attr]
 
     def undo_undefine(self) -> None:
         """Remove the domain that this job made."""

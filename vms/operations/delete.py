@@ -18,6 +18,7 @@ class GuestDelete(GuestOperation):
 
     action = GuestAction.DELETE
     kind = GuestAction.DELETE
+    cancellable = False
     steps = (
         Step("ensure_stopped", "Cut the power", cancellable=False),
         Step("ensure_undefined", "Remove the server", cancellable=False),
@@ -26,7 +27,7 @@ class GuestDelete(GuestOperation):
 
     def prepare(self) -> None:
         super().prepare()
-        Guest.objects.filter(pk=self.guest.pk).update(lifecycle=Lifecycle.DELETING)
+        self.write(lifecycle=Lifecycle.DELETING)
         events.publish("guest", self.guest.pk, customer_id=self.guest.customer_id)
 
     def ensure_stopped(self) -> None:

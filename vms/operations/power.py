@@ -2,7 +2,6 @@
 
 from panel.core.errors import InvalidStateError, PanelError
 from panel.core.operations import Step, register
-from vms.models import Guest
 from vms.operations.base import GuestOperation
 from vms.operations.specs import domain_spec
 from vms.states import GuestAction
@@ -31,7 +30,7 @@ class StartsGuest(GuestOperation):
             raise InvalidStateError("The server is suspended.")
         self.driver.domain_start(self.guest.pk)
         self.driver.domain_resume(self.guest.pk)
-        Guest.objects.filter(pk=self.guest.pk).update(booted_at=None)
+        self.write(booted_at=None)
         self.observe()
 
 
@@ -85,7 +84,7 @@ class GuestReboot(StartsGuest):
         self.observe()
         if not came_back:
             raise ShutdownIgnoredError("The server did not react to the request within a minute and runs on.")
-        Guest.objects.filter(pk=self.guest.pk).update(booted_at=None)
+        self.write(booted_at=None)
 
 
 @register
@@ -98,7 +97,7 @@ class GuestReset(GuestOperation):
 
     def power_cycle(self) -> None:
         self.driver.domain_reset(self.guest.pk)
-        Guest.objects.filter(pk=self.guest.pk).update(booted_at=None)
+        self.write(booted_at=None)
         self.observe()
 
 
@@ -108,6 +107,7 @@ class GuestSuspend(GuestOperation):
 
     action = GuestAction.SUSPEND
     kind = GuestAction.SUSPEND
+    cancellable = False
     steps = (Step("ensure_stopped", "Stop it", deadline_s=60),)
 
     def ensure_stopped(self) -> None:
@@ -124,6 +124,7 @@ class GuestUnsuspend(StartsGuest):
 
     action = GuestAction.UNSUSPEND
     kind = GuestAction.UNSUSPEND
+    cancellable = False
     steps = (Step("ensure_defined", "Check its configuration"), Step("ensure_started", "Start it", deadline_s=60))
 
     def ensure_defined(self) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from panel.core.errors import DomainNotFoundError
 from panel.core.operations import Step, register
-from vms.models import Guest
 from vms.operations.create import BuildOperation
 from vms.states import GuestAction
 
@@ -37,7 +36,7 @@ class GuestRebuild(BuildOperation):
             self.stop_now()
         self.driver.domain_undefine(self.guest.pk)
         self.driver.volume_delete(self.root_volume())
-        Guest.objects.filter(pk=self.guest.pk).update(build_number=self.job_build_number())
+        self.write(build_number=self.job_build_number())
         self.guest.build_number = self.job_build_number()
 
     def job_build_number(self) -> int:

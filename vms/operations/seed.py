@@ -49,6 +49,7 @@ class GuestScrubSeed(GuestOperation):
 
     action = GuestAction.SCRUB_SEED
     kind = GuestAction.SCRUB_SEED
+    cancellable = False
     steps = (Step("ensure_scrubbed", "Take the password's hash out of the seed"),)
 
     def ensure_scrubbed(self) -> None:

@@ -10,8 +10,8 @@ from hosts.services.placement import candidates, rank
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
+from panel.core.cancelling import job_cancel, job_drop
 from panel.core.errors import ConflictError, InvalidInputError
-from panel.core.jobs import job_cancel, job_drop
 from panel.core.models import Job, JobResource, ResourceSlot
 from vms.models import Disk, Guest, GuestSecret
 from vms.services.actions import action_check, guest_audit, guest_job, guest_locked, job_at_work
