@@ -6,7 +6,7 @@ from panel.core.units import bytes_from_gib
 from vms.models import Guest
 from vms.operations.base import GuestOperation
 from vms.operations.specs import domain_spec
-from vms.services.resize import resize_revert
+from vms.services.resize import resize_revert, resize_settle
 from vms.states import GuestAction
 
 
@@ -26,11 +26,16 @@ class GuestResize(GuestOperation):
         wanted = bytes_from_gib(self.guest.disk_gib)
         if self.driver.volume_info(volume).capacity_bytes < wanted:
             self.driver.volume_resize(volume, capacity_bytes=wanted)
-        self.guest.pool.volumes.filter(name=volume.name).update(capacity_bytes=wanted)  # type: ignore[union-attr]
+        with self.fenced():
+            self.guest.pool.volumes.filter(name=volume.name).update(capacity_bytes=wanted)  # type: ignore[union-attr]
 
     def ensure_defined(self) -> None:
         self.driver.domain_define(domain_spec(self.guest, root=self.root_volume(), seed=self.seed_volume()))
         self.observe()
+
+    def succeeded(self) -> None:
+        super().succeeded()
+        resize_settle(guest=Guest.objects.get(pk=self._guest_id()), before=self.job.params["before"])
 
     def failed(self, error: PanelError) -> None:
         super().failed(error)

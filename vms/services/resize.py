@@ -30,8 +30,8 @@ def guest_resize(
 ) -> Job:
     """Take the new size at once (quota, host, pool) and submit the job that applies it. Disks only grow.
 
-    ``limits`` may change bandwidth_mbit_per_s, max_processes and the notice about them. A failed job puts
-    everything back.
+    ``limits`` may change bandwidth_mbit_per_s, max_processes and the notice about them. What the guest no longer
+    needs is given back when the job has succeeded, so that a failed one can always put the old size back.
 
     Raises:
         InvalidInputError: the disk would shrink.
@@ -45,38 +45,45 @@ def guest_resize(
     before = {name: getattr(guest, name) for name in after}
     job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESIZE, params={"before": before})
     locked = Guest.objects.select_related("host", "pool", "customer").get(pk=guest.pk)
-    more = {"vcpus": vcpus - locked.vcpus, "memory_mib": memory_mib - locked.memory_mib}
-    more_disk = disk_gib - locked.disk_gib
-    quota_take(customer=locked.customer, wanted=amounts(**more, disk_gib=more_disk, guests=0, addresses=0))
+    more = _growth(before, after)
+    quota_take(customer=locked.customer, wanted=amounts(**more, guests=0, addresses=0))
     if locked.host is None or locked.pool is None:
         raise CapacityError("The server has no host.")
-    host_give_back(host=locked.host, vcpus=locked.vcpus, memory_mib=locked.memory_mib)
-    if not host_take(host=locked.host, vcpus=vcpus, memory_mib=memory_mib):
+    if not host_take(host=locked.host, vcpus=more["vcpus"], memory_mib=more["memory_mib"]):
         raise CapacityError("The server's host has not enough room for this size.")
-    if not pool_take(pool=locked.pool, disk_gib=more_disk):
+    if not pool_take(pool=locked.pool, disk_gib=more["disk_gib"]):
         raise CapacityError("The server's storage pool has not enough room for this disk.")
     Guest.objects.filter(pk=guest.pk).update(**after)
     locked.disks.filter(index=0).update(size_gib=disk_gib)
     return job
 
 
+def _growth(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> dict[str, int]:
+    """Return how much more the second size has than the first; 0 where it has less."""
+    return {name: max(0, larger[name] - smaller[name]) for name in ("vcpus", "memory_mib", "disk_gib")}
+
+
+def resize_settle(*, guest: Guest, before: Mapping[str, Any]) -> None:
+    """Give back what a smaller guest no longer needs. Called in the transaction that closes its job."""
+    _give_back(guest, _growth(_size(guest), before))
+
+
 def resize_revert(*, guest: Guest, before: dict[str, Any]) -> None:
-    """Put a failed resize's numbers back: quota, host and pool. Called in the transaction that closes the job.
+    """Put a failed resize's numbers back and return what it had taken. Called in the transaction that closes the job.
 
     A disk that has grown already stays larger than sold; the next resize takes it from there.
     """
-    wanted = amounts(
-        vcpus=before["vcpus"] - guest.vcpus,
-        memory_mib=before["memory_mib"] - guest.memory_mib,
-        disk_gib=before["disk_gib"] - guest.disk_gib,
-        guests=0,
-        addresses=0,
-    )
-    quota_give_back(customer=guest.customer, wanted={name: -amount for name, amount in wanted.items()})
-    if guest.host is not None and guest.pool is not None:
-        host_give_back(
-            host=guest.host, vcpus=guest.vcpus - before["vcpus"], memory_mib=guest.memory_mib - before["memory_mib"]
-        )
-        pool_give_back(pool=guest.pool, disk_gib=guest.disk_gib - before["disk_gib"])
+    _give_back(guest, _growth(before, _size(guest)))
     Guest.objects.filter(pk=guest.pk).update(**before)
     guest.disks.filter(index=0).update(size_gib=before["disk_gib"])
+
+
+def _size(guest: Guest) -> dict[str, int]:
+    return {"vcpus": guest.vcpus, "memory_mib": guest.memory_mib, "disk_gib": guest.disk_gib}
+
+
+def _give_back(guest: Guest, room: dict[str, int]) -> None:
+    quota_give_back(customer=guest.customer, wanted=amounts(**room, guests=0, addresses=0))
+    if guest.host is not None and guest.pool is not None:
+        host_give_back(host=guest.host, vcpus=room["vcpus"], memory_mib=room["memory_mib"])
+        pool_give_back(pool=guest.pool, disk_gib=room["disk_gib"])
