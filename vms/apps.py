@@ -10,6 +10,7 @@ class VmsConfig(AppConfig):
 
     def ready(self) -> None:
         import vms.operations  # noqa: F401 - registers operations
-        from vms.services import retry
+        from vms.services import actions, retry
 
+        actions.connect()
         retry.connect()

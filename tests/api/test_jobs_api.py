@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from panel.core import retry
-from panel.core.models import Job, JobStatus
+from panel.core.models import AuditEntry, Job, JobStatus
 from tests import factories
 from tests.client import problem
 
@@ -104,6 +104,47 @@ def test_cancelling(member_api, viewer_api, stranger_api, customer):
     assert (response.status_code, response.json()["job"]["cancel_requested"]) == (202, True)
     ended = factories.job_make(customer=customer, **FAILED)
     problem(member_api.post(f"/jobs/{ended.pk}/actions/cancel"), 409, "invalid_state")
+
+
+@pytest.mark.parametrize("action", ["guest.suspend", "guest.unsuspend", "guest.delete", "guest.scrub-seed"])
+def test_what_must_be_carried_out_cannot_be_cancelled(member_api, owner_api, admin_api, customer, action):
+    job = factories.job_make(customer=customer, guest_id=uuid.uuid4(), action=action)
+    assert admin_api.get(f"/jobs/{job.pk}").json()["can_cancel"] is False
+    path = f"/jobs/{job.pk}/actions/cancel"
+    problem(admin_api.post(path), 409, "invalid_state")
+    for api in (member_api, owner_api):
+        assert api.post(path).status_code in (403, 409)
+    job.refresh_from_db()
+    assert job.cancel_requested_at is None
+    assert not AuditEntry.objects.filter(action="job.cancel.requested").exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "may"),
+    [("guest.create", False), ("guest.resize", False), ("guest.start", True), ("guest.rebuild", True)],
+)
+def test_cancelling_needs_the_right_to_ask_for_the_action(member_api, owner_api, customer, action, may):
+    job = factories.job_make(customer=customer, guest_id=uuid.uuid4(), action=action)
+    path = f"/jobs/{job.pk}/actions/cancel"
+    assert member_api.get(f"/jobs/{job.pk}").json()["can_cancel"] is may
+    if not may:
+        problem(member_api.post(path), 403, "permission_denied")
+        job.refresh_from_db()
+        assert job.cancel_requested_at is None
+    assert owner_api.post(path).status_code == 202
+    assert owner_api.post(path).status_code == 202
+    entry = AuditEntry.objects.get(action="job.cancel.requested")  # once, however often it is asked
+    assert (entry.object_id, entry.object_label, entry.customer_id) == (job.pk, action, customer.pk)
+
+
+def test_the_fleet_s_jobs_are_cancelled_and_tried_again_by_who_manages_it(operator_api, admin_api):
+    job = factories.job_make(action="host.check")
+    problem(operator_api.post(f"/jobs/{job.pk}/actions/cancel"), 403, "permission_denied")
+    assert admin_api.post(f"/jobs/{job.pk}/actions/cancel").status_code == 202
+    failed = factories.job_make(action="host.check", **FAILED)
+    new = admin_api.post(f"/jobs/{failed.pk}/actions/retry").json()["job"]
+    entry = AuditEntry.objects.get(action="job.retried")
+    assert (str(entry.object_id), entry.object_label) == (new["id"], "host.check")
 
 
 def test_trying_again_is_up_to_the_app_behind_the_action(member_api, viewer_api, customer, monkeypatch):

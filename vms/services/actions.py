@@ -8,6 +8,7 @@ from django.db import transaction
 from panel.core import events
 from panel.core.actors import SYSTEM, Actor
 from panel.core.audit import audit_record
+from panel.core.cancelling import cancel_needs
 from panel.core.errors import PanelError
 from panel.core.jobs import job_submit
 from panel.core.models import Job
@@ -16,6 +17,12 @@ from vms.states import RULES, GuestAction, Rule, check_allowed
 
 _HOUSEKEEPING = frozenset({str(GuestAction.SCRUB_SEED)})  # nobody is refused because of these
 _SLOT_KINDS = {GuestAction.CREATE: "build", GuestAction.REBUILD: "build"}
+
+
+def connect() -> None:
+    """Let only those cancel a guest's job who may ask for its action."""
+    for action, rule in RULES.items():
+        cancel_needs([action], rule.permission)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from panel.core.actors import Actor, ActorKind
+from panel.core.cancelling import can_cancel, may_cancel
 from panel.core.models import Job, JobStatus
 from panel.core.permissions import Permission
 from panel.core.retry import can_retry
@@ -55,6 +56,7 @@ class JobOut(serializers.Serializer[Any]):
     actor = serializers.CharField(help_text="Who asked for it; customers do not see which of the staff.")
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     cancel_requested = serializers.BooleanField()
+    can_cancel = serializers.BooleanField(help_text="`actions/cancel` would ask it to end, and you may do that.")
     can_retry = serializers.BooleanField(help_text="`actions/retry` would begin its work again.")
     request_id = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
@@ -84,6 +86,7 @@ def job_json(job: Job, actor: Actor) -> dict[str, Any]:
         "actor": _asked_by(job, actor),
         "parent": job.parent_id,
         "cancel_requested": job.cancel_requested_at is not None,
+        "can_cancel": can_cancel(job) and may_cancel(actor, job),
         "can_retry": can_retry(job),
         "request_id": job.request_id,
         "created_at": job.created_at,

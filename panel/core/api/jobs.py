@@ -13,8 +13,8 @@ from panel.core.api.paging import page
 from panel.core.api.query import choice_param, text_param, uuid_param
 from panel.core.api.schema import list_parameters, page_of
 from panel.core.api.views import PanelView, with_etag
+from panel.core.cancelling import job_cancel_by
 from panel.core.errors import InvalidInputError
-from panel.core.jobs import job_cancel
 from panel.core.models import JobStatus
 from panel.core.permissions import Permission
 from panel.core.retry import job_retry
@@ -111,6 +111,7 @@ class JobDetailView(PanelView):
                     "parent": None,
                     "actor": "ada@example.com",
                     "cancel_requested": False,
+                    "can_cancel": True,
                     "can_retry": False,
                     "request_id": "7d1c6c0a2b6e4d2f",
                     "created_at": "2026-01-31T12:00:00Z",
@@ -135,14 +136,15 @@ class JobCancelView(PanelView):
 
     @extend_schema(
         summary="Cancel a job",
-        description="A queued job ends at once; a running one at its next safe point, and what it made is undone.",
+        description="A queued job ends at once; a running one at its next safe point, and what it made is undone. "
+        "Needs the right to ask for the job's action. Suspending, unsuspending and deleting cannot be cancelled (409); "
+        "see `can_cancel`.",
         request=None,
         responses={202: JobAnswerOut},
     )
     def post(self, request: Request, job_id: UUID) -> Response:
         job = job_get_for(self.actor, job_id)
-        self.actor.require(Permission.JOB_CANCEL, job.customer_id)
-        return Response({"job": job_json(job_cancel(job_id=job.pk), self.actor)}, status=202)
+        return Response({"job": job_json(job_cancel_by(actor=self.actor, job=job), self.actor)}, status=202)
 
 
 class JobRetryView(PanelView):

@@ -62,7 +62,7 @@ export function JobActions({ job, onChange }) {
       onChange?.(answer.job);
     } catch (problem) { toastProblem(problem); }
   };
-  return html`${isActive(job) && !job.cancel_requested && html`<${Button} kind="btn-sm" onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
+  return html`${job.can_cancel && !job.cancel_requested && html`<${Button} kind="btn-sm" onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
     ${job.can_retry && html`<${Button} kind="btn-sm" icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
 }
 
