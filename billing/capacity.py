@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count
 
 from billing.models import Plan
-from hosts.drivers.types import Capability
+from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, IPAddress, StoragePool
 from hosts.services.placement import Candidate, Wish, candidates
 from hosts.states import HostState
@@ -24,24 +24,37 @@ class Room:
     limited_by: str
 
 
-def capacity_of(plan: Plan, *, location: str = "") -> list[Room]:
-    """Return what fits, by location and host type. Types share hosts: their numbers do not add up."""
-    rooms: list[Room] = []
-    for host_type in plan.host_types:
-        needs = frozenset({Capability.BANDWIDTH} if plan.bandwidth_mbit_per_s and plan.bandwidth_required else ())
-        wish = Wish(
-            host_type=host_type,
-            vcpus=plan.vcpus,
-            memory_mib=plan.memory_mib,
-            disk_gib=plan.disk_gib,
-            location=location,
-            needs=needs,
-        )
-        able = [c for c in candidates(wish, all_hosts=True) if _able(c, wish)]
-        free = _free_addresses(able)
-        for place in sorted({c.host.location for c in able}):
-            rooms.append(_room(place, wish, [c for c in able if c.host.location == place], free))
+def capacity_of(plans: Sequence[Plan], *, location: str = "") -> dict[UUID, list[Room]]:
+    """Return what fits of each plan, by host type and location. Hosts are read once for each host type.
+
+    Types and plans share hosts: their numbers do not add up.
+    """
+    rooms: dict[UUID, list[Room]] = {plan.pk: [] for plan in plans}
+    for host_type in HostType:
+        of_type = [plan for plan in plans if host_type in plan.host_types]
+        if not of_type:
+            continue
+        # The filters of one plan are made afterwards: with ``all_hosts`` only the type decides what is read.
+        found = candidates(_wish(of_type[0], host_type, location), all_hosts=True)
+        free = _free_addresses(found)
+        for plan in of_type:
+            wish = _wish(plan, host_type, location)
+            able, left = [c for c in found if _able(c, wish)], Counter(free)
+            for place in sorted({c.host.location for c in able}):
+                rooms[plan.pk].append(_room(place, wish, [c for c in able if c.host.location == place], left))
     return rooms
+
+
+def _wish(plan: Plan, host_type: str, location: str) -> Wish:
+    needs = {Capability.BANDWIDTH} if plan.bandwidth_mbit_per_s and plan.bandwidth_required else set()
+    return Wish(
+        host_type=host_type,
+        vcpus=plan.vcpus,
+        memory_mib=plan.memory_mib,
+        disk_gib=plan.disk_gib,
+        location=location,
+        needs=frozenset(needs),
+    )
 
 
 def _able(candidate: Candidate, wish: Wish) -> bool:

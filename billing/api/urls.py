@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api import guests, plans, subscriptions, usage
+from billing.api import capacity, guests, plans, subscriptions, usage
 
 _ACTION = "subscriptions/<uuid:subscription_id>/actions"
 
@@ -20,5 +20,5 @@ urlpatterns = [
     path(f"{_ACTION}/change-plan", subscriptions.SubscriptionChangePlanView.as_view(), name="subscription-change-plan"),
     path(f"{_ACTION}/terminate", subscriptions.SubscriptionTerminateView.as_view(), name="subscription-terminate"),
     path("usage", usage.UsageView.as_view(), name="usage"),
-    path("capacity", usage.CapacityView.as_view(), name="capacity"),
+    path("capacity", capacity.CapacityView.as_view(), name="capacity"),
 ]

@@ -1,16 +1,14 @@
-"""HTTP for usage and capacity."""
+"""HTTP for usage."""
 
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import selectors
-from billing.capacity import capacity_of
 from billing.money import hourly_text, monthly_text, totals
 from billing.rating import Month, month_of, month_parse
 from billing.usage import Line, customers_with_usage, usage_of
@@ -19,11 +17,10 @@ from panel.core.api.paging import page
 from panel.core.api.query import text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView
-from panel.core.errors import InvalidInputError, NotFoundError
+from panel.core.errors import InvalidInputError
 from panel.core.models import Customer
 from panel.core.permissions import Permission
 
-CUSTOMERS_SEE = 10  # a customer may know that little is left, not how large the house is
 Shape = serializers.Serializer[Any]
 
 
@@ -35,16 +32,18 @@ class AmountOut(Shape):
 
 
 class UsageLineOut(Shape):
-    """A guest's hours in the month."""
+    """A guest's hours in the month on one plan; a change of plan begins another line."""
 
     subscription = serializers.UUIDField(allow_null=True, help_text="Null: the guest is on no plan.")
     external_id = serializers.CharField(allow_null=True, help_text="The order's id in your own system.")
     guest = serializers.UUIDField()
     guest_name = serializers.CharField()
-    plan = serializers.CharField(allow_null=True)
+    plan = serializers.CharField(allow_null=True, help_text="The plan it was on then.")
     start = serializers.DateTimeField()
-    end = serializers.DateTimeField(help_text="The end of the month or of the contract, or the moment of asking.")
-    hours = serializers.IntegerField(help_text="Hours begun.")
+    end = serializers.DateTimeField(
+        help_text="The end of the month or of the contract, the change of plan, or the moment of asking."
+    )
+    hours = serializers.IntegerField(help_text="Hours begun. An hour belongs to the plan it began with.")
     price_hourly = serializers.CharField(allow_null=True)
     price_monthly = serializers.CharField(allow_null=True)
     amount = serializers.CharField(allow_null=True, help_text="Hours times price, at most the price a month.")
@@ -62,27 +61,9 @@ class UsageOut(Shape):
     totals = AmountOut(many=True, help_text="One a currency.")
 
 
-class PlanRoomOut(Shape):
-    """How many more fit."""
-
-    location = serializers.CharField()
-    host_type = serializers.CharField()
-    fits = serializers.IntegerField(help_text=f"Customers see at most {CUSTOMERS_SEE}.")
-    limited_by = serializers.ChoiceField(
-        ["vcpus", "memory", "disk", "addresses"], help_text="What the next one would lack."
-    )
-
-
-class PlanCapacityOut(Shape):
-    """Room for one plan."""
-
-    plan = serializers.CharField()
-    results = PlanRoomOut(many=True)
-
-
 def line_json(line: Line) -> dict[str, Any]:
     """Return a line of usage."""
-    plan = line.subscription.plan if line.subscription else None
+    plan = line.plan
     return {
         "subscription": line.subscription.pk if line.subscription else None,
         "external_id": line.subscription.external_id if line.subscription else None,
@@ -123,6 +104,7 @@ class UsageView(PanelView):
         parameters=[
             parameter("month", "As 2026-11, in UTC. Default: the present one."),
             parameter("customer", "Only this customer's.", schema=UUID),
+            parameter("guest", "Only this guest's: `totals` is what it costs this month so far.", schema=UUID),
             sort_parameter("created_at", "name", default="name"),
             *PAGING,
         ],
@@ -130,18 +112,19 @@ class UsageView(PanelView):
     )
     def get(self, request: Request) -> Response:
         """What each customer used: hours begun of every server, from its order to its termination, times the price
-        of the plan it has now, at most the plan's price a month. A change of plan within a month counts for the
-        whole month. A server that could never be built costs nothing; one on no plan has no amount.
+        of the plan it was on, at most the plan's price a month. A change of plan begins a new line and changes none
+        before it. A server that could never be built costs nothing; one on no plan has no amount.
         """
         now = timezone.now()
         month = self._month(request) or month_of(now)
-        rows = customers_with_usage(self.actor, month)
+        guest_id = uuid_param(request, "guest")
+        rows = customers_with_usage(self.actor, month, guest_id=guest_id)
         if (customer := uuid_param(request, "customer")) is not None:
             rows = rows.filter(pk=customer)
         lines: dict[Any, list[Line]] = {}
 
         def prepare(found: list[Customer]) -> list[Customer]:
-            lines.update(usage_of(found, month=month, now=now))
+            lines.update(usage_of(found, month=month, now=now, guest_id=guest_id))
             return found
 
         return page(
@@ -151,6 +134,7 @@ class UsageView(PanelView):
             sorts={"created_at": "created_at", "name": "name"},
             default="name",
             prepare=prepare,
+            filters=("month", "customer", "guest"),
         )
 
     def _month(self, request: Request) -> Month | None:
@@ -159,42 +143,3 @@ class UsageView(PanelView):
             return month_parse(text) if text else None
         except ValueError as error:
             raise InvalidInputError(fields={"month": str(error)}) from error
-
-
-class CapacityView(PanelView):
-    """``/capacity``."""
-
-    permissions = {"GET": Permission.PLAN_VIEW}
-
-    @extend_schema(
-        operation_id="capacity_get",
-        summary="Room for a plan",
-        parameters=[
-            OpenApiParameter("plan", str, required=True, description="Id or slug."),
-            parameter("location", "Only here."),
-        ],
-        responses=PlanCapacityOut,
-    )
-    def get(self, request: Request) -> Response:
-        """How many more servers of a plan fit, by location and host type, from what hosts, pools and networks have
-        left. Types share hosts: their numbers do not add up. It is a moment's answer; an order may still be refused.
-        """
-        reference = text_param(request, "plan")
-        if reference is None:
-            raise InvalidInputError(fields={"plan": "Say which plan."})
-        try:
-            plan = selectors.plan_get_for(self.actor, reference)
-        except NotFoundError as error:
-            raise InvalidInputError(fields={"plan": f"There is no plan {reference}."}) from error
-        rooms = capacity_of(plan, location=text_param(request, "location") or "")
-        most = None if self.actor.customer_ids is None else CUSTOMERS_SEE
-        results = [
-            {
-                "location": room.location,
-                "host_type": room.host_type,
-                "fits": room.fits if most is None else min(most, room.fits),
-                "limited_by": room.limited_by,
-            }
-            for room in rooms
-        ]
-        return Response({"plan": plan.slug, "results": results})

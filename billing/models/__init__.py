@@ -1,6 +1,7 @@
-"""Tables of plans and subscriptions."""
+"""Tables of plans, subscriptions and what was used."""
 
 from billing.models.plans import Plan
 from billing.models.subscriptions import Subscription
+from billing.models.usage import UsageInterval
 
-__all__ = ["Plan", "Subscription"]
+__all__ = ["Plan", "Subscription", "UsageInterval"]

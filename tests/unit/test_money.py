@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.money import CurrencyError, Money, hourly_text, monthly_text, totals
-from billing.rating import charge, hours_started, month_of, month_parse
+from billing.rating import Part, charges, hours_split, hours_started, month_of, month_parse
 
 
 def eur(amount: str) -> Money:
@@ -60,20 +60,46 @@ def test_an_hour_begun_is_an_hour():
     assert hours_started(start, start - timedelta(days=1)) == 0
 
 
+def part(hours: int, *, hourly="0.008", monthly="4.90", plan="small", currency="EUR") -> Part:
+    prices = {"price_hourly": Decimal(hourly), "price_monthly": Decimal(monthly)}
+    return Part(hours=hours, plan=plan, currency=currency, **prices)
+
+
 def test_a_whole_month_costs_the_monthly_price_and_a_part_the_hours():
     for hours, amount in {0: "0.00", 10: "0.08", 612: "4.90", 613: "4.90", 744: "4.90"}.items():
-        money = charge(
-            hours=hours, price_hourly=Decimal("0.008"), price_monthly=Decimal("4.90"), currency="EUR"
-        )  # fmt: skip
-        assert money == eur(amount)
+        assert charges([part(hours)]) == [eur(amount)]
 
 
-@given(
-    hours=st.integers(0, 744),
-    hourly=st.decimals(0, 100, places=6),
-    monthly=st.decimals(0, 10_000, places=2),
+def test_parts_of_a_month_on_one_plan_cost_its_monthly_price_together():
+    assert charges([part(400), part(400)]) == [eur("3.20"), eur("1.70")]
+
+
+def test_parts_on_several_plans_cost_the_dearest_ones_monthly_price_together():
+    cheap, dear = part(372, hourly="0.02", monthly="4"), part(372, plan="large", hourly="0.04", monthly="8")
+    assert charges([cheap, dear]) == [eur("4.00"), eur("4.00")]
+    assert charges([dear, cheap]) == [eur("8.00"), eur("0.00")]
+    assert charges([cheap, part(372, plan="chf", hourly="0.04", monthly="8", currency="CHF")]) == [
+        eur("4.00"), Money(Decimal("8.00"), "CHF"),
+    ]  # fmt: skip
+
+
+def test_an_hour_belongs_to_the_plan_it_began_with():
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    moments = [start + timedelta(minutes=m) for m in (0, 30, 45, 60, 61, 200)]
+    assert hours_split(moments) == [1, 0, 0, 1, 2]
+    assert sum(hours_split(moments)) == hours_started(moments[0], moments[-1])
+
+
+PRICES = {"free": ("0", "0"), "a": ("0.012345", "7.00"), "b": ("0.05", "31.50"), "odd": ("99.999999", "0.01")}
+PARTS = st.tuples(st.integers(0, 744), st.sampled_from(sorted(PRICES))).map(
+    lambda drawn: part(drawn[0], hourly=PRICES[drawn[1]][0], monthly=PRICES[drawn[1]][1], plan=drawn[1])
 )
-def test_a_charge_is_whole_cents_and_never_above_the_monthly_price(hours, hourly, monthly):
-    money = charge(hours=hours, price_hourly=hourly, price_monthly=monthly, currency="EUR")
-    assert money.amount == money.amount.quantize(Decimal("0.01"))
-    assert 0 <= money.amount <= monthly
+
+
+@given(st.lists(PARTS, max_size=6))
+def test_a_charge_is_whole_cents_and_what_comes_later_changes_none(parts):
+    amounts = charges(parts)
+    assert all(money.amount == money.amount.quantize(Decimal("0.01")) for money in amounts)
+    assert all(0 <= money.amount <= part.price_monthly for money, part in zip(amounts, parts, strict=True))
+    assert sum(money.amount for money in amounts) <= max((p.price_monthly for p in parts), default=0)
+    assert charges(parts[:-1]) == amounts[:-1]

@@ -1,4 +1,4 @@
-"""Usage of a month, and how many more servers fit."""
+"""Usage of a month: hours of each server on each plan it was on."""
 
 from datetime import UTC, datetime
 
@@ -7,13 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.models import Subscription
-from hosts.models import Host
-from hosts.services.addresses import addresses_take
+from billing.models import Subscription, UsageInterval
 from panel.core.models import Customer
 from tests import factories
 from tests.client import problem
-from tests.stock import host_make, image_make, network_make, plan_make
+from tests.stock import image_make, plan_make
 from vms.models import Guest
 
 pytestmark = pytest.mark.django_db
@@ -116,62 +114,70 @@ def test_usage_costs_the_same_number_of_queries_for_any_number(billing_api, cust
     assert queries() == one
 
 
-# ── capacity ────────────────────────────────────────────────────────────────────────────────────────
-def capacity(api, plan, **query) -> dict[tuple[str, str], tuple[int, str]]:
-    response = api.get("/capacity", plan=plan, **query)
-    assert response.status_code == 200, response.content
-    return {(r["location"], r["host_type"]): (r["fits"], r["limited_by"]) for r in response.json()["results"]}
+# ── changes of plan ─────────────────────────────────────────────────────────────────────────────────
+def moved(guest: Guest, *bounds: tuple[str, object]) -> None:
+    """Say when the guest's subscription was on which plan, as if the changes had been made then."""
+    subscription = guest.subscription
+    for _, plan in bounds[1:]:
+        Subscription.objects.filter(pk=subscription.pk).update(plan=plan)
+    intervals = list(subscription.intervals.order_by("id"))
+    for number, (interval, (since, _)) in enumerate(zip(intervals, bounds, strict=True)):
+        until = at(bounds[number + 1][0]) if number + 1 < len(bounds) else interval.ends_at
+        UsageInterval.objects.filter(pk=interval.pk).update(starts_at=at(since), ends_at=until)
 
 
-def test_what_fits_is_the_least_of_processors_memory_disk_and_addresses(billing_api):
-    plan_make(slug="p", host_types=["kvm"], vcpus=2, memory_mib=1024, disk_gib=10)
-    host = host_make(limit_vcpus=64, limit_memory_mib=65536, pool_gib=1000)
-    network = network_make(host, addresses=50)
-    assert capacity(billing_api, "p") == {("default", "kvm"): (32, "vcpus")}
-    Host.objects.filter(pk=host.pk).update(used_memory_mib=65536 - 20 * 1024 - 1)
-    assert capacity(billing_api, "p") == {("default", "kvm"): (20, "memory")}
-    host.pools.update(used_gib=1000 - 19)
-    assert capacity(billing_api, "p") == {("default", "kvm"): (1, "disk")}
-    host.pools.update(used_gib=0)
-    for _ in range(40):
-        addresses_take(network=network, owner_id=network.pk, nic_id=network.pk)
-    assert capacity(billing_api, "p") == {("default", "kvm"): (10, "addresses")}
+def lines_of(api, month: str) -> list[tuple[str, int, str]]:
+    (usage,) = api.get("/usage", month=month).json()["results"]
+    return [(line["plan"], line["hours"], line["amount"]) for line in usage["lines"]]
 
 
-def test_hosts_of_a_location_add_up_but_share_their_addresses(billing_api):
-    plan_make(slug="p", host_types=["kvm", "lxc"], vcpus=1, memory_mib=512, disk_gib=10)
-    first, second = host_make(location="fsn"), host_make(location="fsn", types=("kvm",))
-    network_make(first, second, addresses=100)
-    network_make(host_make(location="hel", types=("lxc",)), addresses=5)
-    full = host_make(location="ash", types=("kvm",), used_vcpus=64)
-    network_make(full)
-    asleep = host_make(location="nbg", state="maintenance")
-    network_make(asleep)
-    host_make(location="sin")  # without a network
-    assert capacity(billing_api, "p") == {
-        ("ash", "kvm"): (0, "vcpus"),
-        ("fsn", "kvm"): (100, "addresses"),
-        ("fsn", "lxc"): (64, "vcpus"),
-        ("hel", "lxc"): (5, "addresses"),
-    }
-    assert capacity(billing_api, "p", location="hel") == {("hel", "lxc"): (5, "addresses")}
+def test_a_change_of_plan_splits_the_line_and_leaves_what_is_past(billing_api, customer):
+    small = plan_make(slug="small", price_hourly="0.01", price_monthly="5.00")
+    large = plan_make(slug="large", price_hourly="0.10", price_monthly="50.00")
+    guest = guest_make(customer, plan=small, created="2026-08-01T00:00")
+    before = lines_of(billing_api, "2026-08")
+    assert before == [("small", 744, "5.00")]
+    moved(guest, ("2026-08-01T00:00", small), ("2026-09-02T00:30", large))
+    assert lines_of(billing_api, "2026-08") == before
+    assert lines_of(billing_api, "2026-09") == [("small", 25, "0.25"), ("large", 695, "49.75")]
+    assert lines_of(billing_api, "2026-10") == [("large", 744, "50.00")]
 
 
-def test_a_plan_that_needs_shaping_fits_only_where_it_can_be(billing_api):
-    plan_make(slug="strict", host_types=["kvm"], bandwidth_mbit_per_s=10, bandwidth_required=True)
-    plan_make(slug="loose", host_types=["kvm"], bandwidth_mbit_per_s=10)
-    network_make(host_make(shaping=False))
-    assert capacity(billing_api, "strict") == {}
-    assert capacity(billing_api, "loose") == {("default", "kvm"): (64, "vcpus")}
+def test_an_interval_begins_with_the_order_and_each_change_and_ends_with_the_contract(customer):
+    small, large = plan_make(slug="small"), plan_make(slug="large")
+    guest = guest_make(customer, plan=small, created="2026-08-01T00:00")
+    rows = UsageInterval.objects.filter(subscription=guest.subscription).order_by("id")
+    assert [(row.plan, row.starts_at, row.ends_at) for row in rows] == [(small, at("2026-08-01T00:00"), None)]
+    Subscription.objects.filter(guest=guest).update(plan=large)
+    first, second = rows.all()
+    assert (first.plan, second.plan, second.starts_at, second.ends_at) == (small, large, first.ends_at, None)
+    Subscription.objects.filter(guest=guest).update(plan=large, external_id="another")
+    assert rows.all().count() == 2
+    ended = timezone.now()
+    Subscription.objects.filter(guest=guest).update(status="terminated", terminated_at=ended)
+    assert [row.ends_at for row in rows.all()] == [first.ends_at, ended]
 
 
-def test_customers_learn_only_whether_little_is_left(viewer_api, operator_api):
-    plan_make(slug="p", host_types=["kvm"])
-    host = host_make()
-    network_make(host)
-    assert capacity(viewer_api, "p") == {("default", "kvm"): (10, "vcpus")}
-    assert capacity(operator_api, "p") == {("default", "kvm"): (64, "vcpus")}
-    Host.objects.update(used_vcpus=61)
-    assert capacity(viewer_api, "p") == {("default", "kvm"): (3, "vcpus")}
-    problem(viewer_api.get("/capacity"), 400, "invalid_input", "plan")
-    problem(viewer_api.get("/capacity", plan="none"), 400, "invalid_input", "plan")
+@pytest.mark.parametrize(("status", "kept"), [("error", ["small"]), ("cancelled", ["small"]), ("success", None)])
+def test_a_change_that_failed_was_none(customer, status, kept):
+    small, large = plan_make(slug="small"), plan_make(slug="large")
+    guest = guest_make(customer, plan=small, created="2026-08-01T00:00")
+    factories.job_make(guest_id=guest.pk, action="guest.resize", status=status)
+    for plan in (large, small):
+        Subscription.objects.filter(guest=guest).update(plan=plan)
+    rows = UsageInterval.objects.filter(subscription=guest.subscription).order_by("id")
+    assert [row.plan.slug for row in rows] == (kept or ["small", "large", "small"])
+    assert [row.ends_at is None for row in rows] == [False] * (len(rows) - 1) + [True]
+
+
+def test_one_servers_usage_is_its_price_so_far(owner_api, stranger_api, customer):
+    plan = plan_make(price_monthly="1000", price_hourly="1", currency="CHF")
+    guest = guest_make(customer, plan=plan, created="2026-09-01T00:00", ended="2026-09-01T02:30")
+    guest_make(customer, plan=plan, created="2026-09-01T00:00", ended="2026-09-02T00:00")
+    (usage,) = owner_api.get("/usage", month="2026-09", guest=guest.pk).json()["results"]
+    assert [line["guest"] for line in usage["lines"]] == [str(guest.pk)]
+    assert usage["totals"] == [{"amount": "3.00", "currency": "CHF"}]
+    assert owner_api.get("/usage", month="2026-10", guest=guest.pk).json()["results"] == []
+    assert stranger_api.get("/usage", month="2026-09", guest=guest.pk).json()["results"] == []
+    problem(owner_api.get("/usage", guest="web-1"), 400, "invalid_input", "guest")
+    problem(owner_api.get("/usage", gast=guest.pk), 400, "invalid_input", "gast")
