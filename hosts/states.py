@@ -11,6 +11,11 @@ class HostState(models.TextChoices):
     MAINTENANCE = "maintenance", "Maintenance"
     RETIRED = "retired", "Retired"
 
+    @property
+    def words(self) -> str:
+        """What fits after "the host is"."""
+        return "in maintenance" if self is HostState.MAINTENANCE else self.label.lower()
+
 
 class ImageState(models.TextChoices):
     """Whether an image can be ordered."""

@@ -3,16 +3,19 @@
 import contextlib
 import ipaddress
 import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
-from django.db.models.functions import Coalesce
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
+from django.db.models.functions import Coalesce, TruncDate
 
 from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
 from panel.core.actors import Actor
 from panel.core.errors import NotFoundError
 from panel.core.models import Job, JobResource, ResourceSlot
+from panel.core.permissions import Permission
 from vms.models import Guest
 from vms.states import GuestAction, Lifecycle, PowerWanted
 
@@ -42,6 +45,30 @@ def guest_get_for(actor: Actor, guest_id: UUID) -> Guest:
     if guest is None:
         raise NotFoundError("There is no such server.")
     return guest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """How many guests were ordered and how many deleted on one day, in UTC."""
+
+    date: date
+    arrived: int
+    departed: int
+
+
+def arrivals_and_departures(actor: Actor, *, today: date, days: int = 7) -> list[Day]:
+    """Return the last days of the whole fleet, oldest first, ``today`` last; two queries over the days' guests."""
+    actor.require(Permission.FLEET_VIEW)
+    first = today - timedelta(days=days - 1)
+    since = datetime.combine(first, time.min, tzinfo=UTC)
+    arrived, departed = (_by_day(field, since) for field in ("created_at", "deleted_at"))
+    dates = [first + timedelta(days=number) for number in range(days)]
+    return [Day(date=day, arrived=arrived.get(day, 0), departed=departed.get(day, 0)) for day in dates]
+
+
+def _by_day(field: str, since: datetime) -> dict[date, int]:
+    rows = Guest.objects.filter(**{f"{field}__gte": since}).values_list(TruncDate(field, tzinfo=UTC))
+    return dict(rows.annotate(Count("pk")).order_by())
 
 
 def with_details(guests: list[Guest]) -> list[Guest]:

@@ -10,7 +10,9 @@ from rest_framework.response import Response
 
 from billing.api.outputs import PriceOut, price_json
 from billing.services.orders import Quote
+from hosts.services.placement import Verdict
 from panel.core.api.input import StrictSerializer
+from panel.core.api.query import bool_param
 
 DRY_RUN = OpenApiParameter(
     "dry_run", bool, description="`true`: say what it would cost and whether it can be done, and do nothing (200)."
@@ -24,6 +26,17 @@ class FieldErrorOut(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class VerdictOut(serializers.Serializer[Any]):
+    """What placement thinks of one host."""
+
+    host = serializers.UUIDField()
+    host_name = serializers.CharField()
+    chosen = serializers.BooleanField(help_text="The server would be made here.")
+    refusal = serializers.CharField(allow_blank=True, help_text="Why it cannot be made here; empty when it can.")
+
+
+HOSTS_SHOWN = 50
+
 QuoteOut = inline_serializer(
     "Quote",
     fields={
@@ -31,13 +44,16 @@ QuoteOut = inline_serializer(
         "errors": FieldErrorOut(many=True),
         "feasible": serializers.BooleanField(),
         "reason": serializers.CharField(allow_blank=True, help_text="Why not, in one sentence."),
+        "placement": VerdictOut(
+            many=True, help_text="Those who see hosts: the one that would be chosen, then the others. Empty for others."
+        ),
     },
 )
 
 
 def is_dry_run(request: Request) -> bool:
     """True when the caller only wants to know."""
-    return request.query_params.get("dry_run") == "true"
+    return bool_param(request, DRY_RUN.name) or False
 
 
 def quote_response(quote: Quote) -> Response:
@@ -48,8 +64,14 @@ def quote_response(quote: Quote) -> Response:
             "errors": [{"field": name, "message": message} for name, message in quote.errors.items()],
             "feasible": quote.feasible,
             "reason": quote.reason,
+            "placement": [_verdict(verdict, first=not at) for at, verdict in enumerate(quote.verdicts[:HOSTS_SHOWN])],
         }
     )
+
+
+def _verdict(verdict: Verdict, *, first: bool) -> dict[str, Any]:
+    host, refusal = verdict.candidate.host, verdict.refusal
+    return {"host": host.pk, "host_name": host.name, "chosen": first and not refusal, "refusal": refusal}
 
 
 def read_order(shape: type[StrictSerializer], request: Request) -> tuple[dict[str, Any], dict[str, str]]:

@@ -49,6 +49,7 @@ class GuestOrderView(views.GuestListView):
     """``/guests``: the list, and orders."""
 
     permissions = {**views.GuestListView.permissions, "POST": Permission.GUEST_CREATE}
+    write_params = ("dry_run",)
 
     @extend_schema(
         operation_id="guest_create",

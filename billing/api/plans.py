@@ -63,7 +63,7 @@ class PlanListView(PanelView):
         if host_type := choice_param(request, "host_type", HostType):
             rows = rows.filter(host_types__contains=[host_type])
         sorts = {"created_at": "created_at", "slug": "slug"}
-        return page(request, rows, show=plan_json, sorts=sorts, default="slug")
+        return page(request, rows, show=plan_json, sorts=sorts, default="slug", filters=("host_type", "archived"))
 
     @extend_schema(
         operation_id="plan_create",

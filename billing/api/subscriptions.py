@@ -44,6 +44,9 @@ ORDER = OpenApiExample(
 )
 
 
+FILTERS = ("customer", "customer_external_id", "external_id", "plan", "guest", "status")
+
+
 def answered(view: PanelView, subscription_id: UUID, job: Job | None, *, status: int, **more: Any) -> Response:
     """Return a subscription, its guest, and the job that works on it, if any."""
     subscription = selectors.subscription_get_for(view.actor, subscription_id)
@@ -68,6 +71,7 @@ class SubscriptionListView(PanelView):
     """``/subscriptions``."""
 
     permissions = {"GET": Permission.SUBSCRIPTION_VIEW, "POST": Permission.SUBSCRIPTION_MANAGE}
+    write_params = ("dry_run",)
 
     @extend_schema(
         operation_id="subscription_list",
@@ -96,7 +100,7 @@ class SubscriptionListView(PanelView):
                 rows = rows.filter(**{f"{name}_id": wanted})
         if status := choice_param(request, "status", STATUSES):
             rows = selectors.subscriptions_in_status(rows, status)
-        return page(request, rows, show=subscription_json, sorts={"created_at": "created_at"})
+        return page(request, rows, show=subscription_json, sorts={"created_at": "created_at"}, filters=FILTERS)
 
     @extend_schema(
         operation_id="subscription_create",

@@ -10,6 +10,7 @@ from billing.models import Plan, Subscription
 from billing.selectors import create_job_of
 from billing.services.order_request import Resolved, errors_by_plan, order_digest, order_resolve
 from billing.services.plans import plan_sell
+from hosts.services.placement import Verdict
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
@@ -35,12 +36,13 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What an order would give."""
+    """What an order would give. ``verdicts`` has each host's, the best first, for those who see hosts."""
 
     plan: Plan | None
     errors: dict[str, str]
     feasible: bool
     reason: str
+    verdicts: tuple[Verdict, ...] = ()
 
 
 # ── one's own order ─────────────────────────────────────────────────────────────────────────────────
@@ -76,17 +78,26 @@ def guest_quote(*, actor: Actor, order: Mapping[str, Any], errors: Mapping[str, 
     customer = customer_choose(actor=actor, customer_id=order.get("customer"), permission=Permission.GUEST_CREATE)
     filled = {"name": "server", "host_type": "", "image": "", **order}
     found = order_resolve(actor=actor, customer=customer, order=filled)
-    return _quote(found, dict(errors), prefix="")
+    return _quote(actor, found, dict(errors), prefix="")
 
 
-def _quote(found: Resolved, errors: dict[str, str], *, prefix: str) -> Quote:
+def _quote(actor: Actor, found: Resolved, errors: dict[str, str], *, prefix: str) -> Quote:
     errors = {f"{prefix}{name}": text for name, text in found.errors.items()} | errors
     complete = {"image", "vcpus", "memory_mib", "disk_gib", "ssh_keys"} <= set(found.guest)
-    checked = guest_check(**found.guest) if complete else Feasibility(errors={}, feasible=False, reason="")
+    explain = actor.may(Permission.FLEET_VIEW)
+    checked = Feasibility(errors={}, feasible=False, reason="")
+    if complete:
+        checked = guest_check(explain=explain, **found.guest)
     seen = errors_by_plan(checked.errors, prefix=prefix) if found.plan else dict(checked.errors)
     errors = seen | errors
     reason = next(iter(errors.values()), "") or checked.reason
-    return Quote(plan=found.plan, errors=errors, feasible=checked.feasible and not errors, reason=reason)
+    return Quote(
+        plan=found.plan,
+        errors=errors,
+        feasible=checked.feasible and not errors,
+        reason=reason,
+        verdicts=checked.verdicts,
+    )
 
 
 def _create(actor: Actor, found: Resolved, *, prefix: str = "") -> GuestCreated:
@@ -148,7 +159,7 @@ def subscription_quote(*, actor: Actor, order: Mapping[str, Any]) -> Quote:
         return Quote(plan=None, errors=dict(error.fields), feasible=False, reason=str(error))
     found = _resolve(actor, customer, order, prefix="")
     plan_errors = {"plan": found.errors.pop("plan")} if "plan" in found.errors else {}
-    return _quote(found, plan_errors, prefix="guest.")
+    return _quote(actor, found, plan_errors, prefix="guest.")
 
 
 def _placed(actor: Actor, external_id: str) -> Subscription | None:

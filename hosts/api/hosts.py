@@ -54,8 +54,13 @@ class HostListView(PanelView):
         if search := text_param(request, "search"):
             rows = rows.filter(name__icontains=search) | rows.filter(address__icontains=search)
         return page(
-            request, rows, show=host_json, sorts={"created_at": "created_at", "name": "name"}, default="name"
-        )  # fmt: skip
+            request,
+            rows,
+            show=host_json,
+            sorts={"created_at": "created_at", "name": "name"},
+            default="name",
+            filters=("state", "location", "host_type", "search"),
+        )
 
 
 class HostView(PanelView):
@@ -164,7 +169,7 @@ class PoolListView(PanelView):
         rows = selectors.pool_list_for(self.actor)
         if host_id := uuid_param(request, "host"):
             rows = rows.filter(host_id=host_id)
-        return page(request, rows, show=pool_json, sorts={"created_at": "created_at"})
+        return page(request, rows, show=pool_json, sorts={"created_at": "created_at"}, filters=("host",))
 
 
 class PoolView(PanelView):

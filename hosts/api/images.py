@@ -48,6 +48,7 @@ class ImageListView(PanelView):
             sorts={"created_at": "created_at", "slug": "slug"},
             default="slug",
             prepare=selectors.images_placed,
+            filters=("host_type", "state"),
         )
 
 

@@ -73,6 +73,7 @@ class NetworkListView(PanelView):
             sorts={"created_at": "created_at", "name": "name"},
             default="name",
             prepare=selectors.networks_counted,
+            filters=("host", "enabled"),
         )
 
     @extend_schema(
@@ -173,4 +174,11 @@ class AddressListView(PanelView):
         if search := text_param(request, "search"):
             rows = selectors.address_search(rows, search)
         sorts = {"address": "address", "created_at": "created_at"}
-        return page(request, rows, show=address_json, sorts=sorts, default="address")
+        return page(
+            request,
+            rows,
+            show=address_json,
+            sorts=sorts,
+            default="address",
+            filters=("network", "guest", "family", "taken", "search"),
+        )

@@ -70,7 +70,7 @@ def _move(actor: Actor, host: Host, target: HostState, *, allowed: HostState, ac
     if host.state == target:
         return host
     if host.state != allowed:
-        label = HostState(host.state).label.lower()
+        label = HostState(host.state).words
         raise InvalidStateError(
             f"This cannot be done while the host is {label}.", current=host.state, allowed_from=[str(allowed)]
         )

@@ -63,7 +63,7 @@ def _refusal(candidate: Candidate, wish: Wish) -> str:
     if wish.host_id is not None and host.pk != wish.host_id:
         return "Another host was chosen."
     if host.state != HostState.ACTIVE:
-        return f"The host is {HostState(host.state).label.lower()}."
+        return f"The host is {HostState(host.state).words}."
     if wish.location and host.location != wish.location:
         return f"The host is in {host.location}."
     if connection is None:

@@ -75,13 +75,15 @@ class Actor:
 
     def may(self, permission: Permission, customer_id: UUID | None = None) -> bool:
         """True when the actor may do this; with ``customer_id``, to this customer's things."""
-        if permission in self.everywhere:
-            return True
-        role = self.roles.get(customer_id) if customer_id else None
+        return permission in self.everywhere or (customer_id is not None and permission in self.rights_at(customer_id))
+
+    def rights_at(self, customer_id: UUID) -> frozenset[Permission]:
+        """What the actor's role with this customer allows; staff's rights to everybody's things are not in it."""
+        role = self.roles.get(customer_id)
         if role is None:
-            return False
+            return frozenset()
         allowed = CUSTOMER_ROLES[CustomerRole(role)]
-        return permission in (allowed & READS if self.read_only else allowed)
+        return allowed & READS if self.read_only else allowed
 
     def may_somewhere(self, permission: Permission) -> bool:
         """True when the actor may do this to at least one customer's things, or to everybody's."""

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from vms.api import views
+from vms.api import fleet, views
 
 urlpatterns = [
+    path("fleet/week", fleet.FleetWeekView.as_view(), name="fleet-week"),
     *(
         path(f"guests/<uuid:guest_id>/actions/{action.verb}", views.action_view(action), name=f"guest-{action.verb}")
         for action in views.PLAIN_ACTIONS

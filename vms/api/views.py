@@ -61,7 +61,12 @@ class GuestListView(PanelView):
         """Guests that you may see, newest first, deleted ones left out unless asked for by `lifecycle=deleted`."""
         rows = self._filtered(request)
         return page(
-            request, rows, show=lambda guest: guest_json(guest, self.actor), sorts=SORTS, prepare=selectors.with_details
+            request,
+            rows,
+            show=lambda guest: guest_json(guest, self.actor),
+            sorts=SORTS,
+            prepare=selectors.with_details,
+            filters=[parameter.name for parameter in FILTERS],
         )
 
     def _filtered(self, request: Request) -> QuerySet[Guest]:

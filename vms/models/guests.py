@@ -72,6 +72,7 @@ class Guest(VersionedRecord):
             models.Index(
                 fields=["external_id"], condition=Q(external_id__isnull=False), name="vms_guest_by_external_id"
             ),
+            models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="vms_guest_departed"),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="vms_guest_name_trgm"),
         ]
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from hosts.services.placement import candidates, rank
+from hosts.services.placement import Verdict, candidates, rank
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
@@ -32,11 +32,12 @@ class GuestCreated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feasibility:
-    """What a dry run says."""
+    """What a dry run says. ``verdicts`` has each host's, the best first, when they were asked for."""
 
     errors: dict[str, str]
     feasible: bool
     reason: str
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @transaction.atomic
@@ -97,8 +98,8 @@ def _take_everything(guest: Guest, request: GuestRequest) -> None:
     Disk.objects.create(guest=guest, index=0, size_gib=request.disk_gib)
 
 
-def guest_check(**request_fields: Any) -> Feasibility:
-    """Say what ``guest_create`` would say, and change nothing."""
+def guest_check(*, explain: bool = False, **request_fields: Any) -> Feasibility:
+    """Say what ``guest_create`` would say, and change nothing; with ``explain`` also what speaks against each host."""
     request = GuestRequest(**request_fields)
     errors = request_errors(request)
     if request.root_password is not None:
@@ -113,9 +114,15 @@ def guest_check(**request_fields: Any) -> Feasibility:
         if limit is not None and getattr(customer, f"used_{name}") + amount > limit:
             return Feasibility(errors=errors, feasible=False, reason=str(quota_error(customer, wanted)))
     wish = wish_of(request)
-    fits = any(not verdict.refusal for verdict in rank(candidates(wish), wish))
+    verdicts = tuple(rank(candidates(wish, all_hosts=explain), wish))
+    fits = any(not verdict.refusal for verdict in verdicts)
     reason = "" if fits else why_not(wish)
-    return Feasibility(errors=errors, feasible=fits and not errors, reason=reason or next(iter(errors.values()), ""))
+    return Feasibility(
+        errors=errors,
+        feasible=fits and not errors,
+        reason=reason or next(iter(errors.values()), ""),
+        verdicts=verdicts if explain else (),
+    )
 
 
 @transaction.atomic

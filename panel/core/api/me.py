@@ -15,7 +15,7 @@ from panel.core.errors import InvalidStateError
 from panel.core.models import Customer, CustomerRole, User
 from panel.core.people.acting import acting_start, acting_stop
 from panel.core.people.users import THEMES, profile_update
-from panel.core.permissions import CUSTOMER_ROLES, READS, Permission
+from panel.core.permissions import Permission
 from panel.core.selectors import customer_get_for
 
 
@@ -80,9 +80,12 @@ def me_json(actor: Actor) -> dict[str, Any]:
 
 
 def _mine(actor: Actor, customer: Customer) -> dict[str, Any]:
-    role = CustomerRole(actor.roles[customer.pk])
-    allowed = CUSTOMER_ROLES[role] & READS if actor.read_only else CUSTOMER_ROLES[role]
-    return {"id": customer.pk, "name": customer.name, "role": role, "permissions": sorted(allowed)}
+    return {
+        "id": customer.pk,
+        "name": customer.name,
+        "role": actor.roles[customer.pk],
+        "permissions": sorted(actor.rights_at(customer.pk)),
+    }
 
 
 class MeView(PanelView):

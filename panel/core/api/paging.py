@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from panel.core.api.query import known_params
 from panel.core.errors import CursorMismatchError, InvalidInputError
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
@@ -25,20 +26,19 @@ def page(
     sorts: Mapping[str, str],
     default: str = "-created_at",
     prepare: Callable[[list[Any]], list[Any]] | None = None,
-    filters: Collection[str] | None = None,
+    filters: Collection[str],
 ) -> Response:
     """Return one page ``{results, next}`` of ``rows``.
 
     ``sorts`` maps the API's sort keys to model fields, each served by an index on (field, id);
-    ``?sort=-name`` reverses. ``prepare`` may fetch more for the rows of the page. With ``filters``, the
-    list's own parameters, any other parameter is refused: a filter misspelt must not return everything.
+    ``?sort=-name`` reverses. ``prepare`` may fetch more for the rows of the page. ``filters`` names the list's
+    own parameters; any other is refused: a filter misspelt must not return everything.
 
     Raises:
-        InvalidInputError: bad ``limit`` or ``sort``.
+        InvalidInputError: bad ``limit`` or ``sort``, or an unknown parameter.
         CursorMismatchError: the cursor is of another list, sort or filter, or was tampered with.
     """
-    if filters is not None and (unknown := sorted(set(request.query_params) - set(filters) - _OWN)):
-        raise InvalidInputError(fields=dict.fromkeys(unknown, "This list has no such parameter."))
+    known_params(request, *filters, *_OWN)
     limit = _limit(request)
     sort = request.query_params.get("sort", default)
     field = sorts.get(sort.lstrip("-"))

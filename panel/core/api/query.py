@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from panel.core.errors import InvalidInputError
 
 MAX_TEXT = 200
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def text_param(request: Request, name: str) -> str | None:
@@ -54,6 +55,16 @@ def time_param(request: Request, name: str) -> datetime | None:
 
 
 def bool_param(request: Request, name: str) -> bool | None:
-    """Return a parameter as true or false."""
-    value = choice_param(request, name, ("true", "false"))
-    return None if value is None else value == "true"
+    """Return a parameter as true or false; it may be written 1 or 0. None when absent."""
+    if name not in request.query_params:
+        return None
+    value = request.query_params[name]
+    if value not in _TRUTHS:
+        raise InvalidInputError(fields={name: "Use true or false."})
+    return _TRUTHS[value]
+
+
+def known_params(request: Request, *names: str) -> None:
+    """Refuse parameters other than these: one that is misspelt must not count as absent."""
+    if unknown := sorted(set(request.query_params) - set(names)):
+        raise InvalidInputError(fields=dict.fromkeys(unknown, "There is no such parameter here."))

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.db import transaction
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,14 +11,19 @@ from rest_framework.views import APIView
 from panel.core.actors import Actor
 from panel.core.api.idempotency import idempotent
 from panel.core.api.input import StrictSerializer
+from panel.core.api.query import known_params
 from panel.core.errors import VersionMismatchError
 from panel.core.permissions import Permission
 
 
 class PanelView(APIView):
-    """A view that declares the right each method needs, and answers POST idempotently in one transaction."""
+    """A view that declares the right each method needs, and answers POST idempotently in one transaction.
+
+    ``write_params`` are the query parameters that requests which change something may have; others are refused.
+    """
 
     permissions: dict[str, Permission | None] = {}
+    write_params: tuple[str, ...] = ()
 
     @property
     def actor(self) -> Actor:
@@ -38,6 +44,8 @@ class PanelView(APIView):
         handler = getattr(self, method, None)
         if handler is None:
             return
+        if request.method not in SAFE_METHODS:
+            known_params(request, *self.write_params)
         if method == "post":
             setattr(self, method, lambda req, *a, **k: idempotent(req, lambda: handler(req, *a, **k)))
         elif method in ("patch", "put", "delete"):

@@ -1,0 +1,88 @@
+"""Dry runs: what would come of an order, and nothing done; a parameter misspelt orders nothing."""
+
+import pytest
+
+from billing.models import Subscription
+from panel.core.models import Job
+from tests.client import problem
+from tests.stock import host_make, image_make, network_make, plan_make
+from vms.models import Guest
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(customer) -> dict:
+    network_make(host_make(name="able", location="fsn"))
+    plan_make(slug="small")
+    image_make(slug="micro")
+    return {"name": "web-1", "host_type": "kvm", "plan": "small", "image": "micro", "customer": str(customer.pk)}
+
+
+def nothing_ordered() -> bool:
+    return not (Guest.objects.exists() or Subscription.objects.exists() or Job.objects.exists())
+
+
+@pytest.mark.parametrize("truth", ["true", "1"])
+def test_a_dry_run_says_the_price_and_does_nothing(admin_api, owner_api, order, truth):
+    for api in (admin_api, owner_api):
+        answer = api.post("/guests", order, dry_run=truth)
+        assert answer.status_code == 200, answer.content
+        assert {k: answer.json()[k] for k in ("price", "errors", "feasible", "reason")} == {
+            "price": {"monthly": "4.90", "hourly": "0.008000", "currency": "EUR"},
+            "errors": [], "feasible": True, "reason": "",
+        }  # fmt: skip
+    assert nothing_ordered()
+
+
+@pytest.mark.parametrize("text", ["True", "yes", "", "TRUE", "on", "2", "true "])
+def test_what_is_neither_true_nor_false_orders_nothing(admin_api, billing_api, order, text):
+    problem(admin_api.post("/guests", order, dry_run=text), 400, "invalid_input", "dry_run")
+    guest = {name: order[name] for name in ("name", "host_type", "image")}
+    body = {"customer": order["customer"], "plan": "small", "guest": guest}
+    problem(billing_api.post("/subscriptions", body, dry_run=text), 400, "invalid_input", "dry_run")
+    assert nothing_ordered()
+
+
+@pytest.mark.parametrize("name", ["dryrun", "dry-run", "Dry_Run", "limit"])
+def test_an_unknown_parameter_orders_nothing(admin_api, order, name):
+    problem(admin_api.post("/guests", order, **{name: "true"}), 400, "invalid_input", name)
+    assert nothing_ordered()
+
+
+def test_other_requests_that_change_something_take_no_parameter(admin_api, customer):
+    path = f"/customers/{customer.pk}"
+    problem(admin_api.patch(path, {"name": "Other"}, dry_run="true"), 400, "invalid_input", "dry_run")
+    problem(admin_api.delete(path, dry_run="true"), 400, "invalid_input", "dry_run")
+    customer.refresh_from_db()
+    assert (customer.deleted_at, customer.name != "Other") == (None, True)
+
+
+@pytest.mark.parametrize("truth", ["false", "0"])
+def test_false_orders(owner_api, order, truth):
+    assert owner_api.post("/guests", {**order, "customer": None}, dry_run=truth).status_code == 202
+
+
+def test_staff_see_which_host_would_be_chosen_and_what_speaks_against_the_others(admin_api, owner_api, order):
+    host_make(name="asleep", state="maintenance")
+    host_make(name="containers", types=("lxc",))
+    host_make(name="full", used_vcpus=64)
+    placement = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["chosen"], row["refusal"]) for row in placement] == [
+        ("able", True, ""),
+        ("asleep", False, "The host is in maintenance."),
+        ("containers", False, "The host does not offer KVM."),
+        ("full", False, "Not enough vCPUs are left."),
+    ]
+    assert owner_api.post("/guests", order, dry_run="true").json()["placement"] == []
+    nowhere = admin_api.post("/guests", order | {"location": "hel"}, dry_run="true").json()
+    assert (nowhere["feasible"], [row["chosen"] for row in nowhere["placement"]]) == (False, [False] * 4)
+    assert nothing_ordered()
+
+
+def test_a_billing_system_sees_no_host(billing_api, order):
+    guest = {name: order[name] for name in ("name", "host_type", "image")}
+    body = {"customer": order["customer"], "plan": "small", "guest": guest}
+    answer = billing_api.post("/subscriptions", body, dry_run="true").json()
+    assert (answer["feasible"], answer["placement"]) == (True, [])
+    assert nothing_ordered()
