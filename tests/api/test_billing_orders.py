@@ -199,6 +199,7 @@ def test_a_dry_run_gives_the_price_and_changes_nothing(host, owner_api):
         "errors": [],
         "feasible": True,
         "reason": "",
+        "placement": [],
     }
     nothing_was_made()
 

@@ -29,7 +29,7 @@ WISH = Wish(host_type="kvm", vcpus=2, memory_mib=1024, disk_gib=10)
     ("changes", "wish", "said"),
     [
         ({}, WISH, ""),
-        ({"state": "maintenance"}, WISH, "The host is maintenance."),
+        ({"state": "maintenance"}, WISH, "The host is in maintenance."),
         ({"connection": None}, WISH, "The host does not offer KVM."),
         ({"used_vcpus": 7}, WISH, "Not enough vCPUs are left."),
         ({"used_memory_mib": 8000}, WISH, "Not enough memory is left."),
