@@ -64,6 +64,11 @@ class Login:
             stderr=subprocess.DEVNULL,
         )
 
+    def send(self, file: Path, *, timeout_s: float = 120) -> None:
+        """Copy a file into root's home. Raises: LabError."""
+        command = ["scp", *self._options, str(file), f"root@{self.address}:"]
+        call(command, netns=self.netns, environment=self._environment, timeout_s=timeout_s)
+
     def works(self) -> bool:
         """True when root gets in."""
         try:
@@ -72,6 +77,11 @@ class Login:
             return False
 
     def _ssh(self, command: str) -> list[str]:
+        return ["ssh", *self._options, f"root@{self.address}", command]
+
+    @property
+    def _options(self) -> list[str]:
+        """What ``ssh`` and ``scp`` are told alike."""
         options = dict(_OPTIONS)
         if self.key is not None:
             options |= {"IdentitiesOnly": "yes", "PasswordAuthentication": "no", "BatchMode": "yes"}
@@ -79,7 +89,7 @@ class Login:
             options |= {"PubkeyAuthentication": "no", "NumberOfPasswordPrompts": "1"}
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         identity = [] if self.key is None else ["-i", str(self.key.private)]
-        return ["ssh", "-F", "none", *words, *identity, f"root@{self.address}", command]
+        return ["-F", "none", *words, *identity]
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -118,7 +118,7 @@ def _run(places: Places, options: argparse.Namespace) -> int:
     budgets = load_budgets(places.checkout / "tests" / "budgets.toml")
     report = Report(budgets, forbid_skips=os.environ.get("CI") == "true", full=options.full)
     builds = prepare.ImageBuilds(places)
-    packages, *others = prepare.steps(places)
+    packages, *others = prepare.steps(places, full=options.full)
     run_steps([packages])
     builds.start()
     lanes: list[Lane] = []

@@ -147,5 +147,5 @@ def test_environment(places: Places, *, database_url: str, redis_url: str, full:
         "INNKEEPER_TEST_STATE": str(places.state),
         "INNKEEPER_TEST_RUN": str(places.run_dir),
         "INNKEEPER_TEST_IMAGES": str(places.images),
-        **({"INNKEEPER_TEST_FULL": "1"} if full else {}),
+        **({"INNKEEPER_TEST_FULL": "1", "INNKEEPER_TEST_KERNELS": str(places.kernels)} if full else {}),
     }

@@ -42,6 +42,11 @@ class Places:
         return self.state / "images"
 
     @property
+    def kernels(self) -> Path:
+        """Packages of kernels, in a full run."""
+        return self.state / "kernels"
+
+    @property
     def python(self) -> Path:
         return self.checkout / ".venv" / "bin" / "python"
 

@@ -1,13 +1,14 @@
 """What must be on the machine before the tests, and the images they boot, built meanwhile."""
 
 import os
+import re
 import sys
 import threading
 from pathlib import Path
 
 from hosts.imagebuild.recipes import recipe_key
 from hosts.imagebuild.store import use
-from lab.processes import LabError, Process
+from lab.processes import LabError, Process, call
 from panel.setup import packages, python_env
 from panel.setup.steps import Step
 from tests.runner.places import Places
@@ -16,17 +17,32 @@ TEST_PACKAGES = ("busybox-static", "chromium", "fonts-dejavu-core", "openssh-cli
 IMAGES = ("micro", "debian-12")
 
 
-def steps(places: Places) -> list[Step]:
+_KERNEL = re.compile(r"linux-image-([0-9.]+)-([0-9]+)-cloud-amd64")
+
+
+def steps(places: Places, *, full: bool = False) -> list[Step]:
     """Return the steps; each finds out itself whether there is anything to do."""
     log = places.logs / "setup.log"
     wanted = tuple(sorted({*packages.ALL, *TEST_PACKAGES}))
     lock = places.checkout / "requirements-dev.lock"
     venv = places.checkout / ".venv"
+    kernels = Step("Kernels to upgrade to", lambda: fetch_kernels(places.kernels))
     return [
         Step("Debian packages", lambda: packages.install(wanted, log=log)),
         Step("Python packages", lambda: python_env.ensure_venv(venv, lock, log=log)),
         Step("Browser packages", lambda: python_env.ensure_node_modules(places.checkout, log=log)),
+        *([kernels] if full else []),
     ]
+
+
+def fetch_kernels(folder: Path) -> str:
+    """Download the packages of Debian's two newest cloud kernels: servers in the lab do not reach Debian."""
+    names = call(["apt-cache", "pkgnames", "linux-image-"]).split()
+    found = [match for match in map(_KERNEL.fullmatch, names) if match]
+    newest = sorted(found, key=lambda match: (*map(int, match[1].split(".")), int(match[2])))[-2:]
+    folder.mkdir()
+    call(["apt-get", "download", "-q", *(match[0] for match in newest)], cwd=folder, timeout_s=300)
+    return ", ".join(match[0] for match in newest)
 
 
 class ImageBuilds(threading.Thread):
