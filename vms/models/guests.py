@@ -1,6 +1,7 @@
 """The customer's machine."""
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -52,9 +53,10 @@ class Guest(VersionedRecord):
     ssh_keys = models.JSONField(default=list)  # public keys it was made with
     user_data = models.TextField(blank=True)
     boot_volumes = models.JSONField(default=dict)  # {kernel, initrd, arguments} of its disk's image; {}: disk boots
-    build_number = models.PositiveIntegerField(default=1)  # raised by every rebuild
+    build_number = models.PositiveIntegerField(default=1)  # raised by every rebuild, when it removes the old disk
+    before_rebuild = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)  # see vms.services.access
     password_set = models.BooleanField(default=False)  # root has a password, not only keys
-    seed_scrubbed_at = models.DateTimeField(null=True)
+    seed_scrubbed_at = models.DateTimeField(null=True)  # null: its seed may hold a password's hash
     booted_at = models.DateTimeField(null=True)  # it printed that it was ready
     host_keys = models.JSONField(default=list)  # [{type, fingerprint}] as printed at boot
 

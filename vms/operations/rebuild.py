@@ -3,9 +3,11 @@
 import contextlib
 from typing import Any
 
-from panel.core.errors import DomainNotFoundError
+from panel.core.errors import DomainNotFoundError, PanelError
 from panel.core.operations import Step, register
+from vms.models import Guest
 from vms.operations.create import BuildOperation
+from vms.services.access import rebuild_revert
 from vms.states import GuestAction
 
 
@@ -13,7 +15,8 @@ from vms.states import GuestAction
 class GuestRebuild(BuildOperation):
     """Replace a guest's disk by a new one from an image. Name, addresses and size stay.
 
-    Nothing is undone on failure: the old disk is gone by intent, and the next try converges.
+    Once the old disk is gone nothing is undone: the next try converges. A job that ends before that leaves the
+    guest as it was.
     """
 
     action = GuestAction.REBUILD
@@ -31,15 +34,25 @@ class GuestRebuild(BuildOperation):
         """Journal nothing: only what makes a guest may unmake it."""
 
     def ensure_old_gone(self) -> None:
-        """Stop it and remove domain and disk, once; a later attempt must not remove the new disk's data."""
+        """Stop it and remove domain and disk, once: a later attempt finds the new disk, maybe in use."""
+        if self.guest.build_number == self.job_build_number():
+            return
         with contextlib.suppress(DomainNotFoundError):
             self.stop_now()
         self.driver.domain_undefine(self.guest.pk)
         self.driver.volume_delete(self.root_volume())
-        self.write(build_number=self.job_build_number())
+        self.write(build_number=self.job_build_number(), before_rebuild={})
         self.guest.build_number = self.job_build_number()
 
     def job_build_number(self) -> int:
         """The number of this build: the same for all attempts of the job."""
-        number: int = self.job.params.get("build_number", 1)
+        number: int = self.job.params["build_number"]
         return number
+
+    def failed(self, error: PanelError) -> None:
+        guest = Guest.objects.select_for_update(of=("self",)).get(pk=self._guest_id())
+        if guest.build_number == self.job_build_number():
+            super().failed(error)
+            return
+        rebuild_revert(guest=guest)
+        self._record({})

@@ -20,7 +20,8 @@ def guest_reset_root_password(*, actor: Actor, guest: Guest, root_password: str 
     if root_password is not None:
         password_check(root_password)
     password = root_password or password_make()
-    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESET_ROOT_PASSWORD)
+    params = {"password_set": guest.password_set}
+    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESET_ROOT_PASSWORD, params=params)
     GuestSecret.objects.update_or_create(guest_id=guest.pk, defaults={"root_password_hash": password_hash(password)})
     Guest.objects.filter(pk=guest.pk).update(password_set=True)
     return job, None if root_password else password
@@ -32,9 +33,11 @@ def guest_rebuild(
 ) -> tuple[Job, str | None]:
     """Reinstall: the disk is made anew from ``image`` (or the same one). Everything on it is lost.
 
-    ``changes`` may hold image, ssh_keys and user_data; name, addresses and size stay.
+    ``changes`` may hold image, ssh_keys and user_data; name, addresses and size stay. A job that ends before it
+    has touched the old disk puts everything back (``rebuild_revert``).
     """
     locked = guest_locked(guest)
+    before = _present(locked)
     for name, value in changes.items():
         setattr(locked, name, list(value) if name == "ssh_keys" else value)
     request = GuestRequest(
@@ -53,5 +56,31 @@ def guest_rebuild(
         GuestSecret.objects.create(guest=locked, root_password_hash=password_hash(password))
     locked.password_set, locked.power_wanted = password is not None, PowerWanted.ON
     locked.booted_at, locked.seed_scrubbed_at, locked.host_keys, locked.error_message = None, None, [], ""
+    locked.before_rebuild = before
     locked.save()
     return job, password if root_password is None else None
+
+
+_REPLACED = (
+    "image_id", "ssh_keys", "user_data", "password_set", "power_wanted", "booted_at", "seed_scrubbed_at", "host_keys",
+    "error_message",
+)  # fmt: skip
+
+
+def _present(guest: Guest) -> dict[str, Any]:
+    """Return what a rebuild's request replaces. Kept in the guest and not in the job: user-data may hold secrets."""
+    secret = GuestSecret.objects.filter(guest=guest).first()
+    waiting = {"root_password_hash": secret.root_password_hash} if secret else {}
+    return {name: getattr(guest, name) for name in _REPLACED} | waiting
+
+
+def rebuild_revert(*, guest: Guest) -> None:
+    """Put back what the request for a rebuild replaced. Called in the transaction that closes the job."""
+    before = dict(guest.before_rebuild)
+    if not before:
+        return
+    waiting = before.pop("root_password_hash", None)
+    GuestSecret.objects.filter(guest=guest).delete()
+    if waiting is not None:
+        GuestSecret.objects.create(guest=guest, root_password_hash=waiting)
+    Guest.objects.filter(pk=guest.pk).update(**before, before_rebuild={})

@@ -37,8 +37,15 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
     guest = Guest.objects.filter(pk=job.resources.get(type="guest").resource_id).first()
     if guest is None or guest.lifecycle == Lifecycle.DELETED:
         raise InvalidStateError("The server has been deleted.")
+    params = job.params
     if action is GuestAction.CREATE:  # asked for by whoever may repair it, not ordered again
         actor.require(RULES[GuestAction.START].permission, guest.customer_id)
+        if guest.build_number > 1:  # its undo would take away a disk that another job has made
+            raise InvalidStateError("The server has been built since. Rebuild it instead.")
     else:
         actor.require(RULES[action].permission, guest.customer_id)
-    return guest_action_submit(actor=actor, guest=guest, action=action, params=job.params)
+    if action is GuestAction.REBUILD:
+        if guest.build_number != params["build_number"]:
+            raise InvalidStateError("The rebuild changed nothing. Ask for it anew.")
+        params = {"build_number": guest.build_number + 1}
+    return guest_action_submit(actor=actor, guest=guest, action=action, params=params)
