@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from hosts.drivers.types import DomainInfo, PowerState
@@ -15,6 +15,7 @@ from vms.models import Guest
 from vms.states import Lifecycle, PowerWanted
 
 SELF_OFF_AFTER = timedelta(seconds=60)
+SILENT_FOR = timedelta(hours=1)
 _HOST_KEY = re.compile(rb"INNKEEPER-HOSTKEY (\S{1,40}) (SHA256:[A-Za-z0-9+/=]{20,64})")
 _READY = b"INNKEEPER-READY"
 
@@ -95,9 +96,16 @@ def booting(*, host_id: UUID, host_type: str) -> list[Guest]:
 
 
 def to_scrub(*, host_id: UUID, host_type: str) -> list[Guest]:
-    """Guests that have booted with a password's hash still in their seed."""
+    """Guests that have read a seed which may still hold a password's hash.
+
+    One that never says it is ready has read it after an hour's run all the same.
+    """
     rows = _living(host_id=host_id, host_type=host_type).filter(lifecycle=Lifecycle.ACTIVE)
-    return list(rows.filter(booted_at__isnull=False, seed_scrubbed_at__isnull=True, password_set=True)[:50])
+    lately = JobResource.objects.filter(
+        type="guest", resource_id=OuterRef("pk"), job__created_at__gte=timezone.now() - SILENT_FOR
+    )
+    silent = Q(power_state=PowerState.RUNNING) & ~Exists(lately)
+    return list(rows.filter(Q(booted_at__isnull=False) | silent, seed_scrubbed_at__isnull=True)[:50])
 
 
 def console_read(*, guest: Guest, output: bytes) -> bool:
