@@ -106,6 +106,11 @@ def image_copy_wanted(*, actor: Actor, host: Host, image: Image, host_type: str)
         return None
 
 
+def image_lost(*, host: Host, image: Image, host_type: str) -> None:
+    """Forget that a host has an image's files, because one of them was not found there."""
+    HostImage.objects.filter(host=host, file__image=image, file__role__in=roles_for(image, host_type)).delete()
+
+
 def is_on_host(*, host: Host, image: Image, host_type: str) -> bool:
     """True when every file that the type needs was copied to the host."""
     wanted = ImageFile.objects.filter(image=image, role__in=roles_for(image, host_type))

@@ -1,11 +1,15 @@
 """Building a guest."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.utils import timezone
 
 from hosts.drivers.seed import seed_files
 from hosts.drivers.types import VolumeFormat, VolumeRef
 from hosts.models import ImageFile
-from hosts.services.images import image_copy_wanted, is_on_host, roles_for
+from hosts.services.images import image_copy_wanted, image_lost, is_on_host, roles_for
 from panel.core.actors import SYSTEM
 from panel.core.errors import VolumeNotFoundError, WaitError
 from panel.core.models import Job, JobStatus
@@ -33,14 +37,27 @@ class BuildOperation(GuestOperation):
         if is_on_host(host=host, image=self.guest.image, host_type=self.guest.host_type):
             return
         copy = image_copy_wanted(actor=SYSTEM, host=host, image=self.guest.image, host_type=self.guest.host_type)
-        if copy is not None and self._failed_copies() >= 2:
+        if copy is not None and self._copies(JobStatus.ERROR) >= 2:
             raise VolumeNotFoundError("The image could not be copied to the host.")
         raise ImageComingError
 
-    def _failed_copies(self) -> int:
+    @contextmanager
+    def _image_there(self) -> Iterator[None]:
+        """Have the image copied again when the host turns out to have lost it, whatever was recorded."""
+        try:
+            yield
+        except VolumeNotFoundError:
+            if self._copies(JobStatus.SUCCESS) >= 2:
+                raise
+            assert self.guest.host is not None  # noqa: S101 - prepare() made sure
+            image_lost(host=self.guest.host, image=self.guest.image, host_type=self.guest.host_type)
+            raise ImageComingError from None
+
+    def _copies(self, status: JobStatus) -> int:
+        """Return how many copies of the image to the host have ended so since this job was asked for."""
         return Job.objects.filter(
             action="image.copy",
-            status=JobStatus.ERROR,
+            status=status,
             created_at__gte=self.job.created_at,
             params__image=str(self.guest.image_id),
             params__host_type=self.guest.host_type,
@@ -59,16 +76,17 @@ class BuildOperation(GuestOperation):
         volume, (base, file) = self.root_volume(), self.image_volume()
         capacity = max(bytes_from_gib(self.guest.disk_gib), file.capacity_bytes)
         self.undo("volume_delete", pool=volume.pool, name=volume.name)
-        if self.guest.host_type == "lxc":
-            self.driver.volume_clone(volume, source=base, capacity_bytes=capacity)
-        else:
-            self.driver.volume_create(
-                volume,
-                format=VolumeFormat.QCOW2,
-                capacity_bytes=capacity,
-                backing=base,
-                backing_format=VolumeFormat(file.format),
-            )
+        with self._image_there():
+            if self.guest.host_type == "lxc":
+                self.driver.volume_clone(volume, source=base, capacity_bytes=capacity)
+            else:
+                self.driver.volume_create(
+                    volume,
+                    format=VolumeFormat.QCOW2,
+                    capacity_bytes=capacity,
+                    backing=base,
+                    backing_format=VolumeFormat(file.format),
+                )
         row = self.record_volume(volume, kind="root", capacity_bytes=capacity)
         with self.fenced():
             self.guest.disks.filter(index=0).update(volume=row)
@@ -94,7 +112,8 @@ class BuildOperation(GuestOperation):
     def ensure_defined(self) -> None:
         """Make the domain known to the hypervisor."""
         self.undo("undefine")
-        self.driver.domain_define(domain_spec(self.guest, root=self.root_volume(), seed=self.seed_volume()))
+        with self._image_there():  # the image's kernel is one of the domain's files
+            self.driver.domain_define(domain_spec(self.guest, root=self.root_volume(), seed=self.seed_volume()))
 
     def ensure_started(self) -> None:
         """Boot it, unless it was suspended meanwhile."""
@@ -118,6 +137,10 @@ class BuildOperation(GuestOperation):
         """Cut the power of the domain that this job started."""
         self.driver.domain_destroy(self.guest.pk)
 
+    def changes(self) -> dict[str, Any]:
+        hash_in_seed = GuestSecret.objects.filter(guest=self.guest).exists()
+        return {"booted_at": None, "seed_scrubbed_at": None if hash_in_seed else timezone.now()}
+
     def succeeded(self) -> None:
         super().succeeded()
         GuestSecret.objects.filter(guest=self.guest).delete()
@@ -136,6 +159,3 @@ class GuestCreate(BuildOperation):
         Step("ensure_defined", "Set up the server"),
         Step("ensure_started", "Start it", deadline_s=60),
     )
-
-    def changes(self) -> dict[str, Any]:
-        return {"booted_at": None, "seed_scrubbed_at": None}
