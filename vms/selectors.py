@@ -144,6 +144,8 @@ def guest_status(guest: Guest, job: Job | None, reasons: list[str]) -> tuple[str
     """
     if guest.lifecycle == Lifecycle.DELETED:
         return "deleted", ""
+    if guest.lifecycle == Lifecycle.DELETING and job is None and guest.error_message:
+        return "error", f"The server could not be deleted: {guest.error_message}"
     if guest.deletion_requested_at is not None:
         return "deleting", "The server and its disk are being deleted."
     if job is not None and job.action in _WORKING:
@@ -163,7 +165,7 @@ def _power_reason(guest: Guest) -> str:
         return f"The host does not answer; last seen {seen}."
     if guest.power_state == PowerState.PAUSED:
         if guest.state_reason == "disk_full":
-            return "Paused because the host's storage is full; it goes on when there is room again."
+            return "Paused because the host's storage is full. When there is room again, start it to let it go on."
         return "Paused." if not guest.state_reason else f"Paused: {guest.state_reason.replace('_', ' ')}."
     if guest.power_state == PowerState.CRASHED:
         return "The server's system has crashed."

@@ -64,7 +64,7 @@ def test_full_disk_says_so(guest, one_host, fleet, watcher):  # noqa: F811
     guest.refresh_from_db()
     status, why = guest_status(guest, None, [])
     assert status == "paused"
-    assert why == "Paused because the host's storage is full; it goes on when there is room again."
+    assert why == "Paused because the host's storage is full. When there is room again, start it to let it go on."
 
 
 def test_older_listing_does_not_overwrite_what_a_job_saw_later(guest, one_host):  # noqa: F811

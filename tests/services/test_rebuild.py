@@ -6,8 +6,8 @@ from hosts.drivers.simulated import FaultKind
 from hosts.drivers.types import PowerState
 from hosts.models import Image
 from hosts.registry import driver_for
+from panel.core.cancelling import job_cancel
 from panel.core.errors import InvalidStateError
-from panel.core.jobs import job_cancel
 from panel.core.models import Job, JobStatus
 from panel.core.retry import job_retry
 from tests import factories

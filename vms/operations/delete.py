@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from hosts.drivers.types import VolumeRef
 from panel.core import events
-from panel.core.errors import DomainNotFoundError
+from panel.core.errors import DomainNotFoundError, PanelError
 from panel.core.operations import Step, register
 from vms.models import Guest, GuestSecret
 from vms.operations.base import GuestOperation
@@ -45,6 +45,12 @@ class GuestDelete(GuestOperation):
         for name in sorted(names):
             self.driver.volume_delete(VolumeRef(self.pool_name, name))
 
+    def failed(self, error: PanelError) -> None:
+        """Say why it is still there; it can be deleted again."""
+        super().failed(error)
+        guest = Guest.objects.filter(pk=self._guest_id()).exclude(lifecycle=Lifecycle.DELETED)
+        guest.update(lifecycle=Lifecycle.DELETING, error_message=str(error))
+
     def succeeded(self) -> None:
         super().succeeded()
         guest = (
@@ -60,5 +66,10 @@ class GuestDelete(GuestOperation):
             guest.pool.volumes.filter(owner_id=guest.pk).delete()
         give_back(guest)
         Guest.objects.filter(pk=guest.pk).update(
-            deleted_at=timezone.now(), power_state="shutoff", external_id=None, ssh_keys=[], user_data=""
+            deleted_at=timezone.now(),
+            power_state="shutoff",
+            external_id=None,
+            ssh_keys=[],
+            user_data="",
+            before_rebuild={},
         )

@@ -1,6 +1,8 @@
 """Power: start, shutdown, stop, reboot, reset, suspend, unsuspend."""
 
-from panel.core.errors import InvalidStateError, PanelError
+from contextlib import suppress
+
+from panel.core.errors import DriverError, InvalidStateError, PanelError
 from panel.core.operations import Step, register
 from vms.operations.base import GuestOperation
 from vms.operations.specs import domain_spec
@@ -113,7 +115,10 @@ class GuestSuspend(GuestOperation):
     def ensure_stopped(self) -> None:
         if self.guest.lifecycle != "active" or not self.guest.suspensions.exists():
             return
-        if not self.driver.domain_shutdown(self.guest.pk, timeout_s=30):
+        went_down = False
+        with suppress(DriverError):  # nothing that the guest does to the request may keep it running
+            went_down = self.driver.domain_shutdown(self.guest.pk, timeout_s=30)
+        if not went_down:
             self.driver.domain_destroy(self.guest.pk)
         self.observe()
 
