@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vms", "0004_boot_volumes")]
+    dependencies = [("vms", "0005_departed_index")]
 
     operations = [
         migrations.AddField(
