@@ -15,6 +15,8 @@ from panel.setup.subnet import GuestSubnets
 SUBNETS = GuestSubnets(IPv4Network("10.90.0.0/24"), IPv6Network("fd00:90::/64"))
 BRIDGE = "inklab"
 _TABLE = "innkeeper_lab"
+# What the driver and libvirt call guests' interfaces, and a container's end of one that was not handed over.
+_GUEST_LINKS = ("ik", "vnet", "veth", "macvtap")
 _HOOKS = Path(__file__).parents[1] / "hosts" / "drivers" / "libvirt" / "hooks"
 # What the first guest brings and all later ones use.
 _STANDING_POOL = "innkeeper-console"
@@ -85,9 +87,7 @@ class LabHost:
         self.pool.mkdir(parents=True, mode=0o711)
         for folder in (self.directory, self.directory.parent):
             folder.chmod(0o711)
-        v4, v6 = self.subnets.v4, self.subnets.v6
-        addresses = (f"{self.subnets.gateway_v4}/{v4.prefixlen}", f"{self.subnets.gateway_v6}/{v6.prefixlen}")
-        bridge_make(self.bridge, *addresses, netns=self.netns)
+        bridge_make(self.bridge, *self.subnets.machine_addresses, netns=self.netns)
         forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
         call(["sh", "-c", forward], netns=self.netns)
         rules = ruleset(table=_TABLE, bridge=self.bridge, subnets=self.subnets, ipv6=True, web_port=None)
@@ -146,7 +146,7 @@ class LabHost:
 
     def _ports(self) -> list[str]:
         links = json.loads(call(["ip", "-j", "link", "show"], netns=self.netns))
-        return [link["ifname"] for link in links if link["ifname"].startswith(("vnet", "veth", "vg", "ink", "macvtap"))]
+        return [link["ifname"] for link in links if link["ifname"].startswith(_GUEST_LINKS)]
 
     def _rules(self) -> list[str]:
         listed = call(["nft", "--stateless", "list", "ruleset"], netns=self.netns).splitlines()

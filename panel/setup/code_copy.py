@@ -1,5 +1,6 @@
 """A copy of the code for the services, when they cannot enter the folder of the clone."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from panel.setup.processes import run
 
 _KEPT = frozenset({"node_modules"})  # made in the copy itself
 _NOT_CODE = frozenset({".git", ".venv", "var", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache"})
+_NOT_RUN = frozenset({".ci", "bench", "contrib", "docs", "lab", "tests", "CHANGELOG.md", "README.md"})
 
 
 def sync_code(layout: Layout) -> str:
@@ -38,6 +40,15 @@ def tracked_files(checkout: Path) -> list[Path]:
         folders[:] = [name for name in folders if name not in _NOT_CODE]
         found += [Path(folder, name).relative_to(checkout) for name in files]
     return found
+
+
+def code_digest(checkout: Path) -> str:
+    """Return a digest of everything in the clone that the panel's processes run or that their set-up depends on."""
+    digest = hashlib.sha256()
+    for path in sorted(tracked_files(checkout)):
+        if path.parts[0] not in _NOT_RUN and (checkout / path).is_file():
+            digest.update(os.fsencode(path) + b"\0" + hashlib.sha256((checkout / path).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _copy(source: Path, target: Path) -> bool:

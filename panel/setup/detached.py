@@ -8,12 +8,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from panel.setup.errors import SetupError
 from panel.setup.layout import Layout
-from panel.setup.lock import running
-from panel.setup.processes import wait_for
-
-_STOP_TIMEOUT_S = 60.0
+from panel.setup.renewal import make_way
 
 
 def up_detached(layout: Layout, environment: Mapping[str, str]) -> int:
@@ -21,23 +17,28 @@ def up_detached(layout: Layout, environment: Mapping[str, str]) -> int:
 
     Returns its exit status when it ended instead.
     """
-    if running(layout) is not None:
-        print("Innkeeper runs already.")
+    if not make_way(layout):
+        print("Innkeeper runs already, and its code is the clone's (make status says more; make stop stops it).")
         return 0
     ready = layout.run_dir / "ready"
     ready.unlink(missing_ok=True)
     layout.logs.mkdir(mode=0o755, parents=True, exist_ok=True)
     log = layout.logs / "up.log"
-    with log.open("wb") as output:
+    log.unlink(missing_ok=True)
+    # The first password comes through a pipe of its own: what is in a log has been given to whoever reads logs.
+    passed, given = os.pipe()
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "panel.setup", "up"],
+            [sys.executable, "-m", "panel.setup", "up", "--password-to", str(given)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**environment, "PYTHONUNBUFFERED": "1"},
             cwd=layout.checkout,
             start_new_session=True,
+            pass_fds=(given,),
         )
+    os.close(given)
     with log.open("rb") as shown:
         try:
             while process.poll() is None and not ready.exists():
@@ -47,22 +48,15 @@ def up_detached(layout: Layout, environment: Mapping[str, str]) -> int:
             process.send_signal(signal.SIGINT)
             process.wait()
         _pass_on(shown.read())
+    _pass_on(_waiting(passed))
     return process.returncode or 0
 
 
-def stop(layout: Layout) -> bool:
-    """Stop a running ``make up`` as Ctrl-C would. Returns False when none runs.
-
-    Raises:
-        SetupError: it did not end in time.
-    """
-    process = running(layout)
-    if process is None:
-        return False
-    process.send(signal.SIGTERM)
-    if not wait_for(lambda: not process.is_alive(), timeout_s=_STOP_TIMEOUT_S, poll_s=0.2):
-        raise SetupError(f"Innkeeper (process {process.pid}) does not stop; look at {layout.logs}.")
-    return True
+def _waiting(pipe: int) -> bytes:
+    """Return what was written to a pipe so far, and close it."""
+    os.set_blocking(pipe, False)
+    with os.fdopen(pipe, "rb", buffering=0) as stream:
+        return stream.read(4096) or b""
 
 
 def _pass_on(data: bytes) -> None:

@@ -4,20 +4,29 @@ Several checkouts may be up on one machine. What was found before the first of t
 with the boot it belongs to: after a reboot the kernel starts from its own settings again.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from panel.setup.layout import Layout
+from panel.setup.machine_lock import machine_lock
 from panel.setup.processes import run
 
 _RECORD = Path("/run/innkeeper-forwarding.json")
 _IPV4 = Path("/proc/sys/net/ipv4/ip_forward")
 _IPV6 = Path("/proc/sys/net/ipv6/conf/all/forwarding")
+_IPV6_OFF = "disable_ipv6"  # beside it
+
+
+def ipv6_is_on() -> bool:
+    """False when the kernel has no IPv6, or new interfaces get none."""
+    for scope in ("all", "default"):
+        switch = _IPV6.parents[1] / scope / _IPV6_OFF
+        if not switch.exists() or switch.read_text().strip() != "0":
+            return False
+    return True
 
 
 def forwarding_claim(layout: Layout) -> bool:
@@ -28,6 +37,8 @@ def forwarding_claim(layout: Layout) -> bool:
         if layout.id not in users:
             users.append(layout.id)
         _switch_on(_IPV4, before)
+        if not ipv6_is_on():
+            return False
         if _forward_ipv6():
             _switch_on(_IPV6, before)
         return _IPV6.read_text().strip() == "1"
@@ -40,11 +51,12 @@ def forwarding_release(layout: Layout, *, when_last: Callable[[], None] = lambda
     """
     with _record() as record:
         users = [user for user in record.get("users", []) if user != layout.id]
-        record["users"] = users
         if not users:
-            for path, value in record.pop("before", {}).items():
+            for path, value in record.get("before", {}).items():
                 Path(path).write_text(f"{value}\n")
             when_last()
+            record.clear()
+        record["users"] = users
 
 
 def _switch_on(path: Path, before: dict[str, str]) -> None:
@@ -65,20 +77,25 @@ def _forward_ipv6() -> bool:
 
 @contextmanager
 def _record() -> Iterator[dict[str, Any]]:
+    """Give what is recorded, and keep what it is afterwards, also when an exception ends it half-way."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    descriptor = os.open(_RECORD, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with machine_lock("forwarding"):
         try:
-            record = json.loads(file.read() or "{}")
-        except ValueError:
+            record = json.loads(_RECORD.read_text())
+        except (OSError, ValueError):
             record = {}
         if record.get("boot") != boot:
-            record = {"boot": boot}
-        yield record
-        file.seek(0)
-        file.truncate()
-        if record.get("users"):
-            json.dump(record, file)
-        else:
-            _RECORD.unlink(missing_ok=True)
+            record = {}
+        try:
+            yield record
+        finally:
+            if record.get("users"):
+                _write({**record, "boot": boot})
+            else:
+                _RECORD.unlink(missing_ok=True)
+
+
+def _write(record: dict[str, Any]) -> None:
+    partial = _RECORD.with_suffix(".partial")
+    partial.write_text(json.dumps(record))
+    partial.replace(_RECORD)

@@ -3,15 +3,20 @@
 import ipaddress
 import json
 import re
+import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from panel.setup.context import Context
-from panel.setup.forwarding import forwarding_claim, forwarding_release
+from panel.setup.errors import SetupError
+from panel.setup.forwarding import forwarding_claim, forwarding_release, ipv6_is_on
+from panel.setup.installations import installations
 from panel.setup.layout import Layout
+from panel.setup.machine_lock import machine_lock
 from panel.setup.processes import run
-from panel.setup.subnet import GuestSubnets, choose_v4, choose_v6, parse_v4, usable_resolvers
+from panel.setup.steps import Records
+from panel.setup.subnet import GuestSubnets, choose_v4, choose_v6, inside, parse_v4, usable_resolvers
 
 GUARD_TABLE = "bridge innkeeper"
 _RESOLVERS = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
@@ -26,12 +31,23 @@ class GuestNetwork:
     subnets: GuestSubnets
     dns_servers: tuple[str, ...]
 
+    @property
+    def words(self) -> str:
+        """A few words for the screen."""
+        v6 = str(self.subnets.v6) if self.subnets.v6 else "no IPv6, since it is switched off on this machine"
+        return f"{self.bridge}: {self.subnets.v4}, {v6}"
+
 
 def network_ensure(context: Context) -> GuestNetwork:
-    """Make the network, or bring what is left of it after a reboot back; the subnets stay once chosen."""
+    """Make the network, or bring what is left of it after a reboot back; the subnets stay once chosen.
+
+    Raises:
+        SetupError: something else uses the chosen subnet by now, or the kernel refuses.
+    """
     layout = context.layout
-    network = GuestNetwork(layout.bridge, _subnets(context), _dns_servers())
-    _ensure_bridge(layout, network.subnets)
+    with machine_lock("network"):  # from the choice until others see the bridge's route
+        network = GuestNetwork(layout.bridge, _subnets(context), _dns_servers())
+        _ensure_bridge(layout, network.subnets)
     ipv6 = forwarding_claim(layout)
     web_port = None if context.listen.is_loopback else context.listen.port
     rules = ruleset(table=layout.table, bridge=layout.bridge, subnets=network.subnets, ipv6=ipv6, web_port=web_port)
@@ -41,7 +57,7 @@ def network_ensure(context: Context) -> GuestNetwork:
 
 def network_remove(layout: Layout) -> None:
     """Take bridge and rules away and put forwarding back. What is not there is success."""
-    run(["nft", "-f", "-"], input=f"{_empty_table(layout.table)}", failure="The rules cannot be removed")
+    _nft(_empty_table(layout.table), failure="The rules cannot be removed")
     if Path(f"/sys/class/net/{layout.bridge}").exists():
         run(["ip", "link", "delete", layout.bridge], failure="The bridge cannot be removed")
     forwarding_release(layout, when_last=_remove_guard)
@@ -50,7 +66,13 @@ def network_remove(layout: Layout) -> None:
 def _remove_guard() -> None:
     """Remove the table of the hook scripts' anti-spoofing rules, which the guests of all checkouts share."""
     commands = f"table {GUARD_TABLE} {{ }}\ndelete table {GUARD_TABLE}\n"
-    run(["nft", "-f", "-"], input=commands, failure="The guests' rules cannot be removed")
+    _nft(commands, failure="The guests' rules cannot be removed")
+
+
+def _nft(commands: str, *, failure: str) -> None:
+    """Remove rules. Where the program was never installed there are none."""
+    if shutil.which("nft"):
+        run(["nft", "-f", "-"], input=commands, failure=failure)
 
 
 def ruleset(*, table: str, bridge: str, subnets: GuestSubnets, ipv6: bool, web_port: int | None) -> str:
@@ -61,7 +83,7 @@ def ruleset(*, table: str, bridge: str, subnets: GuestSubnets, ipv6: bool, web_p
     link-local addresses, where clouds keep their machines' credentials.
     """
     panel = f"    iifname {bridge} tcp dport {web_port} accept\n" if web_port else ""
-    masquerade_v6 = f"    ip6 saddr {subnets.v6} oifname != {bridge} masquerade\n" if ipv6 else ""
+    masquerade_v6 = f"    ip6 saddr {subnets.v6} oifname != {bridge} masquerade\n" if ipv6 and subnets.v6 else ""
     return (
         f"{_empty_table(table)}"
         f"table inet {table} {{\n"
@@ -93,23 +115,48 @@ def _empty_table(table: str) -> str:
 
 
 def _subnets(context: Context) -> GuestSubnets:
-    chosen = context.records.get("subnet_v4")
-    if chosen is None:
-        routes = [
-            route["dst"]
-            for route in json.loads(
-                run(["ip", "-j", "-4", "route", "show", "table", "all"], failure="Routes cannot be read")
-            )
-            if route.get("type", "unicast") == "unicast"
-        ]
-        asked = context.environment.get("GUEST_NETWORK")
-        chosen = str(parse_v4(asked, routes) if asked else choose_v4(routes))
-        context.records.set("subnet_v4", chosen)
-    chosen_v6 = context.records.get("subnet_v6")
+    records, layout = context.records, context.layout
+    chosen_v6 = records.get("subnet_v6")
     if chosen_v6 is None:
-        chosen_v6 = str(choose_v6(f"{_machine_id()}:{context.layout.id}"))
-        context.records.set("subnet_v6", chosen_v6)
-    return GuestSubnets(ipaddress.IPv4Network(chosen), ipaddress.IPv6Network(chosen_v6))
+        chosen_v6 = str(choose_v6(f"{_machine_id()}:{layout.id}"))
+        records.set("subnet_v6", chosen_v6)
+    return GuestSubnets(_subnet_v4(context), ipaddress.IPv6Network(chosen_v6) if ipv6_is_on() else None)
+
+
+def _subnet_v4(context: Context) -> ipaddress.IPv4Network:
+    """Return the guests' subnet: the one chosen once, if nothing else uses it, or a new choice."""
+    routes = _routes(apart_from=context.layout.bridge)
+    chosen, asked = context.records.get("subnet_v4"), context.environment.get("GUEST_NETWORK")
+    if chosen is not None:
+        network = ipaddress.IPv4Network(chosen)
+        taken = inside(network, routes)
+        if taken:
+            raise SetupError(
+                f"The servers' subnet {network} is now used by {routes[taken[0]]} as well ({taken[0]}): "
+                "take that away (another clone's: make down there), then run make up again."
+            )
+        return network
+    taken_by_others = [*routes, *_reserved(context.layout)]
+    network = parse_v4(asked, taken_by_others) if asked else choose_v4(taken_by_others)
+    context.records.set("subnet_v4", str(network))
+    return network
+
+
+def _routes(*, apart_from: str) -> dict[str, str]:
+    """Return the machine's IPv4 routes and the device of each, without those to one device."""
+    listed = run(["ip", "-j", "-4", "route", "show", "table", "all"], failure="Routes cannot be read")
+    return {
+        route["dst"]: route.get("dev", "another route")
+        for route in json.loads(listed or "[]")
+        if route.get("type", "unicast") == "unicast" and route.get("dev") != apart_from
+    }
+
+
+def _reserved(layout: Layout) -> list[str]:
+    """Return the subnets of the machine's other checkouts, which may be down now."""
+    others = (found for found in installations() if found.id != layout.id)
+    subnets = (Records.load(Path(found.state) / layout.records.name).get("subnet_v4") for found in others)
+    return [subnet for subnet in subnets if subnet]
 
 
 def _machine_id() -> str:
@@ -123,11 +170,9 @@ def _ensure_bridge(layout: Layout, subnets: GuestSubnets) -> None:
         # A fixed address: otherwise the bridge takes that of its first guest and changes it with the guests.
         address = "02:" + ":".join(re.findall("..", f"{int(subnets.v4.network_address):08x}{layout.id[:2]}"))
         run(["ip", "link", "add", bridge, "address", address, "type", "bridge"], failure="The bridge cannot be made")
-    Path(f"/proc/sys/net/ipv6/conf/{bridge}/accept_ra").write_text("0\n")
-    for address in (
-        f"{subnets.gateway_v4}/{subnets.v4.prefixlen}",
-        f"{subnets.gateway_v6}/{subnets.v6.prefixlen}",
-    ):
+    if subnets.v6:
+        Path(f"/proc/sys/net/ipv6/conf/{bridge}/accept_ra").write_text("0\n")
+    for address in subnets.machine_addresses:
         run(["ip", "address", "replace", address, "dev", bridge, "nodad"], failure="The bridge takes no address")
     run(["ip", "link", "set", bridge, "up"], failure="The bridge cannot be switched on")
 

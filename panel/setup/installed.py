@@ -1,23 +1,21 @@
 """Commands for a panel that is set up: stop it, ask it, run its ``manage.py``."""
 
 import argparse
-import json
 import os
 import sys
 
-from panel.setup import detached
 from panel.setup.context import Context
 from panel.setup.errors import SetupError
 from panel.setup.layout import Layout
 from panel.setup.listen import parse_listen
-from panel.setup.lock import running
+from panel.setup.lock import running, stop
 from panel.setup.manage_client import ManageClient
-from panel.setup.processes import ProcessRef
 from panel.setup.steps import Records
+from panel.setup.supervisor import registered
 
 
 def _stop(layout: Layout, options: argparse.Namespace) -> int:
-    print("Stopped; servers run on." if detached.stop(layout) else "Innkeeper does not run.")
+    print("Stopped; servers run on." if stop(layout) else "Innkeeper does not run.")
     return 0
 
 
@@ -28,16 +26,16 @@ def _status(layout: Layout, options: argparse.Namespace) -> int:
         print("Innkeeper does not run.")
         return 3
     print(f"{'make up':<12} process {owner.pid}")
-    for name, entry in json.loads((layout.run_dir / "services.json").read_text()).items():
-        ref = ProcessRef(**entry)
+    for name, ref in registered(layout.run_dir / "services.json").items():
         print(f"{name:<12} {f'process {ref.pid}' if ref.is_alive() else 'not running'}")
-    return 0 if (layout.run_dir / "ready").exists() else 3
+    if not (layout.run_dir / "ready").exists():
+        print("It is still being set up.")
+        return 3
+    return 0
 
 
 def _manage(layout: Layout, options: argparse.Namespace) -> int:
     """Run a command of the panel and print what it printed."""
-    if os.geteuid() != 0:
-        raise SetupError("This needs root, because the panel's secrets are its own: run it as root or with sudo.")
     context = Context(layout, Records.load(layout.records), os.environ, parse_listen(os.environ.get("LISTEN", "")))
     if not layout.python.exists() or (context.own_postgres and running(layout) is None):
         raise SetupError("Innkeeper does not run here: start it with make up, then try again in a second terminal.")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from panel.setup.installations import Installation, installation_find
+
 _OTHERS_ENTER = stat.S_IXOTH
 _ID_LENGTH = 4
 
@@ -30,6 +32,11 @@ class Layout:
     cache: Path
     run_dir: Path
     code: Path
+
+    @property
+    def installation(self) -> Installation:
+        """What the machine remembers of it."""
+        return Installation(self.id, str(self.checkout), str(self.state), str(self.cache))
 
     @property
     def venv(self) -> Path:
@@ -73,17 +80,22 @@ class Layout:
 
 
 def find_layout(checkout: Path, environment: Mapping[str, str]) -> Layout:
-    """Return the places for ``checkout``. ``INNKEEPER_STATE`` and ``INNKEEPER_CACHE`` override the defaults."""
+    """Return the places for ``checkout``.
+
+    ``INNKEEPER_STATE`` and ``INNKEEPER_CACHE`` override the defaults; once set up, a checkout stays where it is.
+    """
     checkout = checkout.resolve()
     identity = checkout_id(checkout)
+    known = installation_find(identity, checkout)
     open_to_all = world_traversable(checkout)
     default = checkout / "var" if open_to_all else Path("/var/lib/innkeeper") / identity
-    state = Path(environment.get("INNKEEPER_STATE") or default).absolute()
+    state = Path(environment.get("INNKEEPER_STATE") or (known.state if known else default)).absolute()
+    cache = environment.get("INNKEEPER_CACHE") or (known.cache if known else "/var/cache/innkeeper")
     return Layout(
         checkout=checkout,
         id=identity,
         state=state,
-        cache=Path(environment.get("INNKEEPER_CACHE") or "/var/cache/innkeeper").absolute(),
+        cache=Path(cache).absolute(),
         run_dir=Path(f"/run/innkeeper-{identity}"),
         code=checkout if open_to_all else state / "code",
     )

@@ -10,7 +10,7 @@ from panel.setup.kvm_probe import kvm_usable
 from panel.setup.layout import Layout
 from panel.setup.private_libvirtd import PrivateLibvirtd
 from panel.setup.processes import run
-from panel.setup.system_hooks import SOURCES, hooks_install
+from panel.setup.system_hooks import SOURCES, hooks_install, hooks_seen
 
 _SYSTEM_GROUP = "libvirt"
 
@@ -32,6 +32,7 @@ def libvirt_ensure(context: Context) -> LibvirtHost:
         changed = hooks_install(context.layout)
         join_group(_SYSTEM_GROUP)
         run(["systemctl", "restart" if changed else "start", "libvirtd.service"], failure="libvirtd does not start")
+        hooks_seen()
         kvm_uri, lxc_uri, words = "qemu:///system", "lxc:///system", "the distribution's libvirtd"
     else:
         private = private_libvirtd(context.layout)

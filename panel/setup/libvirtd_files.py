@@ -1,6 +1,8 @@
-"""The private libvirtd's two configuration files."""
+"""The private libvirtd's two configuration files, and putting files where programs read them."""
 
 import re
+import stat
+from pathlib import Path
 
 _ADDRESS = re.compile(r"[0-9a-fA-F.:]+\Z")
 
@@ -27,6 +29,17 @@ def libvirtd_conf(*, host_uuid: str, socket_group: str | None, listen_tcp: str |
 def qemu_conf(*, migration_host: str | None) -> str:
     """Return qemu.conf."""
     return _lines({"migration_host": _address(migration_host)} if migration_host else {})
+
+
+def put(path: Path, content: bytes, *, mode: int) -> bool:
+    """Give a file its content and mode; it is replaced whole. Returns whether it was another before."""
+    if path.is_file() and path.read_bytes() == content and stat.S_IMODE(path.stat().st_mode) == mode:
+        return False
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.chmod(mode)
+    partial.replace(path)
+    return True
 
 
 def _address(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from panel.setup.errors import SetupError
 
+_BACKLOG = 2048  # as uvicorn's own
 DEFAULT = "127.0.0.1:8000"
 _HELP = f"LISTEN is ADDRESS:PORT, for example LISTEN={DEFAULT} or LISTEN=[::]:443"
 
@@ -57,7 +58,10 @@ def parse_listen(text: str) -> Listen:
 
 
 def bind(listen: Listen) -> socket.socket:
-    """Bind the address now, so that nobody takes it while the set-up runs.
+    """Bind the address and listen now, so that nobody takes it while the set-up runs.
+
+    Listening is what keeps it: two programs may both have bound an address of which neither listens yet. Who connects
+    meanwhile waits for the web server.
 
     Raises:
         SetupError: nobody can listen there now; the sentence says why and what to do.
@@ -68,6 +72,7 @@ def bind(listen: Listen) -> socket.socket:
         bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     try:
         bound.bind((listen.host, listen.port))
+        bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
         raise SetupError(_sentence(listen, error)) from error

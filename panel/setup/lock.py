@@ -2,17 +2,35 @@
 
 import fcntl
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
 from panel.setup.errors import SetupError
 from panel.setup.layout import Layout
-from panel.setup.processes import ProcessRef
+from panel.setup.processes import ProcessRef, wait_for
+
+_STOP_TIMEOUT_S = 60.0
 
 
 def running(layout: Layout) -> ProcessRef | None:
     """Return the process of the ``make up`` that runs for this checkout."""
     return ProcessRef.load(_owner_file(layout))
+
+
+def stop(layout: Layout) -> bool:
+    """Stop a running ``make up`` as Ctrl-C would. Returns False when none runs.
+
+    Raises:
+        SetupError: it did not end in time.
+    """
+    process = running(layout)
+    if process is None:
+        return False
+    process.send(signal.SIGTERM)
+    if not wait_for(lambda: not process.is_alive(), timeout_s=_STOP_TIMEOUT_S, poll_s=0.2):
+        raise SetupError(f"Innkeeper (process {process.pid}) does not stop; look at {layout.logs}.")
+    return True
 
 
 class RunLock:

@@ -16,14 +16,29 @@ def machine_lock(name: str, *, wait: bool = True) -> Iterator[bool]:
     Yields False, without the lock, when another process has it and ``wait`` is not set.
     """
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    # The file stays: whoever removed it would take it from under those who wait for it.
-    descriptor = os.open(_FOLDER / f"innkeeper-{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    path = _FOLDER / f"innkeeper-{name}"
     try:
+        descriptor = _locked(path, wait=wait)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(path: Path, *, wait: bool) -> int:
+    """Return the descriptor of the file, locked. Raises: BlockingIOError: another has it, and ``wait`` is not set."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # Who had it before took the file away: then this lock is of a file that nobody else will find.
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
         os.close(descriptor)

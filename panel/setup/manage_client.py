@@ -6,6 +6,7 @@ from typing import IO
 
 from panel.setup.context import Context
 from panel.setup.errors import SetupError
+from panel.setup.reasons import explain_output
 
 
 class ManageClient:
@@ -38,8 +39,8 @@ class ManageClient:
         except (OSError, ValueError):
             reply = {}
         if not reply.get("ok"):
-            lines = str(reply.get("output", "")).strip().splitlines()
-            said = lines[-1] if lines else "the panel's code does not start"
+            output = str(reply.get("output", "")).strip()
+            said = explain_output(output) or (output.splitlines() or ["the panel's code does not start"])[-1]
             raise SetupError(f"manage.py {words[0]} failed: {said} (log: {self._context.log})")
         return str(reply["output"]).strip()
 

@@ -1,15 +1,19 @@
 """Debian's packages: which are missing, and installing them without any of their servers starting."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from hosts.imagebuild.packages import PACKAGES as IMAGE_BUILDER
 from panel.setup.errors import SetupError
+from panel.setup.machine_lock import machine_lock
 from panel.setup.processes import run, untranslated
+from panel.setup.reasons import explain_output
 
 RUNTIME = (
     "dmidecode",
@@ -28,6 +32,8 @@ RUNTIME = (
     "qemu-utils",
     "redis-server",
     "util-linux",
+    # Where systemd is init, it gives each container a scope of its own, in which the limits are (machined).
+    *(("systemd-container",) if Path("/run/systemd/system").is_dir() else ()),
 )
 BUILD = ("gcc", "libc6-dev", "libpq-dev", "libvirt-dev", "pkg-config", "python3-dev", "python3-venv")
 BROWSER = ("nodejs", "npm")
@@ -37,8 +43,20 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_SAVED = Path("/usr/sbin/policy-rc.d.innkeeper-saved")
 _POLICY_TEXT = "#!/bin/sh\n# innkeeper: nothing starts while packages are installed; removed afterwards\nexit 101\n"
 _CLUSTER = Path("/etc/postgresql-common/createcluster.d/innkeeper.conf")
+_TO_DISABLE = Path("/var/lib/innkeeper/services-to-disable")
 _OWN_SERVICES = ("redis-server.service", "postgresql.service")
-_APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold")
+_LOCK = "packages"
+_SOURCE = "Debian's package source: check /etc/apt/sources.list and the network"
+_NO_PACKAGES = "Debian's packages cannot be found: check /etc/apt/sources.list and the network, then run make up again."
+_APT = (
+    "apt-get",
+    "-q",
+    "-y",
+    "-o",
+    "DPkg::Lock::Timeout=300",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+)
 
 
 def missing(wanted: tuple[str, ...]) -> list[str]:
@@ -60,21 +78,33 @@ def install(wanted: tuple[str, ...], *, log: Path) -> str:
     Raises:
         SetupError: apt has no source, or it failed; its output is in ``log``.
     """
-    restore_leftovers()
-    finish_interrupted(log=log)
-    lacking = missing(wanted)
-    if not lacking:
-        return f"{len(wanted)} present"
-    with _no_services(), log.open("ab") as output:
-        if not _apt(["update"], output=output) or not _candidates_exist(lacking):
-            raise SetupError(
-                "Debian's packages cannot be found: check /etc/apt/sources.list and the network, "
-                f"then run make up again (log: {log})."
-            )
-        if not _apt(["install", "--no-install-recommends", *lacking], output=output):
-            raise SetupError(f"apt-get could not install {', '.join(lacking)}; the reason is in {log}.")
-    _disable_services(lacking)
+    with machine_lock(_LOCK):
+        restore_leftovers()
+        finish_interrupted(log=log)
+        _disable_services()
+        lacking = missing(wanted)
+        if not lacking:
+            return f"{len(wanted)} present"
+        _note_services(lacking)
+        with _no_services(), log.open("ab") as output:
+            listed = _apt(["update"], output=output)
+            if not _candidates_exist(lacking):
+                why = explain_output(listed.said, source=_SOURCE)
+                raise SetupError(f"{why or _NO_PACKAGES} (log: {log})")
+            done = _apt(["install", "--no-install-recommends", *lacking], output=output)
+            if not done.well:
+                why = explain_output(done.said, source=_SOURCE) or "the reason is at the end of its log"
+                raise SetupError(f"apt-get could not install {', '.join(lacking)}: {why} (log: {log})")
+        _disable_services()
     return f"installed {len(lacking)}: {', '.join(lacking[:4])}{' …' if len(lacking) > 4 else ''}"
+
+
+def restore_unless_busy() -> None:
+    """Take away what a killed run left, unless another checkout installs packages now and will do so itself."""
+    with machine_lock(_LOCK, wait=False) as free:
+        if free:
+            restore_leftovers()
+            _disable_services()
 
 
 def finish_interrupted(*, log: Path) -> None:
@@ -110,9 +140,16 @@ def _no_services() -> Iterator[None]:
         restore_leftovers()
 
 
-def _apt(arguments: list[str], *, output: BinaryIO) -> bool:
+@dataclass(frozen=True)
+class _Ended:
+    well: bool
+    said: str
+
+
+def _apt(arguments: list[str], *, output: BinaryIO) -> _Ended:
     """Run apt-get apart from the terminal: a Ctrl-C must not cut dpkg in two, it takes effect afterwards."""
     environment = {**untranslated(), "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+    begin = output.seek(0, os.SEEK_END)
     process = subprocess.Popen(
         [*_APT, *arguments],
         stdin=subprocess.DEVNULL,
@@ -122,10 +159,13 @@ def _apt(arguments: list[str], *, output: BinaryIO) -> bool:
         start_new_session=True,
     )
     try:
-        return process.wait() == 0
+        well = process.wait() == 0
     except KeyboardInterrupt:
         process.wait()
         raise
+    with open(output.name, "rb") as written:
+        written.seek(begin)
+        return _Ended(well, written.read().decode(errors="replace"))
 
 
 def _candidates_exist(packages: list[str]) -> bool:
@@ -134,9 +174,19 @@ def _candidates_exist(packages: list[str]) -> bool:
     return shown.count("Candidate:") == len(packages) and "Candidate: (none)" not in shown
 
 
-def _disable_services(installed: list[str]) -> None:
-    """Keep the servers we just installed from starting by themselves at the next boot."""
-    if Path("/run/systemd/system").is_dir():
-        units = [unit for unit in _OWN_SERVICES if unit.removesuffix(".service") in installed]
-        if units:
-            run(["systemctl", "disable", "--quiet", *units], failure="systemd cannot disable the packages' services")
+def _note_services(lacking: list[str]) -> None:
+    """Write down which servers are about to be installed: a cut before they are disabled must not be forgotten."""
+    units = [unit for unit in _OWN_SERVICES if unit.removesuffix(".service") in lacking]
+    if units and Path("/run/systemd/system").is_dir():
+        _TO_DISABLE.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _TO_DISABLE.write_text("\n".join(units))
+
+
+def _disable_services() -> None:
+    """Keep the servers that were installed from starting by themselves at the next boot."""
+    if not _TO_DISABLE.exists():
+        return
+    for unit in _TO_DISABLE.read_text().split():
+        if not missing((unit.removesuffix(".service"),)):
+            run(["systemctl", "disable", "--quiet", unit], failure="systemd cannot disable the packages' services")
+    _TO_DISABLE.unlink()

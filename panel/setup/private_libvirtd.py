@@ -4,6 +4,7 @@ It lives in a mount and UTS namespace that a holder process keeps open, so libvi
 find its mounts and its guests. One instance may share the machine's network namespace or have one of its own.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from panel.setup.errors import SetupError
 from panel.setup.kvm_probe import kvm_usable
-from panel.setup.libvirtd_files import libvirtd_conf, qemu_conf
+from panel.setup.libvirtd_files import libvirtd_conf, put, qemu_conf
 from panel.setup.processes import ProcessRef, in_namespace, namespace_id, run, wait_for
 
 _HOLDER = Path(__file__).with_name("namespace_holder.py")
@@ -43,7 +44,7 @@ class PrivateLibvirtd:
         run_dir: its ``/run``; short, because unix socket paths are limited. Outside the namespace its sockets are
             below this path; a path below it means the same inside when it is itself below ``/run``.
         hooks: every file in here is installed as one of libvirt's hook scripts. libvirtd looks for hooks only when
-            it starts; later changes of a script already there take effect at the next ``start`` that starts it.
+            it starts, so ``start`` starts it anew when they, or its configuration, are not what they were.
         netns: name of a network namespace in ``/run/netns`` (or its path) to live in; None for the caller's.
         socket_group: group whose members may use the sockets; None leaves them to root.
         listen_tcp: address for the unprotected TCP socket (port 16509) and for migration. Tests only.
@@ -87,7 +88,9 @@ class PrivateLibvirtd:
         return self._anchor() is not None
 
     def start(self) -> None:
-        """Start what is missing of holder, virtlogd and libvirtd; everything that runs is left alone.
+        """Start what is missing of holder, virtlogd and libvirtd; what runs is left alone.
+
+        But a libvirtd of an older configuration, or with older hook scripts, is replaced; its guests do not notice.
 
         Raises:
             SetupError: something did not start; the sentence says what and where its log is.
@@ -98,13 +101,16 @@ class PrivateLibvirtd:
         for directory in (self.run_dir, *self._sources(), *logs):
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         anchor = self._hold()
-        if self._daemon("libvirtd") is None:
-            self._write_configuration()
+        digest, noted = self._write_configuration(), self.run_dir / "configuration"
+        outdated = self._daemon("libvirtd")
+        if outdated is not None and not (noted.exists() and noted.read_text() == digest):
+            outdated.end(timeout_s=_STOP_TIMEOUT_S)
         if self._daemon("virtlogd") is None:
             self._enter(anchor, ["virtlogd", "-d"], failure="virtlogd does not start")
         if self._daemon("libvirtd") is None:
             listen = ["--listen"] if self.listen_tcp else []
             self._enter(anchor, ["libvirtd", "-d", *listen], failure="libvirtd does not start")
+            noted.write_text(digest)
         if not wait_for(self.is_alive, timeout_s=_START_TIMEOUT_S):
             raise SetupError(f"libvirtd does not answer; its log is {self.directory / 'log' / 'libvirtd.log'}.")
 
@@ -126,27 +132,36 @@ class PrivateLibvirtd:
             if process is not None:
                 process.end(timeout_s=_STOP_TIMEOUT_S)
         if guests:
+            if anchor is not None:
+                self._remove_groups(anchor)
             self._empty_namespace(uts)
 
     def _sources(self) -> list[Path]:
         return [self.directory / name for name in _BINDS]
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self) -> str:
+        """Write what libvirtd reads when it starts. Returns a digest of it."""
         etc = self.directory / "etc"
-        identity = self.host_uuid or _derived_uuid(self.directory)
-        (etc / "libvirtd.conf").write_text(
-            libvirtd_conf(host_uuid=identity, socket_group=self.socket_group, listen_tcp=self.listen_tcp)
-        )
-        (etc / "qemu.conf").write_text(qemu_conf(migration_host=self.listen_tcp))
         filters = Path("/etc/libvirt/nwfilter")
         if filters.is_dir() and not (etc / "nwfilter").exists():
             shutil.copytree(filters, etc / "nwfilter")
-        shutil.rmtree(etc / "hooks", ignore_errors=True)
-        (etc / "hooks").mkdir()
-        for script in sorted(self.hooks.iterdir()) if self.hooks.is_dir() else []:
-            if script.is_file():
-                shutil.copyfile(script, etc / "hooks" / script.name)
-                (etc / "hooks" / script.name).chmod(0o755)
+        (etc / "hooks").mkdir(exist_ok=True)
+        identity = self.host_uuid or _derived_uuid(self.directory)
+        conf = libvirtd_conf(host_uuid=identity, socket_group=self.socket_group, listen_tcp=self.listen_tcp)
+        scripts = [path for path in sorted(self.hooks.iterdir()) if path.is_file()] if self.hooks.is_dir() else []
+        files = {
+            etc / "libvirtd.conf": conf.encode(),
+            etc / "qemu.conf": qemu_conf(migration_host=self.listen_tcp).encode(),
+            **{etc / "hooks" / script.name: script.read_bytes() for script in scripts},
+        }
+        digest = hashlib.sha256()
+        for path, content in files.items():
+            put(path, content, mode=0o755 if path.parent.name == "hooks" else 0o644)
+            digest.update(f"{path}\0{len(content)}\0".encode() + content)
+        for stale in (etc / "hooks").iterdir():
+            if stale not in files and not stale.is_dir():  # Python keeps its cache there
+                stale.unlink()
+        return digest.hexdigest()
 
     def _anchor(self) -> ProcessRef | None:
         """Return a process that lives in the namespace; the holder, or a daemon that outlived it."""
@@ -190,6 +205,13 @@ class PrivateLibvirtd:
     def _enter(self, anchor: ProcessRef, command: Sequence[str], *, failure: str) -> None:
         inside = ["nsenter", f"--target={anchor.pid}", "--mount", "--uts", "--net", "--wd=/"]
         run([*inside, *command], failure=failure, timeout_s=_START_TIMEOUT_S)
+
+    def _remove_groups(self, anchor: ProcessRef) -> None:
+        """Remove the control groups in which the hook scripts and libvirt put guests, unless others use them."""
+        groups = [f"/sys/fs/cgroup/{name}" for name in ("pids/innkeeper", "systemd/innkeeper", "*/machine")]
+        found = f"for group in {' '.join(groups)}; do rmdir $group 2>/dev/null; done; true"
+        with suppress(SetupError):  # the namespace is about to go; what stays of them is empty
+            self._enter(anchor, ["sh", "-c", found], failure="Control groups cannot be removed")
 
     def _empty_namespace(self, uts: int | None) -> None:
         """End whatever is left in the namespace, the holder too; its mounts go with the last process."""

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from panel.setup.errors import SetupError
+from panel.setup.reasons import explain_output
 
 _POLL_S = 0.05
 
@@ -114,7 +115,7 @@ def run(
     """Run a command and return what it printed, in English: some of it is read by programs.
 
     Raises:
-        SetupError: it failed; the message is ``failure`` and the last line the command wrote.
+        SetupError: it failed; the message is ``failure`` and the last line the command wrote, or what that means.
     """
     try:
         done = subprocess.run(
@@ -131,6 +132,9 @@ def run(
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"{failure}: {error}") from error
     if done.returncode:
+        explained = explain_output(done.stderr)
+        if explained:
+            raise SetupError(f"{failure}: {explained}")
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise SetupError(f"{failure}: {lines[-1] if lines else f'{command[0]} returned {done.returncode}'}")
     return done.stdout

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 from panel.setup.errors import SetupError
+from panel.setup.reasons import explain_output
 
+# What the packages come from, and what to do when it does not answer.
+_PYTHON_SOURCE = "The Python package index: check the network, or name an index in pip's configuration (PIP_INDEX_URL)"
+_BROWSER_SOURCE = "The npm registry: check the network, or name a registry in npm's configuration (npm_config_registry)"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\]+)", re.MULTILINE)
 
 
@@ -34,7 +38,7 @@ def ensure_venv(venv: Path, lock: Path, *, log: Path, compiled: bool = True) -> 
     who may write there.
 
     Raises:
-        SetupError: with the place of pip's output.
+        SetupError: why, when it is known, and the place of pip's output.
     """
     wanted = pins(lock.read_text())
     if not _works(venv):
@@ -45,7 +49,8 @@ def ensure_venv(venv: Path, lock: Path, *, log: Path, compiled: bool = True) -> 
         return f"{len(wanted)} packages present"
     command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += [] if compiled else ["--no-compile"]
-    _logged([*command, "--require-hashes", "-r", str(lock)], log=log, what="pip could not install the packages")
+    command += ["--require-hashes", "-r", str(lock)]
+    _logged(command, log=log, what="pip could not install the packages", source=_PYTHON_SOURCE)
     return f"installed {len(lacking)} of {len(wanted)} packages"
 
 
@@ -57,7 +62,8 @@ def ensure_node_modules(code: Path, *, log: Path) -> str:
     if marker.is_file() and marker.read_text() == fingerprint:
         return "present"
     marker.unlink(missing_ok=True)
-    _logged(["npm", "ci", "--no-audit", "--no-fund"], log=log, what="npm could not install the packages", cwd=code)
+    command = ["npm", "ci", "--no-audit", "--no-fund"]
+    _logged(command, log=log, what="npm could not install the packages", source=_BROWSER_SOURCE, cwd=code)
     marker.write_text(fingerprint)
     return "installed"
 
@@ -71,14 +77,18 @@ def _works(venv: Path) -> bool:
         return False
 
 
-def _logged(command: list[str], *, log: Path, what: str, cwd: Path | None = None) -> None:
+def _logged(command: list[str], *, log: Path, what: str, source: str = "", cwd: Path | None = None) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         output.write(f"$ {' '.join(command)}\n".encode())
         output.flush()
+        begin = output.tell()
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd, check=False)
     if done.returncode:
-        raise SetupError(f"{what}; the reason is at the end of {log}.")
+        with log.open("rb") as written:
+            written.seek(begin)
+            reason = explain_output(written.read().decode(errors="replace"), source=source)
+        raise SetupError(f"{what}: {reason} (log: {log})" if reason else f"{what}; the reason is at the end of {log}.")
 
 
 def _normal(name: str) -> str:

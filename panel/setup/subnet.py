@@ -13,10 +13,10 @@ _FIRST, _LAST = 90, 99
 
 @dataclass(frozen=True)
 class GuestSubnets:
-    """The two subnets of the guests' bridge; the first address of each is the machine's own."""
+    """The subnets of the guests' bridge; the first address of each is the machine's own. No IPv6 where it is off."""
 
     v4: IPv4Network
-    v6: IPv6Network
+    v6: IPv6Network | None
 
     @property
     def gateway_v4(self) -> str:
@@ -24,7 +24,13 @@ class GuestSubnets:
 
     @property
     def gateway_v6(self) -> str:
-        return str(self.v6[1])
+        return str(self.v6[1]) if self.v6 else ""
+
+    @property
+    def machine_addresses(self) -> tuple[str, ...]:
+        """The machine's own on the bridge, as ``ip address add`` takes them."""
+        v6 = (f"{self.gateway_v6}/{self.v6.prefixlen}",) if self.v6 else ()
+        return (f"{self.gateway_v4}/{self.v4.prefixlen}", *v6)
 
 
 def candidates() -> Iterator[IPv4Network]:
@@ -57,9 +63,15 @@ def parse_v4(text: str, routes: Iterable[str]) -> IPv4Network:
         raise SetupError(f"GUEST_NETWORK={text} is no IPv4 subnet; write it like 192.168.77.0/24.") from None
     if not network.is_private or not 16 <= network.prefixlen <= 28:
         raise SetupError(f"GUEST_NETWORK={text} must be private and between /16 and /28.")
-    if any(network == other for other in map(_network, routes)):
-        raise SetupError(f"GUEST_NETWORK={text} is in use on this machine; choose another.")
+    taken = inside(network, routes)
+    if taken:
+        raise SetupError(f"GUEST_NETWORK={text} is in use on this machine ({taken[0]}); choose another.")
     return network
+
+
+def inside(network: IPv4Network, routes: Iterable[str]) -> list[str]:
+    """Return the routes into a subnet or a part of it; a wider one is no conflict, this one goes before it."""
+    return [route for route in routes if (other := _network(route)) is not None and other.subnet_of(network)]
 
 
 def choose_v6(seed: str) -> IPv6Network:
@@ -69,7 +81,10 @@ def choose_v6(seed: str) -> IPv6Network:
 
 
 def usable_resolvers(resolv_conf: str) -> list[str]:
-    """Return the name servers of a resolv.conf that a guest can reach too; loopback ones it cannot."""
+    """Return the name servers of a resolv.conf that a guest can reach too.
+
+    It reaches none on the loopback, and the guests' rules forbid link-local ones, where clouds keep credentials too.
+    """
     found = []
     for line in resolv_conf.splitlines():
         words = line.split()
@@ -78,7 +93,7 @@ def usable_resolvers(resolv_conf: str) -> list[str]:
                 address = ipaddress.ip_address(words[1].partition("%")[0])
             except ValueError:
                 continue
-            if isinstance(address, IPv4Address) and not address.is_loopback:
+            if isinstance(address, IPv4Address) and not (address.is_loopback or address.is_link_local):
                 found.append(str(address))
     return found
 

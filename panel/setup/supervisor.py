@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ from typing import NoReturn
 from panel.setup.accounts import as_user
 from panel.setup.errors import SetupError
 from panel.setup.processes import ProcessRef, wait_for
+from panel.setup.reasons import explain_output
 from panel.setup.services import Service
 
 _POLL_S = 0.5
@@ -20,6 +22,7 @@ _ALSO_EVERY_S = 5.0
 _PAUSE_S = (1, 2, 5, 10, 30)
 _STEADY_S = 60.0  # a service that ran this long starts its pauses from the beginning
 _LOG_LIMIT_BYTES = 20_000_000
+_TAIL_CHARS = 4000
 
 
 @dataclass
@@ -42,11 +45,7 @@ class Supervisor:
 
     def end_leftovers(self) -> int:
         """End what a killed run left behind. Returns how many processes that were."""
-        try:
-            noted = json.loads(self._register.read_text())
-        except (OSError, ValueError):
-            return 0
-        alive = [ref for ref in (ProcessRef(**entry) for entry in noted.values()) if ref.is_alive()]
+        alive = [ref for ref in registered(self._register).values() if ref.is_alive()]
         for ref in reversed(alive):
             ref.end(timeout_s=10)
             _kill_group(ref.pid)
@@ -71,6 +70,8 @@ class Supervisor:
         while True:
             if time.monotonic() >= look_at:
                 also()
+                for running in self._running.values():
+                    log_rotate(running.service.log)
                 look_at = time.monotonic() + _ALSO_EVERY_S
             for running in self._running.values():
                 self._look_after(running)
@@ -116,19 +117,41 @@ class Supervisor:
         partial.replace(self._register)
 
 
+def registered(register: Path) -> dict[str, ProcessRef]:
+    """Return the services that a supervisor noted, by name; none when there is no such file."""
+    try:
+        noted = json.loads(register.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: ProcessRef(**entry) for name, entry in noted.items()} if isinstance(noted, dict) else {}
+
+
 def _await(running: _Running) -> None:
     service, process = running.service, running.process
     wait_for(lambda: process.poll() is not None or service.ready(), timeout_s=service.ready_s, poll_s=0.1)
     if process.poll() is not None or not service.ready():
-        raise SetupError(f"{service.name} did not start; the reason is at the end of {service.log}.")
+        said = service.log.read_text(errors="replace")[-_TAIL_CHARS:]
+        reason = explain_output(said)
+        raise SetupError(f"{service.name} did not start{f': {reason}' if reason else ''} (its log: {service.log}).")
+
+
+def log_rotate(log: Path, *, limit_bytes: int = _LOG_LIMIT_BYTES) -> bool:
+    """Move what a large log holds into ``LOG.1``. Returns whether it was too large.
+
+    The file itself stays and is emptied: a process that appends to it goes on doing so.
+    """
+    if not log.exists() or log.stat().st_size <= limit_bytes:
+        return False
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    return True
 
 
 def _spawn(service: Service) -> "subprocess.Popen[bytes]":
-    if service.log.exists() and service.log.stat().st_size > _LOG_LIMIT_BYTES:
-        service.log.replace(service.log.with_suffix(".log.1"))
     # A process group of its own: Ctrl-C at the terminal is for the supervisor, which ends the others in order.
-    # Should the supervisor be killed, the kernel asks its children to end.
-    command = ["setpriv", "--pdeathsig=TERM", *_without_setpriv(as_user(service.user, list(service.command)))]
+    # Should the supervisor be killed, the kernel asks its children to end, each in its own good order.
+    at_death = f"--pdeathsig={service.stop_signal.name.removeprefix('SIG')}"
+    command = ["setpriv", at_death, *_without_setpriv(as_user(service.user, list(service.command)))]
     with service.log.open("ab") as log:
         return subprocess.Popen(
             command,

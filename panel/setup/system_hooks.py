@@ -4,12 +4,12 @@ They are the same for every guest, and libvirt runs each hook for every domain, 
 every guest twice. The checkouts that use the set are noted beside it; it goes with the last of them.
 """
 
-import filecmp
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from panel.setup.layout import Layout
+from panel.setup.libvirtd_files import put
 from panel.setup.machine_lock import machine_lock
 
 SOURCES = Path("hosts/drivers/libvirt/hooks")
@@ -28,15 +28,28 @@ def hooks_install(layout: Layout) -> bool:
     with machine_lock("hooks"):
         (own / "users").mkdir(mode=0o755, parents=True, exist_ok=True)
         (own / "users" / layout.id).write_text(f"{layout.checkout}\n")
+        pending = own / "pending"
         sources = {path.name: path for path in (layout.code / SOURCES).iterdir() if path.is_file()}
         controller = sources.pop(_CONTROLLER)
-        changed = [_install(source, own / name) for name, source in sorted(sources.items())]
-        changed.append(_install(controller, _HOOKS / _CONTROLLER))
+        changed = [put(own / name, source.read_bytes(), mode=0o755) for name, source in sorted(sources.items())]
+        changed.append(put(_HOOKS / _CONTROLLER, controller.read_bytes(), mode=0o755))
         changed += [_link(driver) for driver in _DRIVERS]
         for stale in own.iterdir():
-            if stale.is_file() and stale.name not in sources:
+            if stale.is_file() and stale.name not in {*sources, pending.name}:
                 stale.unlink()
-    return any(changed)
+        if any(changed):
+            pending.touch()
+        return pending.exists()
+
+
+def hooks_seen() -> None:
+    """Note that libvirtd was started after the hooks were installed."""
+    (_own() / "pending").unlink(missing_ok=True)
+
+
+def hooks_installed(layout: Layout) -> bool:
+    """True when a checkout uses the hooks, that is, came as far as libvirt when it was set up."""
+    return (_own() / "users" / layout.id).exists()
 
 
 def hooks_remove(layout: Layout) -> bool:
@@ -61,17 +74,6 @@ def hooks_remove(layout: Layout) -> bool:
 
 def _own() -> Path:
     return _HOOKS / "innkeeper"
-
-
-def _install(source: Path, target: Path) -> bool:
-    """Copy a script if it differs; it is replaced whole, because libvirt may run it at any moment."""
-    if target.is_file() and filecmp.cmp(source, target, shallow=False):
-        return False
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source, partial)
-    partial.chmod(0o755)
-    partial.replace(target)
-    return True
 
 
 def _link(driver: str) -> bool:

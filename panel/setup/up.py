@@ -13,6 +13,7 @@ from panel.setup.checks import check_machine
 from panel.setup.context import Context
 from panel.setup.errors import SetupError
 from panel.setup.guest_network import GuestNetwork, network_ensure
+from panel.setup.installations import installation_save
 from panel.setup.layout import Layout
 from panel.setup.libvirt_host import LibvirtHost, acceleration, libvirt_ensure, private_libvirtd, uses_systemd
 from panel.setup.listen import bind, parse_listen
@@ -20,28 +21,37 @@ from panel.setup.lock import RunLock
 from panel.setup.manage_client import ManageClient
 from panel.setup.panel_services import panel_services
 from panel.setup.redis_server import redis_service
+from panel.setup.renewal import code_note, make_way
 from panel.setup.steps import Records, Step, run_steps
 from panel.setup.supervisor import Supervisor
 from panel.setup.tls import certificate_ensure, main_address
+from panel.setup.welcome import password_show, where_words
 
 
-def up(layout: Layout, environment: Mapping[str, str]) -> None:
+def up(layout: Layout, environment: Mapping[str, str], *, password_to: int | None = None) -> None:
     """Do everything and return when asked to stop (Ctrl-C, SIGTERM, SIGHUP).
+
+    Args:
+        password_to: descriptor of a pipe for the first administrator's password; it is printed without one.
 
     Raises:
         SetupError: a step cannot be done; what ran is stopped, what was done stays done.
     """
     listen = parse_listen(environment.get("LISTEN", ""))
-    check_machine(layout)
+    records = Records.load(layout.records)
+    check_machine(layout, complete=records.get("complete") is not None)
+    make_way(layout)
     layout.run_dir.mkdir(mode=0o755, exist_ok=True)
     layout.logs.mkdir(mode=0o755, parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(RunLock(layout))
-        context = Context(layout, Records.load(layout.records), environment, listen)
+        installation_save(layout.installation)
+        code_note(layout)
+        context = Context(layout, records, environment, listen)
         supervisor = Supervisor(register=layout.run_dir / "services.json", say=_say)
         stack.callback(supervisor.stop)
         stack.callback(_StopRequest().ignore)
-        run = _Run(context, supervisor, stack)
+        run = _Run(context, supervisor, stack, password_to=password_to)
         stack.callback(run.show_password)
         seconds = run_steps(run.steps())
         run.show_welcome(seconds)
@@ -80,6 +90,7 @@ class _Run:
     context: Context
     supervisor: Supervisor
     stack: ExitStack
+    password_to: int | None = None
     fingerprint: str = ""
     host: LibvirtHost | None = None
     network: GuestNetwork | None = None
@@ -113,7 +124,7 @@ class _Run:
     def _machine(self) -> str:
         left = self.supervisor.end_leftovers()
         self.web_socket = self.stack.enter_context(bind(self.context.listen))
-        words = check_machine(self.context.layout)
+        words = check_machine(self.context.layout, complete=self.context.records.get("complete") is not None)
         return f"{words}; ended {left} processes of a run that was killed" if left else words
 
     def _folders(self) -> str:
@@ -163,7 +174,7 @@ class _Run:
 
     def _network(self) -> str:
         self.network = network_ensure(self.context)
-        return f"{self.network.bridge}: {self.network.subnets.v4}, {self.network.subnets.v6}"
+        return self.network.words
 
     def _enrol(self) -> str:
         if self.host is None or self.network is None:
@@ -178,7 +189,7 @@ class _Run:
             "--bridge": self.network.bridge,
             "--cidr-v4": str(subnets.v4),
             "--gateway-v4": subnets.gateway_v4,
-            "--cidr-v6": str(subnets.v6),
+            "--cidr-v6": str(subnets.v6 or ""),
             "--gateway-v6": subnets.gateway_v6,
         }
         words = [word for name, value in named.items() for word in (name, value)]
@@ -195,6 +206,7 @@ class _Run:
     def _panel(self) -> str:
         self.manage.close()
         self.supervisor.start(*panel_services(self.context, self.web_socket))
+        self.context.records.set("complete", "yes")
         return ", ".join(self.supervisor.names())
 
     def keep_libvirt(self) -> None:
@@ -210,25 +222,16 @@ class _Run:
 
     def show_welcome(self, seconds: float) -> None:
         """Print where the panel is and how to sign in."""
-        listen = self.context.listen
         print(f"\nInnkeeper is up after {seconds:.1f} s; images may still be building (see Jobs in the panel).\n")
-        if listen.is_loopback:
-            tunnel = f"{listen.port}:{listen.host}:{listen.port}"
-            print(f"  Panel     {listen.url()}")
-            print(f"  From afar ssh -L {tunnel} root@{main_address() or 'THIS-MACHINE'}")
-        else:
-            print(f"  Panel     {listen.url(main_address() if listen.is_any else '')}")
-            print(f"  SHA-256   {self.fingerprint}")
-            print("            of its self-signed certificate: compare it when the browser asks")
+        print(where_words(self.context.listen, fingerprint=self.fingerprint))
         self.show_password()
         print("  Stop      Ctrl-C (servers run on); everything: make down\n", flush=True)
 
     def show_password(self) -> None:
-        """Print the first administrator's login, once; also when a later step fails, for it is shown nowhere else."""
+        """Show the first administrator's login, once; also when a later step fails, for it is shown nowhere else."""
         if self.password:
-            email, _, password = self.password.partition(" ")
-            print(f"  Sign in   {email}\n  Password  {password}   (shown only now; a new one: make admin-password)")
-            self.password = ""
+            said, self.password = self.password, ""
+            password_show(said, to=self.password_to)
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hosts.drivers.libvirt.places import CONTAINER_EMULATOR, HOOKS_DIRECTORY
 from panel.setup import machine_lock, system_hooks
 from panel.setup.layout import Layout
-from panel.setup.system_hooks import hooks_install, hooks_remove
+from panel.setup.system_hooks import hooks_install, hooks_installed, hooks_remove, hooks_seen
 
 CHECKOUT = Path(__file__).parents[2]
 QUESTION = (
@@ -76,6 +76,8 @@ def test_the_controller_is_where_the_containers_xml_names_it(system, layout):
 
 def test_what_changed_is_replaced_and_what_did_not_needs_no_restart(system, layout):
     assert hooks_install(layout) is True
+    assert hooks_install(layout) is True, "libvirtd has not been started since"
+    hooks_seen()
     assert hooks_install(layout) is False, "nothing changed, so libvirtd need not start anew"
     (system / "innkeeper" / "innkeeper_rules.py").write_text("old")
     (system / "innkeeper" / "innkeeper_gone.py").write_text("of an older version")
@@ -91,9 +93,11 @@ def test_two_checkouts_share_one_set_and_the_last_one_takes_it_away(system, layo
     other.mkdir()
     second = replace(layout, id="ef01", checkout=other)
     hooks_install(layout)
+    hooks_seen()
     assert hooks_install(second) is False
     assert sorted(path.name for path in (system / "lxc.d").iterdir()) == ["innkeeper", "theirs"]
     assert hooks_remove(layout) is False
+    assert [hooks_installed(one) for one in (layout, second)] == [False, True]
     assert (system / "lxc.d" / "innkeeper").exists()
     assert hooks_remove(second) is True
     assert hooks_remove(second) is True, "what is gone already is success"

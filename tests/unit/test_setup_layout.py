@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from panel.setup import installations
+from panel.setup.errors import SetupError
+from panel.setup.installations import Installation, installation_save
 from panel.setup.layout import checkout_id, find_layout, world_traversable
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(installations, "_FOLDER", tmp_path / "known")
     place = tmp_path / "clone"
     place.mkdir(mode=0o755)
     return place
@@ -48,3 +52,34 @@ def test_everything_the_machine_knows_by_name_carries_the_id(checkout: Path):
 
 def test_a_relative_path_and_its_resolved_form_are_one_checkout(checkout: Path):
     assert find_layout(checkout / ".." / "clone", {}) == find_layout(checkout, {})
+
+
+def test_once_set_up_a_checkout_stays_where_it_was_put(checkout: Path, tmp_path: Path):
+    state, cache = tmp_path / "elsewhere", tmp_path / "cache"
+    state.mkdir()
+    given = find_layout(checkout, {"INNKEEPER_STATE": str(state), "INNKEEPER_CACHE": str(cache)})
+    installation_save(given.installation)
+    found = find_layout(checkout, {})
+    assert (found.state, found.cache) == (state, cache)
+    assert find_layout(checkout, {"INNKEEPER_STATE": "/srv/other"}).state == Path("/srv/other")
+    state.rmdir()
+    assert find_layout(checkout, {}).state != state, "data that was deleted is forgotten"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"id": "abcd"}'])
+def test_a_damaged_note_counts_as_none(checkout: Path, tmp_path: Path, text: str):
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known" / f"{checkout_id(checkout)}.json").write_text(text)
+    assert find_layout(checkout, {}).cache == Path("/var/cache/innkeeper")
+    assert [*installations.installations()] == []
+
+
+def test_two_clones_with_the_same_digits_do_not_share_the_machine(checkout: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.mkdir()
+    installation_save(Installation("abcd", str(other), str(other), "/cache"))
+    with pytest.raises(SetupError, match=r"other would have the same names on this machine \(abcd\)"):
+        installation_save(Installation("abcd", str(checkout), str(checkout), "/cache"))
+    other.rmdir()
+    installation_save(Installation("abcd", str(checkout), str(checkout), "/cache"))
+    assert [found.checkout for found in installations.installations()] == [str(checkout)]

@@ -61,6 +61,13 @@ def test_a_port_in_use_names_the_port_and_another_one():
             bind(Listen("127.0.0.1", port))
 
 
+def test_two_set_ups_at_the_same_time_do_not_both_get_the_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        listen = Listen("127.0.0.1", probe.getsockname()[1])
+    with bind(listen), pytest.raises(SetupError, match=f"Port {listen.port} on 127.0.0.1 is in use"):
+        bind(listen)
+
+
 def test_an_address_of_another_machine_is_refused():
     with pytest.raises(SetupError, match=r"no address 192\.0\.2\.77"):
         bind(Listen("192.0.2.77", 8000))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.setup import code_copy, forwarding
+from panel.setup import code_copy
 from panel.setup.errors import SetupError
 from panel.setup.kvm_probe import has_extension, kvm_usable
 from panel.setup.layout import Layout
@@ -62,6 +62,20 @@ def test_the_copy_follows_the_clone_and_keeps_node_modules(tmp_path: Path):
     assert (layout.code / "a.py").stat().st_mode & 0o777 == 0o644
 
 
+def test_a_digest_is_of_what_runs(tmp_path: Path):
+    (tmp_path / "panel").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "panel" / "a.py").write_text("1")
+    first = code_copy.code_digest(tmp_path)
+    (tmp_path / "docs" / "guide.md").write_text("new")
+    (tmp_path / "CHANGELOG.md").write_text("new")
+    assert code_copy.code_digest(tmp_path) == first
+    (tmp_path / "panel" / "a.py").write_text("2")
+    second = code_copy.code_digest(tmp_path)
+    (tmp_path / "panel" / "a.py").rename(tmp_path / "panel" / "b.py")
+    assert len({first, second, code_copy.code_digest(tmp_path)}) == 3
+
+
 def test_a_process_is_known_by_its_start_too(tmp_path: Path):
     own = ProcessRef.of(os.getpid())
     assert own is not None
@@ -88,36 +102,6 @@ def test_a_failed_command_is_one_sentence():
 def test_what_a_program_says_is_not_translated(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     assert run(["sh", "-c", "echo $LC_ALL"], failure="x") == "C.UTF-8\n"
-
-
-def test_forwarding_is_put_back_by_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    ipv4, ipv6 = tmp_path / "ip_forward", tmp_path / "forwarding"
-    for path in (ipv4, ipv6):
-        path.write_text("0\n")
-    monkeypatch.setattr(forwarding, "_RECORD", tmp_path / "record.json")
-    monkeypatch.setattr(forwarding, "_IPV4", ipv4)
-    monkeypatch.setattr(forwarding, "_IPV6", ipv6)
-    monkeypatch.setattr(forwarding, "run", lambda *_, **__: '[{"dst": "default", "protocol": "ra"}]')
-    first, second = _layout(tmp_path, "aaaa"), _layout(tmp_path, "bbbb")
-    assert forwarding.forwarding_claim(first) is False, "a default route by advertisement would be lost"
-    forwarding.forwarding_claim(second)
-    forwarding.forwarding_claim(second)
-    forwarding.forwarding_release(first)
-    assert ipv4.read_text().strip() == "1"
-    forwarding.forwarding_release(second)
-    assert ipv4.read_text().strip() == "0"
-    assert not (tmp_path / "record.json").exists()
-
-
-def test_forwarding_that_was_on_stays_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in ("_IPV4", "_IPV6"):
-        (tmp_path / name).write_text("1\n")
-        monkeypatch.setattr(forwarding, name, tmp_path / name)
-    monkeypatch.setattr(forwarding, "_RECORD", tmp_path / "record.json")
-    monkeypatch.setattr(forwarding, "run", lambda *_, **__: '[{"dst": "default", "protocol": "static"}]')
-    assert forwarding.forwarding_claim(_layout(tmp_path)) is True
-    forwarding.forwarding_release(_layout(tmp_path))
-    assert (tmp_path / "_IPV4").read_text().strip() == "1"
 
 
 @pytest.mark.parametrize(("flags", "expected"), [("fpu vmx", True), ("fpu svm x", True), ("fpu vmx_x", False)])
@@ -157,3 +141,47 @@ def test_a_path_too_long_for_a_socket_is_refused_before_anything_is_made(tmp_pat
     with pytest.raises(SetupError, match="too long for unix sockets"):
         PrivateLibvirtd("n", tmp_path / "d", run_dir, tmp_path / "hooks").start()
     assert not run_dir.exists()
+
+
+def test_a_libvirtd_of_older_hooks_is_replaced_and_one_of_these_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "lxc").write_text("1")
+    private = PrivateLibvirtd("n", tmp_path / "d", tmp_path / "r", hooks)
+    ran: list[str] = []
+    daemons = dict.fromkeys(("virtlogd", "libvirtd"), False)
+
+    class Daemon:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def end(self, *, timeout_s: float) -> None:
+            ran.append(f"end {self.name}")
+            daemons[self.name] = False
+
+    def enter(self: object, anchor: object, command: list[str], *, failure: str) -> None:
+        ran.append(f"start {command[0]}")
+        daemons[command[0]] = True
+
+    monkeypatch.setattr(PrivateLibvirtd, "_hold", lambda self: None)
+    monkeypatch.setattr(PrivateLibvirtd, "_daemon", lambda self, name: Daemon(name) if daemons[name] else None)
+    monkeypatch.setattr(PrivateLibvirtd, "_enter", enter)
+    monkeypatch.setattr(PrivateLibvirtd, "is_alive", lambda self: True)
+
+    private.start()
+    assert ran == ["start virtlogd", "start libvirtd"]
+    installed_hooks = tmp_path / "d" / "etc" / "hooks"
+    (installed_hooks / "__pycache__").mkdir()  # as Python makes it
+    ran.clear()
+    private.start()
+    assert ran == []
+    (hooks / "lxc").write_text("2")
+    (installed_hooks / "gone").touch()
+    private.start()
+    assert ran == ["end libvirtd", "start libvirtd"]
+    assert sorted(path.name for path in installed_hooks.iterdir()) == ["__pycache__", "lxc"]
+    assert (installed_hooks / "lxc").read_text() == "2"
+    ran.clear()
+    (tmp_path / "r" / "configuration").unlink()  # of a version that noted nothing
+    private.start()
+    assert ran == ["end libvirtd", "start libvirtd"]

@@ -54,9 +54,9 @@ def test_the_ipv6_subnet_is_local_stable_and_differs_by_seed():
 
 
 def test_guests_get_only_resolvers_they_can_reach():
-    assert usable_resolvers("nameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\nsearch x\n") == [
-        "192.0.2.53"
-    ]
+    assert usable_resolvers(
+        "nameserver 127.0.0.53\nnameserver 169.254.169.253\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\nsearch x\n"
+    ) == ["192.0.2.53"]
 
 
 def _rules(*, ipv6: bool = True, web_port: int | None = None) -> str:
