@@ -15,6 +15,7 @@ from hosts.drivers.simulated import SimulatedServer
 from hosts.drivers.types import Capability, HostType, PoolSpec, VolumeFormat, VolumeRef
 from hosts.models import Host, HostConnection, HostImage, Image, ImageFile, Network, StoragePool
 from hosts.registry import driver_of
+from hosts.services.enrolment import SLOTS
 from hosts.services.networks import network_create
 from hosts.states import HostState, ImageState
 from panel.core import tasks
@@ -64,7 +65,7 @@ class Fleet:
             ]
             connection.save()
             driver.pool_ensure(PoolSpec(name=pool.name, path=pool.path))
-        for kind, count in {"build": 4, "copy": 1}.items():
+        for kind, count in SLOTS.items():
             HostSlot.objects.bulk_create(HostSlot(host_id=host.pk, kind=kind, number=n) for n in range(count))
         return host
 

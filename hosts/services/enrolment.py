@@ -13,7 +13,8 @@ from panel.core.audit import audit_record
 from panel.core.models import HostSlot, Job
 from panel.core.units import GIB
 
-SLOTS = {"build": 4, "copy": 1}  # parallel heavy work a host bears
+# Parallel heavy work a host bears. Power: jobs that wait for a guest to go down; fewer than the workers there are.
+SLOTS = {"build": 4, "copy": 1, "power": 3}
 
 
 @transaction.atomic

@@ -6,7 +6,9 @@ from hosts.drivers.simulated import FaultKind
 from hosts.drivers.types import VolumeRef
 from hosts.models import Host, HostImage, Image, IPAddress, StoragePool, Volume
 from hosts.registry import driver_for
+from hosts.services.enrolment import SLOTS
 from panel.core.errors import InvalidInputError, InvalidStateError, QuotaExceededError, ResourceBusyError
+from panel.core.jobs import job_claim
 from panel.core.models import Customer, JobStatus
 from tests import factories
 from tests.simulated_fleet import jobs_run
@@ -93,6 +95,22 @@ def test_shutdown_that_is_ignored_says_so(guest, one_host, fleet, monkeypatch):
     job = act(guest, GuestAction.SHUTDOWN)
     assert (job.status, job.error_code) == (JobStatus.ERROR, "shutdown_ignored")
     assert guest.power_state == "running"
+
+
+def test_guests_that_do_not_go_down_leave_workers_to_others(one_host, customer):
+    running = {"host": one_host, "power_state": "running", "power_wanted": "on"}
+    deaf = [factories.guest_make(customer, **running) for _ in range(SLOTS["power"] + 1)]
+    actor = factories.actor_make(factories.staff_make())
+    asked = [
+        actions.guest_action_submit(actor=actor, guest=guest, action=action)
+        for guest, action in zip(deaf, [GuestAction.SHUTDOWN, *3 * [GuestAction.REBOOT]], strict=True)
+    ]
+    claimed = [job_claim(job.pk, worker="w") is not None for job in asked]
+    assert claimed == [True, True, True, False]
+    stop = actions.guest_action_submit(
+        actor=actor, guest=factories.guest_make(customer, **running), action=GuestAction.STOP
+    )
+    assert job_claim(stop.pk, worker="w") is not None
 
 
 def test_second_job_is_refused_naming_the_first(guest):

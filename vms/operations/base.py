@@ -98,9 +98,9 @@ class GuestOperation(Operation):
 
     def succeeded(self) -> None:
         rule = RULES[self.kind]
-        fields: dict[str, Any] = {"error_message": "", **self.changes()}
+        fields: dict[str, Any] = self.changes()
         if rule.on_success is not None:
-            fields["lifecycle"] = rule.on_success
+            fields |= {"lifecycle": rule.on_success, "error_message": ""}
         self._record(fields)
 
     def failed(self, error: PanelError) -> None:

@@ -16,7 +16,15 @@ from vms.models import Guest
 from vms.states import RULES, GuestAction, Rule, check_allowed
 
 _HOUSEKEEPING = frozenset({str(GuestAction.SCRUB_SEED)})  # nobody is refused because of these
-_SLOT_KINDS = {GuestAction.CREATE: "build", GuestAction.REBUILD: "build"}
+# Those of the kind "power" wait for the guest to go down: a deaf one must not keep a worker from all others.
+_SLOT_KINDS = {
+    GuestAction.CREATE: "build",
+    GuestAction.REBUILD: "build",
+    GuestAction.SHUTDOWN: "power",
+    GuestAction.REBOOT: "power",
+    GuestAction.RESET_ROOT_PASSWORD: "power",
+    GuestAction.SUSPEND: "power",
+}
 
 
 def connect() -> None:
