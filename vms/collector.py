@@ -7,7 +7,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -24,7 +24,8 @@ from panel.core.deadlines import DeadlinePassedError, call_within
 from panel.core.errors import DriverError, HostTimeoutError
 from panel.core.maintenance import daily_maintenance
 from panel.core.sweeper import sweep
-from vms.services import observation
+from vms.models import Guest
+from vms.services import observation, suspension
 from vms.services.actions import seed_scrub
 
 logger = logging.getLogger(__name__)
@@ -38,47 +39,55 @@ class HostWatcher:
 
     def __init__(self, connection_id: UUID) -> None:
         self._connection_id = connection_id
-        self._boot_id: str | None = None
 
     def look(self) -> None:
         """One round: power states, load, pool fill; never raises for what a host may do."""
         row = HostConnection.objects.select_related("host").get(pk=self._connection_id)
         driver = registry.driver_of(row)
         asked_at = timezone.now()
+        # The boot id first: should the host start anew in between, its guests are not taken for off under the new one.
+        facts = self._ask(driver, driver.facts)
+        boot_id = facts.boot_id if facts and facts.boot_id != "unknown" else ""
         try:
             domains = self._call(driver, driver.domain_list)
-            load = self._call(driver, driver.load)
-            pools = [
-                (pool, self._call(driver, functools.partial(driver.pool_info, pool.name)))
-                for pool in StoragePool.objects.filter(host_id=row.host_id)
-            ]
         except DriverError as error:
             hosts_observation.connection_silent(connection=row, error=str(error))
-            observation.host_silent(host_id=row.host_id, host_type=row.host_type)
+            observation.host_silent(host_id=row.host_id, host_type=row.host_type, asked_at=asked_at)
             return
-        hosts_observation.connection_seen(connection=row, at=asked_at)
-        hosts_observation.load_record(host_id=row.host_id, load=load)
-        for pool, info in pools:
-            hosts_observation.pool_record(pool=pool, info=info)
-        rebooted = self._boot_id is not None and self._boot_id != row.host.boot_id
-        self._boot_id = row.host.boot_id
+        hosts_observation.connection_seen(connection=row, at=asked_at, boot_id=boot_id)
         observation.observe_host(
-            host_id=row.host_id, host_type=row.host_type, domains=domains, asked_at=asked_at, rebooted=rebooted
+            host_id=row.host_id, host_type=row.host_type, domains=domains, asked_at=asked_at, boot_id=boot_id
         )
+        for guest in suspension.running_though_suspended(host_id=row.host_id, host_type=row.host_type):
+            suspension.suspension_enforce(guest=guest)
+        if (load := self._ask(driver, driver.load)) is not None:
+            hosts_observation.load_record(host_id=row.host_id, load=load)
+        for pool in StoragePool.objects.filter(host_id=row.host_id):
+            if (info := self._ask(driver, functools.partial(driver.pool_info, pool.name))) is not None:
+                hosts_observation.pool_record(pool=pool, info=info)
+        self._read_consoles(row, observation.late(host_id=row.host_id, host_type=row.host_type))
 
     def listen(self) -> None:
         """Read the consoles of guests that are booting, and have read seeds scrubbed."""
         row = HostConnection.objects.select_related("host").get(pk=self._connection_id)
-        for guest in observation.booting(host_id=row.host_id, host_type=row.host_type):
-            driver = registry.driver_of(row)
-            try:
-                output = self._call(driver, functools.partial(driver.console_output, guest.pk))
-            except DriverError as error:
-                logger.info("console of %s not read: %s", guest.pk, error)
-                continue
-            observation.console_read(guest=guest, output=output)
+        self._read_consoles(row, observation.booting(host_id=row.host_id, host_type=row.host_type))
         for guest in observation.to_scrub(host_id=row.host_id, host_type=row.host_type):
             seed_scrub(guest=guest)
+
+    def _read_consoles(self, row: HostConnection, guests: Sequence[Guest]) -> None:
+        for guest in guests:
+            driver = registry.driver_of(row)
+            output = self._ask(driver, functools.partial(driver.console_output, guest.pk))
+            if output is not None:
+                observation.console_read(guest=guest, output=output)
+
+    def _ask(self, driver: HypervisorDriver, call: Callable[[], T]) -> T | None:
+        """Return an answer that the rest does not hang on; None when there is none."""
+        try:
+            return self._call(driver, call)
+        except DriverError as error:
+            logger.info("host connection %s: %s", self._connection_id, error)
+            return None
 
     def _call(self, driver: HypervisorDriver, call: Callable[[], T]) -> T:
         try:

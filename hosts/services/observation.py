@@ -10,12 +10,13 @@ from hosts.models import Host, HostConnection, StoragePool
 from panel.core import events
 
 
-def connection_seen(*, connection: HostConnection, at: datetime) -> None:
-    """A hypervisor answered."""
+def connection_seen(*, connection: HostConnection, at: datetime, boot_id: str = "") -> None:
+    """A hypervisor answered. ``boot_id`` is its host's, "" where it could not be read."""
     recovered = bool(connection.last_error)
     HostConnection.objects.filter(pk=connection.pk).update(last_seen_at=at, last_error="")
     Host.objects.filter(pk=connection.host_id).update(last_seen_at=at, last_error="")
-    if recovered:
+    restarted = boot_id and Host.objects.filter(pk=connection.host_id).exclude(boot_id=boot_id).update(boot_id=boot_id)
+    if recovered or restarted:
         events.publish("host", connection.host_id)
 
 

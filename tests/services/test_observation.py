@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from hosts.drivers.simulated import FaultKind
 from hosts.models import Host, HostConnection
 from hosts.registry import driver_for
 from panel.core.models import Job
@@ -25,6 +26,7 @@ def watcher(one_host: Host) -> HostWatcher:
 
 
 def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, fleet, watcher):  # noqa: F811
+    watcher.look()
     fleet.admin.guest_poweroff(one_host.name, guest.pk)
     watcher.look()
     guest.refresh_from_db()
@@ -34,6 +36,53 @@ def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, 
     watcher.look()
     guest.refresh_from_db()
     assert guest.power_wanted == "off"
+
+
+def test_restart_of_the_host_is_no_wish_to_be_off(guest, one_host, fleet, watcher):  # noqa: F811
+    watcher.look()
+    fleet.admin.reboot_host(one_host.name)
+    for _ in range(3):
+        watcher.look()
+        Guest.objects.filter(off_since__isnull=False).update(off_since=timezone.now() - timedelta(seconds=61))
+    guest.refresh_from_db()
+    assert (guest.power_state, guest.power_wanted, guest.off_since) == ("shutoff", "on", None)
+    one_host.refresh_from_db()
+    assert one_host.boot_id == fleet.admin.dump_host(one_host.name).boot_id
+    # Also for a collector that was started since.
+    HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
+    guest.refresh_from_db()
+    assert (guest.power_wanted, guest.off_since) == ("on", None)
+
+
+def test_restart_of_the_host_within_the_minute_forgets_that_it_was_off(guest, one_host, fleet, watcher):  # noqa: F811
+    watcher.look()
+    fleet.admin.guest_poweroff(one_host.name, guest.pk)
+    watcher.look()
+    assert Guest.objects.get().off_since is not None
+    fleet.admin.reboot_host(one_host.name)
+    Guest.objects.update(off_since=timezone.now() - timedelta(seconds=61))
+    watcher.look()
+    guest.refresh_from_db()
+    assert (guest.power_wanted, guest.off_since) == ("on", None)
+
+
+def test_what_only_the_collector_notes_does_not_raise_the_version(guest, watcher):  # noqa: F811
+    watcher.look()
+    Guest.objects.update(seen_boot_id="")
+    before = Guest.objects.get()
+    watcher.look()
+    after = Guest.objects.get()
+    assert after.seen_boot_id != ""
+    assert after.observed_at != before.observed_at
+    assert after.version == before.version
+
+
+@pytest.mark.parametrize("call", ["load", "pool_info", "facts"])
+def test_host_that_lists_its_guests_is_not_silent(guest, one_host, fleet, watcher, call):  # noqa: F811
+    fleet.admin.set_fault(one_host.name, call, kind=FaultKind.ERROR, times=9)
+    watcher.look()
+    guest.refresh_from_db()
+    assert (guest.power_state, HostConnection.objects.get(host=one_host, host_type="kvm").last_error) == ("running", "")
 
 
 def test_guest_that_is_not_listed_becomes_unknown_and_is_not_lost(guest, one_host, fleet, watcher):  # noqa: F811
@@ -71,8 +120,21 @@ def test_older_listing_does_not_overwrite_what_a_job_saw_later(guest, one_host):
     info = driver_for(one_host.pk, "kvm").domain_list()
     asked_at = timezone.now() - timedelta(seconds=5)
     Guest.objects.update(power_state="shutoff", observed_at=timezone.now())
-    observation.observe_host(host_id=one_host.pk, host_type="kvm", domains=info, asked_at=asked_at, rebooted=False)
+    observation.observe_host(host_id=one_host.pk, host_type="kvm", domains=info, asked_at=asked_at, boot_id="b")
     assert Guest.objects.get().power_state == "shutoff"
+
+
+def test_older_look_takes_nothing_back(guest, one_host):  # noqa: F811
+    info = driver_for(one_host.pk, "kvm").domain_list()
+    later = timezone.now()
+    Guest.objects.update(power_state="running", observed_at=later)
+    asked = {"host_id": one_host.pk, "host_type": "kvm", "asked_at": later - timedelta(seconds=5)}
+    observation.observe_host(**asked, domains=info, boot_id="b")
+    observation.host_silent(**asked)
+    found = Guest.objects.get()
+    assert (found.power_state, found.observed_at) == ("running", later)
+    observation.host_silent(**asked | {"asked_at": later + timedelta(seconds=1)})
+    assert Guest.objects.get().power_state == "unknown"
 
 
 def test_console_gives_host_keys_and_the_seed_is_scrubbed(one_host, customer, fleet, watcher):
@@ -99,6 +161,36 @@ def _seed(host: Host, guest: Guest):  # noqa: F811
     from hosts.drivers.types import VolumeRef
 
     return VolumeRef(host.pools.get().name, f"guest-{guest.pk}-seed.iso")
+
+
+def test_scrub_that_failed_is_tried_again_later(one_host, customer, fleet, watcher):
+    made = order(customer, ssh_keys=())
+    jobs_run()
+    watcher.look()
+    watcher.listen()
+    fleet.admin.set_fault(one_host.name, "seed_write", kind=FaultKind.ERROR)
+    watcher.listen()
+    (job,) = jobs_run()
+    assert (job.action, job.status) == ("guest.scrub-seed", "error")
+    watcher.listen()
+    assert jobs_run() == []
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(minutes=6))
+    watcher.listen()
+    assert [again.status for again in jobs_run()] == ["success"]
+    assert Guest.objects.get(pk=made.guest.pk).seed_scrubbed_at is not None
+
+
+def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host, fleet, watcher):  # noqa: F811
+    def reads(look) -> int:
+        fleet.admin.clear_calls()
+        look()
+        return len(fleet.admin.calls(host=one_host.name, call="console_output"))
+
+    Guest.objects.update(booted_at=None)
+    fleet.admin.set_fault(one_host.name, "console_output", kind=FaultKind.ERROR, times=99)  # never ready
+    assert (reads(watcher.listen), reads(watcher.look)) == (1, 0)
+    Job.objects.update(finished_at=timezone.now() - timedelta(minutes=16))
+    assert (reads(watcher.listen), reads(watcher.look)) == (0, 1)
 
 
 def test_load_becomes_percent_from_two_readings(one_host, watcher):

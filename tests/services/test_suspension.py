@@ -47,6 +47,7 @@ def ran() -> list[tuple[str, str]]:
 def deaf(guest: Guest, one_host: Host, fleet) -> Guest:  # noqa: F811
     """A running guest whose suspension has failed."""
     fleet.admin.set_fault(one_host.name, "domain_shutdown", kind=FaultKind.ERROR)
+    fleet.admin.set_fault(one_host.name, "domain_destroy", kind=FaultKind.ERROR)
     assert suspend(guest) is not None
     assert ran() == [("guest.suspend", "error")]
     return guest

@@ -44,6 +44,7 @@ class Guest(VersionedRecord):
     power_state = models.CharField(max_length=16, choices=POWER_STATES, default=PowerState.UNKNOWN)
     state_reason = models.CharField(max_length=64, blank=True)  # as the hypervisor gave it: "disk_full"
     observed_at = models.DateTimeField(null=True)
+    seen_boot_id = models.CharField(max_length=64, blank=True)  # its host's, when it was last seen running
     off_since = models.DateTimeField(null=True)  # seen off with no job active; see collector
     deletion_requested_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
