@@ -18,6 +18,7 @@ from panel.core.errors import DriverError, HostUnreachableError
 # A peer that is silent for 5 s is asked; after 5 unanswered questions the connection is cut.
 _KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT = 5, 5
 _LIBVIRT_PORTS = {16509, 16514}
+_LOOK_AGAIN_S = 0.1
 
 Value = TypeVar("Value")
 
@@ -48,7 +49,8 @@ class Connection:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the two below; never held while libvirt is asked for anything
+        self._opening = threading.Lock()  # one thread opens; a host that hangs may keep it there
         self._session: Session | None = None
         self._closed = False
 
@@ -81,17 +83,38 @@ class Connection:
             _cut(session)
 
     def _open(self) -> Session:
+        session = self._alive()
+        while session is None:
+            if self._opening.acquire(timeout=_LOOK_AGAIN_S):
+                try:
+                    session = self._alive() or self._keep(_connect(self._uri))
+                finally:
+                    self._opening.release()
+            else:
+                session = self._alive()  # another thread opens it, or close() was called
+        return session
+
+    def _alive(self) -> Session | None:
+        """Return the open session, if there is one. Raises: HostUnreachableError after ``close``."""
         with self._lock:
             if self._closed:
                 raise HostUnreachableError(detail="closed")
             session = self._session
-            if session is not None and session.pid == os.getpid() and session.conn.isAlive():
-                return session
-            self._session = None
-            if session is not None:
-                _cut(session)
-            self._session = _connect(self._uri)
-            return self._session
+        if session is None or (session.pid == os.getpid() and session.conn.isAlive()):
+            return session
+        self._drop(session)
+        return None
+
+    def _keep(self, session: Session) -> Session:
+        """Make a new session the open one, unless ``close`` was called meanwhile."""
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._session = session
+        if closed:
+            _cut(session)
+            raise HostUnreachableError(detail="closed")
+        return session
 
     def _drop(self, session: Session) -> None:
         with self._lock:

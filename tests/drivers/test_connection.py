@@ -1,0 +1,78 @@
+"""A driver's connection while its host does not answer: nothing but the caller itself waits."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from hosts.drivers.libvirt import connection
+from hosts.drivers.libvirt.connection import Connection, Session
+from panel.core.errors import HostUnreachableError
+
+
+class Opening:
+    """Stands for ``libvirt.open`` of a host that hangs until it is let go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.count = 0
+        self.closed: list[Session] = []
+
+    def open(self, uri: str) -> Session:
+        self.count += 1
+        self.begun.set()
+        assert self.go_on.wait(20)
+        return Session(conn=self, sockets=[], pid=os.getpid())
+
+    def isAlive(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def opening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening]:
+    opening = Opening()
+    monkeypatch.setattr(connection, "_connect", opening.open)
+    monkeypatch.setattr(connection, "_cut", opening.closed.append)
+    yield opening
+    opening.go_on.set()
+
+
+def use(one: Connection) -> Session:
+    with one.use() as session:
+        return session
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
+
+
+def test_close_does_not_wait_for_a_host_that_hangs_while_it_is_connected(opening, in_thread):
+    one = Connection("test:///")
+    first = in_thread(lambda: use(one))
+    assert opening.begun.wait(5)
+    second = in_thread(lambda: use(one))
+
+    assert seconds(one.close) < 1
+
+    with pytest.raises(HostUnreachableError):  # it waited for the first to connect
+        second.result(timeout=5)
+    with pytest.raises(HostUnreachableError):
+        use(one)
+    assert not first.done()
+    opening.go_on.set()
+    with pytest.raises(HostUnreachableError):
+        first.result(timeout=5)
+    assert (opening.count, len(opening.closed)) == (1, 1)
+
+
+def test_threads_that_come_while_one_connects_share_its_session(opening, in_thread):
+    one = Connection("test:///")
+    calls = [in_thread(lambda: use(one)) for _ in range(4)]
+    assert opening.begun.wait(5)
+    opening.go_on.set()
+    assert len({id(call.result(timeout=5)) for call in calls}) == 1
+    assert opening.count == 1
