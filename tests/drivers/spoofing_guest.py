@@ -82,6 +82,7 @@ def stolen_frames() -> dict[str, bytes]:
             "stolen-advertisement": lambda mark: ipv6(OWN_MAC, OWN_V6, 58, neighbour(136, STOLEN_V6, mark)),
             "stolen-advertiser": lambda mark: ipv6(OWN_MAC, STOLEN_V6, 58, neighbour(136, STOLEN_V6, mark)),
             "stolen-solicitation": lambda mark: ipv6(OWN_MAC, STOLEN_V6, 58, neighbour(135, VICTIM_V6, mark)),
+            "stolen-duplicate-detection": lambda mark: ipv6(OWN_MAC, "::", 58, neighbour(135, STOLEN_V6, mark)),
             "router": lambda mark: ipv6(OWN_MAC, OWN_LINK_LOCAL, 58, icmpv6(134, bytes(12) + mark)),
             "dhcp-server": lambda mark: ipv4(OWN_MAC, OWN_V4, udp(67, mark)),
             "dhcpv6-server": lambda mark: ipv6(OWN_MAC, OWN_LINK_LOCAL, 17, udp(547, mark)),

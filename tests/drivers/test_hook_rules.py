@@ -80,6 +80,7 @@ def test_a_question_is_read_and_other_domains_are_left_alone(hooks):
         ("52:54:00:12:34:56", "52:54:00:12:34:5g"),
         ('mac="52:54:00:12:34:56" anti', 'mac="52:54:00:12:34:56 accept" anti'),
         (">10.90.0.7<", ">10.90.0.7 }; accept<"),
+        (">fd00:90::7<", ">fd00:90::7%1 } accept; add rule<"),
         ('device="ik525400123456"', 'device="ik0; flush ruleset"'),
         (places.container_root(NAME), "/etc"),
         (places.container_root(NAME), f"{places.MOUNTS_DIRECTORY}/{NAME}/../../etc"),
@@ -117,7 +118,9 @@ def test_rules_of_a_guest(hooks):
         "icmpv6 type nd-neighbor-advert drop",
         "ether type ip6 udp sport 547 drop",
         "ip6 saddr { fd00:90::7, fe80::5054:ff:fe12:3456 } accept",
-        "ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept",
+        "ip6 saddr :: icmpv6 type nd-neighbor-solicit @th,64,128 0xfd000090000000000000000000000007 accept",
+        "ip6 saddr :: icmpv6 type nd-neighbor-solicit @th,64,128 0xfe80000000000000505400fffe123456 accept",
+        "ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report } accept",
         "drop",
     ]
 
@@ -130,17 +133,20 @@ def test_a_nic_without_addresses_may_send_nothing_but_its_link_local_address(hoo
     assert text.endswith("\ndrop")
 
 
-def test_version_2_limits_the_scope_of_the_machine(hooks, tmp_path, monkeypatch):
-    cgroups = hooks["innkeeper_cgroups"]
+def test_version_2_has_systemd_limit_the_scope_of_the_machine(hooks, tmp_path, monkeypatch):
+    cgroups, ran = hooks["innkeeper_cgroups"], []
     monkeypatch.setattr(cgroups, "ROOT", str(tmp_path))
-    scope = tmp_path / "machine.slice" / "machine-lxc.scope"
-    scope.mkdir(parents=True)
-    monkeypatch.setattr(cgroups, "_scope", lambda controller: str(scope) if controller == 42 else "")
+    monkeypatch.setattr(cgroups, "run", lambda *command: ran.append(command))
+    scope = "machine-lxc\\x2d42\\x2dinnkeeper.scope"
+    paths = {42: f"/machine.slice/{scope}/libvirt", 43: "/user.slice/user-0.slice/session-1.scope"}
+    monkeypatch.setattr(cgroups, "_group_of", paths.__getitem__)
     assert not cgroups.has_version_1()
 
     cgroups.prepare(NAME, 200)
     cgroups.started(NAME, 200, 42)
 
-    assert (scope / "pids.max").read_text() == "200"
+    assert ran == [("systemctl", "set-property", "--runtime", "--", scope, "TasksMax=200")]
+    with pytest.raises(hooks["innkeeper_guest"].HookError, match="no scope of its own"):
+        cgroups.started(NAME, 200, 43)
     assert cgroups.groups_of(NAME) == []
     assert "no control groups" in cgroups.obstacle()

@@ -2,13 +2,14 @@
 
 With control groups of version 1 the hook makes groups, and the container's controller enters them before there is an
 init (script ``innkeeper_lxc``), so that init and all its children are born in them. With version 2 libvirt and
-systemd-machined give every container a scope, and the limit is written there as soon as it exists.
+systemd-machined give every container a scope, and systemd, whose the scope is, is told its limit as soon as it exists.
 """
 
 import os
 import time
 
 from innkeeper_guest import HookError
+from innkeeper_process import run
 
 ROOT = "/sys/fs/cgroup"
 _OWNER = 100_000  # root of a container, see <idmap>
@@ -33,7 +34,8 @@ def started(name: str, max_processes: int, controller: int) -> None:
     if max_processes and has_version_1():
         _write(f"{_group('pids', name)}/cgroup.procs", controller)
     elif max_processes:
-        _write(f"{_scope(controller)}/pids.max", max_processes)
+        # Written into the file the limit would last until systemd next looks after its units.
+        run("systemctl", "set-property", "--runtime", "--", _scope(controller), f"TasksMax={max_processes}")
 
 
 def remove(name: str) -> None:
@@ -70,7 +72,7 @@ def obstacle() -> str:
     except OSError:
         return "The host has no control groups."
     if "pids" not in controllers or not os.path.isdir("/run/systemd/machines"):
-        return "The host has neither a pids hierarchy nor systemd-machined."
+        return "The host has neither a pids hierarchy nor systemd-machined (package systemd-container)."
     return ""
 
 
@@ -79,13 +81,18 @@ def _group(controller: str, name: str) -> str:
 
 
 def _scope(pid: int) -> str:
-    """Return the machine's scope, version 2, in which a controller was put by systemd-machined."""
-    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-        path = next((line.strip()[3:] for line in file if line.startswith("0::")), "")
-    head, mark, _ = path.partition(".scope")
-    if not mark:
+    """Return the name of the machine's scope, in which a controller was put by systemd-machined."""
+    parts = _group_of(pid).split("/")
+    scopes = [part for part in parts if part.startswith("machine-") and part.endswith(".scope")]
+    if not scopes:
         raise HookError("the container has no scope of its own")
-    return f"{ROOT}{head}{mark}"
+    return scopes[0]
+
+
+def _group_of(pid: int) -> str:
+    """Return the path of a process's group, version 2."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+        return next((line.strip()[3:] for line in file if line.startswith("0::")), "")
 
 
 def _write(path: str, value: int) -> None:

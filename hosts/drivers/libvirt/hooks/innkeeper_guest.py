@@ -86,8 +86,16 @@ def _nic(element: ET.Element) -> Nic:
     device, mac = element.get("device", ""), element.get("mac", "")
     if not _DEVICE.match(device) or not _MAC.match(mac):
         raise HookError(f"not an interface: {device!r} {mac!r}")
-    addresses = tuple(ip_address((one.text or "").strip()) for one in element.iter(f"{NAMESPACE}address"))
+    addresses = tuple(_address((one.text or "").strip()) for one in element.iter(f"{NAMESPACE}address"))
     return Nic(device=device, mac=mac, addresses=addresses)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """Return an address. One with a scope is refused: any text may stand behind its percent sign (RFC 4007)."""
+    address = ip_address(text)
+    if "%" in text:
+        raise HookError(f"not an address of a guest's: {text!r}")
+    return address
 
 
 def _mount(name: str, element: ET.Element) -> Mount:

@@ -96,8 +96,10 @@ def _ipv4_rules(mac: str, own: str) -> list[str]:
 
 def _ipv6_rules(addresses: list[IPv6Address]) -> list[str]:
     own = f"{{ {', '.join(map(str, addresses))} }}"
-    # What a neighbour advertisement says of whom stands in its body, at byte 8 (RFC 4861, 4.4).
+    # Of whom a neighbour advertisement or solicitation is stands in its body, at byte 8 (RFC 4861, 4.3 and 4.4).
     advertisement = "icmpv6 type nd-neighbor-advert"
+    # Who asks from no address whether one is free can take it from its owner: that one gives it up (RFC 4862, 5.4.3).
+    detection = "ip6 saddr :: icmpv6 type nd-neighbor-solicit"
     return [
         "icmpv6 type { nd-router-advert, nd-redirect } drop",  # is no router
         *(f"ip6 saddr {own} {advertisement} @th,64,128 {int(one):#x} accept" for one in addresses),
@@ -105,7 +107,8 @@ def _ipv6_rules(addresses: list[IPv6Address]) -> list[str]:
         "ether type ip6 udp sport 547 drop",  # is no DHCPv6 server
         f"ip6 saddr {own} accept",
         # Before an address is its own it looks for others that have it, and joins its group (RFC 4862, 5.4.2).
-        "ip6 saddr :: icmpv6 type { nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept",
+        *(f"{detection} @th,64,128 {int(one):#x} accept" for one in addresses),
+        "ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report } accept",
     ]
 
 
