@@ -52,6 +52,10 @@ if [ "$(cat "$mark" 2>/dev/null)" != "$digest" ]; then
     printf 'root:%s\\n' "$hash" | chpasswd -e || exit 1
     mkdir -p /etc/ssh/sshd_config.d
     echo 'PermitRootLogin yes' >/etc/ssh/sshd_config.d/10-innkeeper.conf
+    # A machine that was made with keys alone was told so at its first boot, in a file that is read after this one.
+    if grep -qs '^PasswordAuthentication no' /etc/ssh/sshd_config.d/50-cloud-init.conf /etc/ssh/sshd_config; then
+        echo 'PasswordAuthentication yes' >>/etc/ssh/sshd_config.d/10-innkeeper.conf
+    fi
     printf '%s\\n' "$digest" >"$mark"
 fi
 """
@@ -152,14 +156,20 @@ def _check(request: SeedRequest) -> None:
         raise InvalidInputError(fields={"root_password_hash": "This is no crypt(5) hash."})
     try:
         for server in request.dns_servers:
-            ip_address(server)
+            _check_address(server)
         for nic in request.nics:
             for address in nic.addresses:
                 ip_interface(f"{address.address}/{address.prefix}")
-                if address.gateway:
-                    ip_address(address.gateway)
+                for text in filter(None, (address.address, address.gateway)):
+                    _check_address(text)
     except ValueError as error:
         raise InvalidInputError(f"The network settings are wrong: {error}.") from error
+
+
+def _check_address(text: str) -> None:
+    ip_address(text)
+    if "%" in text:  # a scope (RFC 4007): any text may stand behind it
+        raise ValueError(f"{text!r} has a scope")
 
 
 def _meta_data(request: SeedRequest) -> dict[str, Any]:

@@ -66,6 +66,7 @@ _BOOT_MODULES = (
 )  # fmt: skip
 _CONTAINER_FILES = {
     "container/91-innkeeper.cfg": ("etc/cloud/cloud.cfg.d/91-innkeeper.cfg", 0o644),
+    "container/cloud-init-local.conf": ("etc/systemd/system/cloud-init-local.service.d/50-innkeeper.conf", 0o644),
     "container/dns": ("usr/lib/innkeeper/dns", 0o755),
     "container/innkeeper-dns.service": ("etc/systemd/system/innkeeper-dns.service", 0o644),
     "container/user-manager.conf": ("etc/systemd/system/user@.service.d/50-innkeeper.conf", 0o644),

@@ -68,6 +68,21 @@ def test_debian_gives_root_by_key_and_password_and_runs_user_data(lab: Lab, orde
     assert server.now()["power_state"] == "shutoff"
 
 
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("host_type", TYPES)
+def test_debian_ordered_with_keys_alone_takes_a_new_root_password(lab: Lab, order, debian, host_type):
+    server = order(host_type, image=debian, disk_gib=3, memory_mib=512)
+    root = server.wait_login(timeout_s=BOOT_S)
+    root.run("cloud-init status --wait", timeout_s=BOOT_S)
+    keys = fingerprints(server.address())
+    assert not Login(server.address(), password=PASSWORD).works()
+
+    server.act("reset-root-password", root_password=PASSWORD)
+    wait_until(Login(server.address(), password=PASSWORD).works, "login with the new password", timeout_s=BOOT_S)
+    assert server.login().run("id -u") == "0"
+    assert fingerprints(server.address()) == keys
+
+
 if FULL:
 
     @pytest.mark.kvm

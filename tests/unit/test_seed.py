@@ -67,6 +67,36 @@ def test_vendor_data_allows_root_and_its_password() -> None:
     assert "\nhash='$6$salt$hash'\n" in parts["text/cloud-boothook"]
 
 
+@pytest.mark.parametrize(
+    ("told", "accepted"),
+    [
+        (None, ["PermitRootLogin yes"]),
+        ("PasswordAuthentication yes", ["PermitRootLogin yes"]),
+        ("PasswordAuthentication no", ["PermitRootLogin yes", "PasswordAuthentication yes"]),
+    ],
+)
+def test_a_new_password_is_accepted_also_where_the_first_boot_forbade_passwords(
+    tmp_path: Path, told: str | None, accepted: list[str]
+) -> None:
+    """The hook, run in a directory instead of a guest's root."""
+    settings = tmp_path / "etc/ssh/sshd_config.d"
+    settings.mkdir(parents=True)
+    (tmp_path / "var/lib/cloud").mkdir(parents=True)
+    (tmp_path / "chpasswd").write_text(f"#!/bin/sh\ncat >>{tmp_path}/set\n")
+    (tmp_path / "chpasswd").chmod(0o755)
+    if told is not None:
+        (settings / "50-cloud-init.conf").write_text(f"{told}\n")
+    hook = vendor_parts(REQUEST)["text/cloud-boothook"].partition("\n")[2]
+    for path in ("/etc/", "/var/lib/"):
+        hook = hook.replace(path, f"{tmp_path}{path}")
+
+    for _ in range(2):  # the second boot has nothing to do
+        subprocess.run(["sh", "-c", f"PATH={tmp_path}:$PATH\n{hook}"], check=True)
+
+    assert (settings / "10-innkeeper.conf").read_text().splitlines() == accepted
+    assert (tmp_path / "set").read_text() == "root:$6$salt$hash\n"
+
+
 def test_without_a_password_nothing_of_the_hook_is_left() -> None:
     request = replace(REQUEST, root_password_hash=None)
     parts = vendor_parts(request)
@@ -146,6 +176,8 @@ def test_a_gateway_named_twice_is_routed_once() -> None:
         replace(REQUEST, root_password_hash="$6$x'; reboot; '"),
         replace(REQUEST, root_password_hash="x:0:0"),
         replace(REQUEST, dns_servers=("10.0.0.1\nnic",)),
+        replace(REQUEST, dns_servers=("fe80::1%1\nnic",)),
+        replace(REQUEST, nics=(replace(NIC, addresses=(AddressSpec(address="fd00::7%1\nnic", prefix=64),)),)),
     ],
 )
 def test_a_value_that_could_break_out_of_its_line_is_refused(request_: SeedRequest) -> None:
