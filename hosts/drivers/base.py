@@ -96,6 +96,7 @@ class HypervisorDriver(ABC):
 
         The file system in an ext4 image (LXC) is not grown here but before the container's next start. An
         existing volume of the name is success only when a former clone finished; a half-made one is replaced.
+        Raises: DriverError when a volume of another shape is in the way.
         """
 
     @abstractmethod

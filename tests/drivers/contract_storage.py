@@ -1,6 +1,8 @@
 """The driver contract's part about pools, volumes and seeds."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from panel.core.errors import (
     VolumeNotFoundError,
 )
 from panel.core.units import MIB
-from tests.drivers.checks import QCOW2, RAW, NewVolume, data_file, given, sparse_file
+from tests.drivers.checks import QCOW2, RAW, NewDriver, NewVolume, data_file, given, sparse_file
 
 
 class StorageContract:
@@ -47,6 +49,25 @@ class StorageContract:
 
         assert driver.volume_list(pool.name) == [info]
         driver.volume_delete(volume)
+        driver.pool_remove(pool.name)
+
+    def test_a_pool_ensured_by_many_at_once_is_there_for_all(
+        self, driver: HypervisorDriver, new_driver: NewDriver | None, spare_pool: PoolSpec | None
+    ):
+        """As the first servers of a fresh host do, each in a worker of its own."""
+        pool, drivers = given(spare_pool), [given(new_driver)() for _ in range(8)]
+        together = threading.Barrier(len(drivers))
+
+        def ensure(one: HypervisorDriver) -> str:
+            one.load()  # connected
+            together.wait()
+            return one.pool_ensure(pool).name
+
+        with ThreadPoolExecutor(len(drivers)) as threads:
+            assert set(threads.map(ensure, drivers)) == {pool.name}
+        for one in drivers:
+            one.close()
+        assert driver.volume_list(pool.name) == []
         driver.pool_remove(pool.name)
 
     def test_nothing_is_found_in_a_missing_pool(
@@ -146,6 +167,9 @@ class StorageContract:
         assert (larger.format, larger.capacity_bytes) == (original.format, 8 * MIB)
         assert same.allocation_bytes >= MIB
         assert driver.volume_clone(grown, source=source, capacity_bytes=8 * MIB) == larger
+        with pytest.raises(DriverError):
+            driver.volume_clone(grown, source=source, capacity_bytes=9 * MIB)
+        assert driver.volume_info(grown) == larger
         driver.volume_delete(source)
         assert driver.volume_info(copy) == same
 

@@ -23,7 +23,7 @@ from hosts.drivers.types import (
 )
 from panel.core.errors import DriverError
 from panel.core.units import MIB
-from tests.drivers.checks import wait_for_ready
+from tests.drivers.checks import wait_for_ready, wait_until
 from tests.drivers.conftest import remove_domain
 from tests.drivers.real_host import BRIDGE, RealHost
 from tests.drivers.spoofing_guest import container_image
@@ -168,6 +168,19 @@ def test_a_container_that_ends_by_itself_leaves_nothing(driver, make_container, 
     assert [entry for entry in driver.leftovers(spec.id) if not entry.startswith(("domain ", "log "))] == []
 
 
+def test_an_init_that_hears_no_request_goes_on_and_is_said_to(driver, make_container):
+    """libvirt 9.0 asks through /run/initctl alone and reports success, also where nobody reads that."""
+    spec = make_container("trap '' TERM HUP INT PWR USR1 USR2\necho INNKEEPER-READY\nwhile :; do $bb sleep 1; done\n")
+    driver.domain_start(spec.id)
+    wait_for_ready(driver, spec.id, 20)
+
+    assert driver.domain_shutdown(spec.id, timeout_s=3) is False
+    assert driver.domain_info(spec.id).state is PowerState.RUNNING
+    assert driver.domain_reboot(spec.id, timeout_s=1) is False
+    assert driver.domain_info(spec.id).state is PowerState.RUNNING
+    assert driver.console_output(spec.id).count(b"INNKEEPER-READY") == 1
+
+
 def test_without_rules_there_is_no_start(driver, make_container, real_host):
     """A table of the same name that the rules do not fit in makes nft refuse."""
     address = AddressSpec(address="10.90.0.44", prefix=24)
@@ -214,15 +227,21 @@ def test_what_a_dead_libvirtd_left_is_named_and_cleaned(driver, make_container, 
     assert list(driver.leftovers(spec.id)) == []
 
 
-def test_a_restarted_libvirtd_finds_its_containers(driver, make_container, real_host):
-    spec = make_container("echo INNKEEPER-READY\n$bb sleep 1000\n")
+def test_a_restarted_libvirtd_finds_its_containers_and_puts_lost_rules_back(driver, make_container, real_host):
+    """What /etc/nftables.conf begins with (flush ruleset) takes everybody's rules away."""
+    address = AddressSpec(address="10.90.0.45", prefix=24)
+    nic = NicSpec(mac="52:54:00:90:00:45", bridge=BRIDGE, addresses=(address,))
+    spec = make_container("echo INNKEEPER-READY\n$bb sleep 1000\n", nics=(nic,))
     driver.domain_start(spec.id)
     wait_for_ready(driver, spec.id, 20)
+    nft(real_host, "flush", "ruleset")
 
     real_host.libvirtd.stop(guests=False)
     real_host.libvirtd.start()
 
     assert driver.domain_info(spec.id).state is PowerState.RUNNING
+    wait_until(lambda: nic.device in nft(real_host, "list", "ruleset"), timeout_s=20)
+    assert "10.90.0.45" in nft(real_host, "list", "ruleset")
     driver.domain_destroy(spec.id)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from hosts.drivers.types import (
     VolumeRef,
 )
 from panel.core.units import MIB
-from tests.drivers.checks import listed, wait_for_ready
+from tests.drivers.checks import listed, wait_for_ready, wait_until
 from tests.drivers.conftest import remove_domain
 from tests.drivers.real_host import RealHost
 from tests.drivers.spoofing_guest import initrd
@@ -84,7 +85,7 @@ def wait_for(ask: Callable[[], DomainInfo], state: PowerState) -> DomainInfo:
     return info
 
 
-def test_a_guest_whose_host_is_full_pauses_and_says_so(driver, writer):
+def test_a_guest_whose_host_is_full_pauses_says_so_and_goes_on(driver, writer, real_host):
     driver.domain_start(writer.id)
 
     info = wait_for(lambda: driver.domain_info(writer.id), PowerState.PAUSED)
@@ -92,6 +93,19 @@ def test_a_guest_whose_host_is_full_pauses_and_says_so(driver, writer):
     assert (info.state, info.state_reason) == (PowerState.PAUSED, "disk_full")
     assert [one.state_reason for one in listed(driver, writer.id)] == ["disk_full"]
     assert b"WRITTEN" not in driver.console_output(writer.id)
+
+    # Room alone does not let it go on; resumed, it writes what it could not.
+    subprocess.run(["mount", "-o", "remount,size=96m", real_host.small_pool.path], check=True)
+    try:
+        assert driver.domain_info(writer.id).state is PowerState.PAUSED
+        driver.domain_start(writer.id)
+        driver.domain_resume(writer.id)
+        wait_until(lambda: b"WRITTEN" in driver.console_output(writer.id), timeout_s=60)
+        assert driver.domain_info(writer.id).state is PowerState.RUNNING
+    finally:
+        driver.domain_destroy(writer.id)
+        driver.volume_delete(writer.disks[0].volume)
+        subprocess.run(["mount", "-o", "remount,size=16m", real_host.small_pool.path], check=True)
 
 
 def test_a_guest_whose_process_is_killed_has_crashed(driver, writer, real_host):

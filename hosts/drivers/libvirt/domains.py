@@ -23,6 +23,10 @@ from panel.core.errors import CapabilityError, DriverError, VolumeNotFoundError
 _POLL_S = 0.1
 # A guest that is just booting may miss the power button; it is pressed again.
 _ASK_AGAIN_S = 5.0
+_ASK_BY = {
+    HostType.KVM: libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+    HostType.LXC: libvirt.VIR_DOMAIN_SHUTDOWN_INITCTL,
+}
 
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -30,6 +34,15 @@ _UNDEFINE = (
     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
+
+
+# What a customer may read; the host's own reason is for staff.
+_CANNOT = {
+    Capability.ACCELERATION: "The host has no hardware virtualization.",
+    Capability.ANTI_SPOOFING: "The host cannot protect its servers' addresses.",
+    Capability.BANDWIDTH: "The host cannot limit bandwidth.",
+    Capability.PROCESS_LIMIT: "The host cannot limit a container's processes.",
+}
 
 
 def find(session: Session, domain: UUID) -> Any:
@@ -67,7 +80,7 @@ def _check_capabilities(session: Session, profile: Profile, spec: DomainSpec) ->
     for capability in needed:
         state = facts.state(session, profile, capability)
         if not state.available:
-            raise CapabilityError(state.reason, capability=capability)
+            raise CapabilityError(_CANNOT[capability], detail=state.reason, capability=capability)
     if spec.host_type is HostType.LXC:
         _check_hook(session, profile)
 
@@ -75,7 +88,7 @@ def _check_capabilities(session: Session, profile: Profile, spec: DomainSpec) ->
 def _check_hook(session: Session, profile: Profile) -> None:
     obstacle = hook.hook_obstacle(session, profile)
     if obstacle:
-        raise CapabilityError(obstacle)
+        raise CapabilityError("The host is not ready for servers of this type.", detail=obstacle)
 
 
 def _paths(session: Session, spec: DomainSpec) -> HostPaths:
@@ -162,17 +175,22 @@ def shutdown(session: Session, profile: Profile, identity: UUID, *, timeout_s: f
         if now >= deadline:
             return False
         if now >= ask_at:
-            _ask_to_power_off(domain)
+            _ask_to_power_off(domain, profile)
             # A container's init takes a second request for something else.
             ask_at = now + _ASK_AGAIN_S if profile.host_type is not HostType.LXC else deadline
         time.sleep(_POLL_S)
     return True
 
 
-def _ask_to_power_off(domain: Any) -> None:
-    """libvirt's success means that it asked, not that anybody listened."""
+def _ask_to_power_off(domain: Any, profile: Profile) -> None:
+    """libvirt's success means that it asked, not that anybody listened.
+
+    A full machine gets its power button pressed. libvirt's own choice would be the guest agent, which is in the hands
+    of the guest's root and can keep the call waiting.
+    A container is asked through /run/initctl. No signal follows: systemd would restart itself, busybox's init reboot.
+    """
     try:
-        domain.shutdown()
+        domain.shutdownFlags(_ASK_BY.get(profile.host_type, libvirt.VIR_DOMAIN_SHUTDOWN_DEFAULT))
     except libvirt.libvirtError as error:
         # Off already; paused, so that it cannot hear; or a container whose init is not there yet.
         heard = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_SYSTEM_ERROR)

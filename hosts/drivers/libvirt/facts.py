@@ -14,15 +14,12 @@ _NOT_ACCELERATED = "The host has no usable hardware virtualization: servers are 
 
 
 def facts(session: Session, profile: Profile) -> HostFacts:
-    """Say what the host is; found once for each connection."""
-    return session.once("facts", lambda: _facts(session, profile))
-
-
-def _facts(session: Session, profile: Profile) -> HostFacts:
+    """Say what the host is, found out anew: what was missing may have been installed."""
     conn = session.conn
+    session.facts.pop("kvm", None)
     capabilities = conn.getCapabilities()
     architecture, memory_mib, cpus = conn.getInfo()[:3]
-    answer = hook.check(session, profile) or {}
+    answer = hook.check(session, profile, anew=True) or {}
     return HostFacts(
         hostname=conn.getHostname(),
         boot_id=answer.get("boot_id") or "unknown",
@@ -32,7 +29,7 @@ def _facts(session: Session, profile: Profile) -> HostFacts:
         hypervisor=f"{profile.hypervisor} {_version(conn.getVersion())}",
         libvirt_version=_version(conn.getLibVersion()),
         emulated=is_emulated(session, profile),
-        capabilities=tuple(state(session, profile, capability) for capability in Capability),
+        capabilities=tuple(_state(session, profile, capability) for capability in Capability),
     )
 
 
@@ -44,8 +41,17 @@ def is_emulated(session: Session, profile: Profile) -> bool:
 
 
 def state(session: Session, profile: Profile, capability: Capability) -> CapabilityState:
-    """Say whether the host has one capability; found once for each connection."""
-    obstacle = session.once(f"capability {capability}", lambda: _obstacle(session, profile, capability))
+    """Say whether the host has one capability. That it has not is asked again each time."""
+    found = _state(session, profile, capability)
+    if found.available or capability in profile.never:
+        return found
+    session.facts.pop("kvm", None)
+    hook.check(session, profile, anew=True)
+    return _state(session, profile, capability)
+
+
+def _state(session: Session, profile: Profile, capability: Capability) -> CapabilityState:
+    obstacle = _obstacle(session, profile, capability)
     return CapabilityState(capability=capability, available=not obstacle, reason=obstacle)
 
 

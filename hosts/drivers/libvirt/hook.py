@@ -27,7 +27,7 @@ _NOT_INSTALLED = "The panel's hook script is not installed on the host, or libvi
 
 
 def hook_obstacle(session: Session, profile: Profile) -> str:
-    """Return why the host's hook cannot be relied on; "" when it can. Found once for each connection."""
+    """Return why the host's hook cannot be relied on; "" when it can."""
     if not profile.hooked:
         return "There is no hook script for this kind of host."
     answer = check(session, profile)
@@ -38,10 +38,17 @@ def hook_obstacle(session: Session, profile: Profile) -> str:
     return ""
 
 
-def check(session: Session, profile: Profile) -> dict[str, Any] | None:
-    """Return what the hook says of its host; None where there is no hook."""
-    found: dict[str, Any] | None = session.once("hook", lambda: ask(session, profile, kind="check"))
-    return found
+def check(session: Session, profile: Profile, *, anew: bool = False) -> dict[str, Any] | None:
+    """Return what the hook says of its host; None where there is no hook.
+
+    What a hook of our version says is kept with the connection; anything else may be mended any moment.
+    """
+    known: dict[str, Any] | None = None if anew else session.facts.get("hook")
+    if known is not None:
+        return known
+    said: dict[str, Any] | None = ask(session, profile, kind="check")
+    session.facts["hook"] = said if said is not None and said.get("version") == VERSION else None
+    return said
 
 
 def ask(session: Session, profile: Profile, *, kind: str, about: str = f"{QUESTION_PREFIX}none") -> Any:

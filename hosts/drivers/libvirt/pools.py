@@ -17,13 +17,10 @@ from panel.core.errors import DriverError
 
 def ensure(session: Session, spec: PoolSpec) -> PoolInfo:
     """Define, build, start and autostart a pool. Raises: DriverError when the name has another directory."""
-    pool = _find(session.conn, spec.name)
-    if pool is None:
-        pool = session.conn.storagePoolDefineXML(to_text(pool_element(name=spec.name, path=spec.path)))
-    elif parse.pool_path(pool.XMLDesc()) != spec.path:
+    pool = _find(session.conn, spec.name) or _define(session.conn, spec)
+    if parse.pool_path(pool.XMLDesc()) != spec.path:
         raise DriverError("A storage pool of this name has another directory.", detail=spec.name)
     if not pool.isActive():
-        pool.build()
         _start(pool)
     pool.setAutostart(1)
     return info(session, spec.name)
@@ -74,8 +71,19 @@ def _find(conn: Any, name: str) -> Any | None:
         raise
 
 
+def _define(conn: Any, spec: PoolSpec) -> Any:
+    try:
+        return conn.storagePoolDefineXML(to_text(pool_element(name=spec.name, path=spec.path)))
+    except libvirt.libvirtError:
+        pool = _find(conn, spec.name)
+        if pool is None:
+            raise
+        return pool  # another process was faster
+
+
 def _start(pool: Any) -> None:
     try:
+        pool.build()
         pool.create()
     except libvirt.libvirtError:
         with suppress(libvirt.libvirtError):

@@ -74,12 +74,15 @@ class StorageCalls:
     def volume_clone(self, *, volume: VolumeRef, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
         """Copy a volume; one that is complete already stays as it is."""
         original = self.volume(source)
+        capacity_bytes = max(capacity_bytes, original.capacity_bytes)
         existing = self._complete(volume)
         if existing is not None:
+            if (existing.format, existing.capacity_bytes) != (original.format, capacity_bytes):
+                raise DriverError(detail=f"volume {volume.pool}/{volume.name} is there with another shape")
             return _info(volume, existing)
         made = VolumeRecord(
             format=original.format,
-            capacity_bytes=max(capacity_bytes, original.capacity_bytes),
+            capacity_bytes=capacity_bytes,
             allocation_bytes=original.allocation_bytes,
             backing=original.backing,
             origin=f"clone of {source.pool}/{source.name}",
