@@ -31,7 +31,10 @@ class PlanPatchIn(StrictSerializer):
         help_text="True: refused where a host cannot limit traffic. False: sold there without the limit.",
     )
     max_processes = serializers.IntegerField(
-        min_value=0, max_value=MAX_INT, required=False, help_text="For containers; 0: not limited."
+        min_value=0,
+        max_value=MAX_INT,
+        required=False,
+        help_text="For containers; 0: one for each MiB of memory, at least 512.",
     )
     price_monthly = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=0)
     price_hourly = serializers.DecimalField(max_digits=12, decimal_places=6, min_value=0)

@@ -30,7 +30,7 @@ class PlanOut(Shape):
         help_text="True: only sold where the host can limit traffic. False: elsewhere sold without the limit, and the "
         "guest's `notice` says so."
     )
-    max_processes = serializers.IntegerField(help_text="For containers; 0: not limited.")
+    max_processes = serializers.IntegerField(help_text="For containers; 0: one for each MiB of memory, at least 512.")
     price_monthly = serializers.CharField(help_text="Decimal with two places; a month never costs more.")
     price_hourly = serializers.CharField(help_text="Decimal with six places, for each hour begun.")
     currency = serializers.CharField(help_text="ISO 4217.")

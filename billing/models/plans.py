@@ -17,7 +17,7 @@ class Plan(VersionedRecord):
     disk_gib = models.PositiveIntegerField()
     bandwidth_mbit_per_s = models.PositiveIntegerField(null=True, blank=True)
     bandwidth_required = models.BooleanField(default=False)  # False: sold without the limit where a host cannot
-    max_processes = models.PositiveIntegerField(default=0)  # containers; 0: not limited
+    max_processes = models.PositiveIntegerField(default=0)  # containers; 0: by memory
     price_monthly = models.DecimalField(max_digits=12, decimal_places=2)
     price_hourly = models.DecimalField(max_digits=12, decimal_places=6)
     currency = models.CharField(max_length=3, default="EUR")

@@ -33,7 +33,7 @@ class Guest(VersionedRecord):
     memory_mib = models.PositiveIntegerField()
     disk_gib = models.PositiveIntegerField()
     bandwidth_mbit_per_s = models.PositiveIntegerField(null=True)
-    max_processes = models.PositiveIntegerField(default=0)  # LXC; 0: not limited
+    max_processes = models.PositiveIntegerField(default=0)  # LXC; 0: by memory, see vms.operations.specs
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="guests")
     labels = models.JSONField(default=dict, blank=True)
     external_id = models.CharField(max_length=120, null=True, blank=True)

@@ -17,6 +17,8 @@ from hosts.drivers.types import (
 from hosts.models import HostConnection, IPAddress, Network
 from vms.models import Guest, GuestSecret, Nic
 
+LEAST_PROCESSES = 512
+
 
 def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec:
     """Return the domain of a guest. Four queries."""
@@ -34,10 +36,20 @@ def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec
         seed=seed,
         kernel=_kernel(guest, root.pool) if guest.boot_volumes and not container else None,
         init=guest.image.lxc_init,
-        max_processes=guest.max_processes if container else 0,
+        max_processes=process_limit(guest, connection) if container else 0,
         emulated=connection.emulated,
         owner=str(guest.customer_id),
     )
+
+
+def process_limit(guest: Guest, connection: HostConnection) -> int:
+    """Return how many processes a container may have: its plan's number, else one for each MiB of its memory.
+
+    At least 512, with which every system boots. 0, not limited, only where the host cannot limit them.
+    """
+    if guest.max_processes or not connection.can(Capability.PROCESS_LIMIT):
+        return guest.max_processes
+    return max(LEAST_PROCESSES, guest.memory_mib)
 
 
 def _kernel(guest: Guest, pool: str) -> KernelSpec:
