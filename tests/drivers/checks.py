@@ -101,3 +101,17 @@ def sparse_file(folder: Path, size_bytes: int) -> Path:
         file.write(os.urandom(64 * 1024))
         file.truncate(size_bytes)
     return path
+
+
+def qcow2_file(folder: Path, capacity_bytes: int) -> Path:
+    """Make a file with the header of a qcow2 image, which is all the driver reads of one."""
+    path = folder / "image.qcow2"
+    path.write_bytes(b"QFI\xfb" + bytes([0, 0, 0, 3]) + bytes(16) + capacity_bytes.to_bytes(8, "big") + bytes(65536))
+    return path
+
+
+def started(driver: HypervisorDriver, spec: DomainSpec) -> UUID:
+    """Define and start a domain."""
+    driver.domain_define(spec)
+    driver.domain_start(spec.id)
+    return spec.id

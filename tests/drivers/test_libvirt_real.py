@@ -34,8 +34,9 @@ class RealContract(DriverContract):
         return self.type
 
     @pytest.fixture(scope="class")
-    def driver(self, request: pytest.FixtureRequest, real_host: RealHost) -> Iterator[LibvirtDriver]:
-        driver = real_host.driver(request.cls.type)
+    @classmethod
+    def driver(cls, real_host: RealHost) -> Iterator[LibvirtDriver]:
+        driver = real_host.driver(cls.type)
         driver.pool_ensure(real_host.pool)
         yield driver
         driver.close()
@@ -107,11 +108,13 @@ class TestKvm(RealContract):
     )
 
     @pytest.fixture(scope="class")
-    def root_image(self, driver: LibvirtDriver, real_host: RealHost) -> VolumeRef:
+    @classmethod
+    def root_image(cls, driver: LibvirtDriver, real_host: RealHost) -> VolumeRef:
         return real_host.image(driver, "kvm_disk")
 
     @pytest.fixture(scope="class")
-    def kernel(self, driver: LibvirtDriver, real_host: RealHost) -> KernelSpec:
+    @classmethod
+    def kernel(cls, driver: LibvirtDriver, real_host: RealHost) -> KernelSpec:
         return real_host.kernel(driver)
 
 
@@ -126,7 +129,8 @@ class TestLxc(RealContract):
     )
 
     @pytest.fixture(scope="class")
-    def root_image(self, driver: LibvirtDriver, real_host: RealHost) -> VolumeRef:
+    @classmethod
+    def root_image(cls, driver: LibvirtDriver, real_host: RealHost) -> VolumeRef:
         return real_host.image(driver, "lxc_root")
 
 

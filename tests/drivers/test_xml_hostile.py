@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 from hosts.drivers.libvirt.xml.compare import covers
 from hosts.drivers.libvirt.xml.domain import domain_xml
 from hosts.drivers.libvirt.xml.elements import to_text
+from hosts.drivers.libvirt.xml.probe import question_element
 from hosts.drivers.libvirt.xml.storage import pool_element, volume_element
-from hosts.drivers.types import DiskSpec, DomainSpec, HostType, KernelSpec, VolumeFormat, VolumeRef, XenMode
+from hosts.drivers.types import (
+    DiskSpec,
+    DomainSpec,
+    HostType,
+    KernelSpec,
+    VolumeFormat,
+    VolumeRef,
+    XenMode,
+)
 from panel.core.errors import DriverError
-from tests.drivers.test_xml_golden import make_spec, paths_for
+from tests.drivers.test_xml_golden import GUEST_ID, make_spec, paths_for
 
 FRAGMENTS = st.sampled_from(
     ['"', "'", "<", ">", "&", "]]>", "<!--", "--", "<disk type='file'/>", "' a='b", '" a="b', "&lt;", "<?x ?>", "\x00"]
@@ -41,7 +50,7 @@ def hostile_pairs(draw) -> tuple[DomainSpec, DomainSpec]:
             kernel=kernel if has_kernel else None,
             init=text(),
             owner=text(),
-            labels={"one": text()},
+            labels={text(): text()},
         )
 
     return spec(lambda: "harmless"), spec(lambda: draw(HOSTILE))
@@ -80,6 +89,21 @@ def test_hostile_values_never_change_the_shape_of_storage(name, path):
     except DriverError:
         return
     assert [shape(ET.fromstring(to_text(one))) for one in built] == [shape(one) for one in build("a", "b")]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([HostType.KVM, HostType.LXC]), HOSTILE, HOSTILE, HOSTILE)
+def test_hostile_values_never_change_the_shape_of_a_question(host_type, name, kind, about):
+    def build(name: str, kind: str, about: str) -> ET.Element:
+        return question_element(host_type=host_type, name=name, uuid=GUEST_ID, kind=kind, about=about)
+
+    try:
+        built = build(name, kind, about)
+    except DriverError:
+        return
+    reread = ET.fromstring(to_text(built))
+    assert shape(reread) == shape(build("a", "b", "c"))
+    assert covers(built, reread)
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\ufffe", "\ud800"])
