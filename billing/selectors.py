@@ -23,13 +23,17 @@ def plan_list_for(actor: Actor, *, archived: bool | None = False) -> QuerySet[Pl
     return rows if archived is None else rows.filter(archived_at__isnull=not archived)
 
 
-def plan_get_for(actor: Actor, reference: str) -> Plan:
-    """Return a plan by id or slug; customers also see an archived one that they have. Raises NotFoundError."""
+def plan_get_for(actor: Actor, reference: str, *, lock: bool = False) -> Plan:
+    """Return a plan by id or slug, locked if asked; customers also see an archived one that they have.
+
+    Raises:
+        NotFoundError: there is none that the actor sees.
+    """
     rows = Plan.objects.all()
     if (visible := actor.customer_ids) is not None:
         theirs = Subscription.objects.filter(customer_id__in=visible).values("plan_id")
         rows = rows.filter(Q(archived_at__isnull=True) | Q(pk__in=theirs))
-    plan = rows.filter(**by_id_or_slug(reference)).first()
+    plan = (rows.select_for_update() if lock else rows).filter(**by_id_or_slug(reference)).first()
     if plan is None:
         raise NotFoundError("There is no such plan.")
     return plan

@@ -18,8 +18,8 @@ from panel.core.permissions import Permission
 _SLUG = re.compile(r"^[A-Za-z0-9_-]{1,63}$")
 
 
-def _one(rows: QuerySet[Any], what: str, **match: Any) -> Any:
-    found = rows.filter(**match).first()
+def _one(rows: QuerySet[Any], what: str, *, lock: bool = False, **match: Any) -> Any:
+    found = (rows.select_for_update(of=("self",)) if lock else rows).filter(**match).first()
     if found is None:
         raise NotFoundError(f"There is no such {what}.")
     return found
@@ -41,9 +41,9 @@ def host_list_for(actor: Actor) -> QuerySet[Host]:
     return Host.objects.prefetch_related("connections", "pools", "networks")
 
 
-def host_get_for(actor: Actor, host_id: UUID) -> Host:
-    """Return a host. Raises NotFoundError."""
-    host: Host = _one(host_list_for(actor), "host", pk=host_id)
+def host_get_for(actor: Actor, host_id: UUID, *, lock: bool = False) -> Host:
+    """Return a host, locked until the transaction ends if asked. Raises NotFoundError."""
+    host: Host = _one(host_list_for(actor), "host", lock=lock, pk=host_id)
     return host
 
 
@@ -63,9 +63,9 @@ def pool_list_for(actor: Actor) -> QuerySet[StoragePool]:
     return StoragePool.objects.select_related("host")
 
 
-def pool_get_for(actor: Actor, pool_id: UUID) -> StoragePool:
-    """Return a pool. Raises NotFoundError."""
-    pool: StoragePool = _one(pool_list_for(actor), "pool", pk=pool_id)
+def pool_get_for(actor: Actor, pool_id: UUID, *, lock: bool = False) -> StoragePool:
+    """Return a pool, locked until the transaction ends if asked. Raises NotFoundError."""
+    pool: StoragePool = _one(pool_list_for(actor), "pool", lock=lock, pk=pool_id)
     return pool
 
 
@@ -75,9 +75,9 @@ def network_list_for(actor: Actor) -> QuerySet[Network]:
     return Network.objects.prefetch_related("hosts")
 
 
-def network_get_for(actor: Actor, network_id: UUID) -> Network:
-    """Return a network. Raises NotFoundError."""
-    network: Network = _one(network_list_for(actor), "network", pk=network_id)
+def network_get_for(actor: Actor, network_id: UUID, *, lock: bool = False) -> Network:
+    """Return a network, locked until the transaction ends if asked. Raises NotFoundError."""
+    network: Network = _one(network_list_for(actor), "network", lock=lock, pk=network_id)
     return network
 
 

@@ -39,13 +39,14 @@ def guests_of(actor: Actor) -> QuerySet[Guest]:
     )
 
 
-def guest_get_for(actor: Actor, guest_id: UUID) -> Guest:
-    """Return one guest, also a deleted one.
+def guest_get_for(actor: Actor, guest_id: UUID, *, lock: bool = False) -> Guest:
+    """Return one guest, also a deleted one; with ``lock`` its row is locked until the transaction ends.
 
     Raises:
         NotFoundError: there is none, or it is of a customer the actor does not see.
     """
-    guest = guests_of(actor).filter(pk=guest_id).first()
+    rows = guests_of(actor)
+    guest = (rows.select_for_update(of=("self",)) if lock else rows).filter(pk=guest_id).first()
     if guest is None:
         raise NotFoundError("There is no such server.")
     return guest

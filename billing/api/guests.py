@@ -91,7 +91,7 @@ class GuestEndView(views.GuestDetailView):
         """Deletes it with its disks; nothing can bring them back. Its subscription ends now, also while another
         job is at work on it: that one is asked to stop. Asking again answers with the same job.
         """
-        guest = self.guest(guest_id, Permission.GUEST_DELETE)
+        guest = self.guest(guest_id, Permission.GUEST_DELETE, lock=True)
         if guest.lifecycle == Lifecycle.DELETED:
             raise NotFoundError("There is no such server.")
         check_if_match(request, guest.version)

@@ -10,8 +10,8 @@ from billing.api.outputs import PlanOut, plan_json
 from billing.models import Plan
 from billing.services import plans as services
 from hosts.api.filters import page_of, parameter, sort_parameter
-from hosts.api.inputs import EmptyIn
 from hosts.drivers.types import HostType
+from panel.core.api.input import EmptyIn
 from panel.core.api.paging import page
 from panel.core.api.query import bool_param, choice_param
 from panel.core.api.schema import PAGING
@@ -99,7 +99,7 @@ class PlanView(PanelView):
     )
     def patch(self, request: Request, plan: str) -> Response:
         """Only while nobody has ordered it; afterwards 409 `invalid_state`: archive it and add a new one."""
-        found = selectors.plan_get_for(self.actor, plan)
+        found = selectors.plan_get_for(self.actor, plan, lock=True)
         check_if_match(request, found.version)
         changes = parsed(PlanPatchIn, request, partial=True)
         return shown(services.plan_edit(actor=self.actor, plan=found, changes=changes))

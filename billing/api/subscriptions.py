@@ -15,7 +15,7 @@ from billing.models import Subscription
 from billing.services import subscriptions as services
 from billing.services.orders import subscription_order, subscription_quote
 from hosts.api.filters import page_of, parameter, sort_parameter
-from hosts.api.inputs import EmptyIn
+from panel.core.api.input import EmptyIn
 from panel.core.api.job_json import job_json
 from panel.core.api.paging import page
 from panel.core.api.query import choice_param, text_param, uuid_param
@@ -140,6 +140,9 @@ class SubscriptionActionView(PanelView):
     """The base of ``/subscriptions/{id}/actions/…``."""
 
     permissions = {"POST": Permission.SUBSCRIPTION_MANAGE}
+
+    def must_see(self) -> None:
+        selectors.subscription_get_for(self.actor, self.kwargs["subscription_id"])
 
     def subscription(self, subscription_id: UUID) -> Subscription:
         """Return the subscription, the right to change it checked."""

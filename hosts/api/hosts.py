@@ -8,12 +8,13 @@ from rest_framework.response import Response
 
 from hosts import selectors
 from hosts.api.filters import page_of, parameter, sort_parameter
-from hosts.api.inputs import EmptyIn, HostPatchIn, PoolPatchIn
+from hosts.api.inputs import HostPatchIn, PoolPatchIn
 from hosts.api.outputs import HostOut, PoolOut, host_json, pool_json
 from hosts.drivers.types import HostType
 from hosts.models import Host
 from hosts.services import hosts as services
 from hosts.states import HostState
+from panel.core.api.input import EmptyIn
 from panel.core.api.job_json import JobOut, job_json
 from panel.core.api.paging import page
 from panel.core.api.query import choice_param, text_param, uuid_param
@@ -89,7 +90,7 @@ class HostView(PanelView):
         """Changes name, location, labels, over-commit or the memory kept for the host. What may be sold is
         computed anew and never falls below what is sold.
         """
-        host = selectors.host_get_for(self.actor, host_id)
+        host = selectors.host_get_for(self.actor, host_id, lock=True)
         check_if_match(request, host.version)
         services.host_edit(actor=self.actor, host=host, changes=parsed(HostPatchIn, request, partial=True))
         return self.shown(host_id)
@@ -186,7 +187,7 @@ class PoolView(PanelView):
     @extend_schema(operation_id="pool_edit", summary="Edit a storage pool", request=PoolPatchIn, responses=PoolOut)
     def patch(self, request: Request, pool_id: UUID) -> Response:
         """Sets how much thin disk is sold for each GiB there is."""
-        pool = selectors.pool_get_for(self.actor, pool_id)
+        pool = selectors.pool_get_for(self.actor, pool_id, lock=True)
         check_if_match(request, pool.version)
         changes = parsed(PoolPatchIn, request)
         services.pool_edit(actor=self.actor, pool=pool, overcommit=changes["overcommit"])

@@ -6,11 +6,11 @@ from rest_framework.response import Response
 
 from hosts import selectors
 from hosts.api.filters import page_of, parameter, sort_parameter
-from hosts.api.inputs import EmptyIn
 from hosts.api.outputs import ImageOut, image_json
 from hosts.drivers.types import HostType
 from hosts.services.image_retire import image_retire
 from hosts.states import ImageState
+from panel.core.api.input import EmptyIn
 from panel.core.api.paging import page
 from panel.core.api.query import choice_param
 from panel.core.api.schema import PAGING

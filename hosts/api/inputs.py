@@ -24,10 +24,6 @@ def labels_checked(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-class EmptyIn(StrictSerializer):
-    """Nothing."""
-
-
 class HostPatchIn(StrictSerializer):
     """What an admin may set on a host."""
 

@@ -125,7 +125,7 @@ class NetworkView(PanelView):
         """Name, DNS servers, reserved addresses, hosts and `enabled` can be changed at any time; the rest while
         no address is taken (409 `invalid_state` otherwise).
         """
-        network = selectors.network_get_for(self.actor, network_id)
+        network = selectors.network_get_for(self.actor, network_id, lock=True)
         check_if_match(request, network.version)
         changes = parsed(NetworkPatchIn, request, partial=True)
         hosts = _hosts(self.actor, changes.pop("hosts")) if "hosts" in changes else None
@@ -135,7 +135,7 @@ class NetworkView(PanelView):
     @extend_schema(operation_id="network_delete", summary="Delete a network", responses={204: None})
     def delete(self, request: Request, network_id: UUID) -> Response:
         """Refused with 409 `invalid_state` while a guest uses it."""
-        network = selectors.network_get_for(self.actor, network_id)
+        network = selectors.network_get_for(self.actor, network_id, lock=True)
         check_if_match(request, network.version)
         services.network_delete(actor=self.actor, network=network)
         return Response(status=204)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from panel.core.actors import Actor
 from panel.core.errors import NotFoundError
@@ -44,9 +44,20 @@ def customer_get_for(actor: Actor, customer_id: UUID, *, lock: bool = False) -> 
 
 
 def member_list_for(actor: Actor, customer: Customer) -> QuerySet[Membership]:
-    """Members of a customer. Raises PermissionDeniedError for callers that only manage customers."""
+    """Members of a customer. ``known_here``: what is known of the person is this customer's to see.
+
+    It is not while they are of the hosting company or belong elsewhere too: whoever knows an address could add it.
+
+    Raises:
+        PermissionDeniedError: for callers that only manage customers.
+    """
     actor.require(Permission.MEMBER_VIEW, customer.pk)
-    return Membership.objects.filter(customer=customer).select_related("user", "customer")
+    elsewhere = Membership.objects.filter(user=OuterRef("user")).exclude(customer=customer)
+    return (
+        Membership.objects.filter(customer=customer)
+        .select_related("user", "customer")
+        .annotate(known_here=Q(user__staff_role="") & ~Exists(elsewhere))
+    )
 
 
 def member_get_for(actor: Actor, customer: Customer, user_id: UUID) -> Membership:

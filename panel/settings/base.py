@@ -167,7 +167,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["panel.core.api.permissions.DeclaredPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["panel.core.api.parsers.BoundedJsonParser"],
     "DEFAULT_SCHEMA_CLASS": "panel.core.api.schema.PanelSchema",
     "DEFAULT_THROTTLE_CLASSES": ["panel.core.api.throttling.ClientThrottle"],
     "EXCEPTION_HANDLER": "panel.core.api.problems.exception_handler",

@@ -111,12 +111,85 @@ def test_a_removed_member_is_out_at_once(owner_api, api_of, customer, path):
 
 
 def test_owners_make_new_links_only_for_people_of_theirs_alone(owner_api, customer, path):
-    new = factories.member_make(customer, "viewer")
+    new = factories.member_make(customer, "viewer", made_for=customer)
     url = owner_api.post(f"{path}/{new.pk}/actions/set-password-link").json()["set_password_url"]
     assert "/accounts/password/reset/key/" in url
-    with_password = factories.member_make(customer, "viewer", password=factories.PASSWORD)
-    elsewhere = factories.member_make(customer, "viewer")
-    Membership.objects.create(user=elsewhere, customer=factories.customer_make(), role="viewer")
-    staff = factories.member_make(customer, "viewer", staff_role="operator")
-    for user in (with_password, elsewhere, staff):
+    with_password = factories.member_make(customer, "viewer", password=factories.PASSWORD, made_for=customer)
+    of_staff = factories.member_make(customer, "viewer")
+    anothers = factories.member_make(customer, "viewer", made_for=factories.customer_make())
+    staff = factories.member_make(customer, "viewer", staff_role="operator", made_for=customer)
+    for user in (with_password, of_staff, anothers, staff):
         problem(owner_api.post(f"{path}/{user.pk}/actions/set-password-link"), 409, "invalid_state")
+
+
+# ── who holds an account ────────────────────────────────────────────────────────────────────────────
+def use(link: str) -> Client:
+    """Set a password by a link; the browser is then signed in."""
+    browser = Client()
+    form = browser.get(link, follow=True)
+    assert form.redirect_chain, "the link has ended"
+    browser.post(form.redirect_chain[-1][0], {"password1": factories.PASSWORD, "password2": factories.PASSWORD})
+    return browser
+
+
+def test_an_account_that_an_owner_holds_is_trusted_by_nobody_else(owner_api, stranger_api, admin_api, path, customer):
+    """The owner takes the link for an address of somebody else and waits for another customer to add it."""
+    added = owner_api.post(path, {"email": "victim@example.com", "role": "viewer"}).json()
+    held = use(added["set_password_url"])
+    theirs = stranger_api.get("/me").json()["customers"][0]["id"]
+    invited = {"email": "Victim@example.com", "role": "owner"}
+    for api in (stranger_api, admin_api):
+        problem(api.post(f"/customers/{theirs}/members", invited), 409, "conflict")
+    user = admin_api.get(f"/users/{added['user']['id']}").json()
+    assert user["made_for"] == str(customer.pk)
+    problem(admin_api.patch(f"/users/{user['id']}", {"staff_role": "admin"}), 409, "invalid_state")
+    assert [c["id"] for c in held.get("/api/v1/me").json()["customers"]] == [str(customer.pk)]
+    assert held.get("/api/v1/me").json()["staff_role"] == ""
+
+
+def test_staff_take_the_account_from_whoever_holds_it(owner_api, admin_api, anonymous, path, api_of):
+    added = owner_api.post(path, {"email": "victim@example.com", "role": "viewer"}).json()
+    old_link = owner_api.post(f"{path}/{added['user']['id']}/actions/set-password-link").json()["set_password_url"]
+    held = use(added["set_password_url"])
+    user = User.objects.get(pk=added["user"]["id"])
+    token = api_of(user)
+    assert (held.get("/api/v1/me").status_code, token.get("/me").status_code) == (200, 200)
+    link = admin_api.post(f"/users/{user.pk}/actions/set-password-link").json()["set_password_url"]
+    assert (held.get("/api/v1/me").status_code, token.get("/me").status_code) == (401, 401)
+    assert Client().get(old_link, follow=True).redirect_chain == []
+    problem(owner_api.post(f"{path}/{user.pk}/actions/set-password-link"), 409, "invalid_state")
+    assert use(link).get("/api/v1/me").json()["email"] == "victim@example.com"
+    assert admin_api.patch(f"/users/{user.pk}", {"staff_role": "operator"}).json()["staff_role"] == "operator"
+    entries = AuditEntry.objects.filter(action="user.set-password-link-made", object_id=user.pk).order_by("at")
+    assert [list(entry.changes) for entry in entries] == [[], ["made_for"]]
+
+
+def test_a_link_of_staff_leaves_an_account_alone_that_no_customer_made(admin_api, api_of, customer):
+    user = factories.member_make(customer, "viewer", password=factories.PASSWORD)
+    token = api_of(user)
+    assert admin_api.post(f"/users/{user.pk}/actions/set-password-link").status_code == 200
+    user.refresh_from_db()
+    assert user.check_password(factories.PASSWORD)
+    assert token.get("/me").status_code == 200
+
+
+def test_whom_staff_add_is_nobodys(admin_api, stranger_api, path):
+    admin_api.post(path, {"email": "new@example.com", "role": "owner"})
+    theirs = stranger_api.get("/me").json()["customers"][0]["id"]
+    said = stranger_api.post(f"/customers/{theirs}/members", {"email": "new@example.com", "role": "viewer"})
+    assert (said.status_code, said.json()["set_password_url"]) == (201, None)
+
+
+@pytest.mark.parametrize("fields", [{"password": factories.PASSWORD}, {"is_active": False}, {"staff_role": "admin"}])
+def test_adding_an_address_tells_nothing_of_its_owner(owner_api, admin_api, path, fields):
+    known = factories.user_make(email="known@example.com", name="Known Person", **fields)
+    Membership.objects.create(user=known, customer=factories.customer_make(), role="viewer")
+    added = owner_api.post(path, {"email": "known@example.com", "role": "viewer", "name": "Guess"}).json()
+    hidden = {"name": "", "is_active": None, "has_password": None}
+    assert {name: added["user"][name] for name in hidden} == hidden
+    rows = [row["user"] for row in owner_api.get(path).json()["results"] if row["user"]["id"] == str(known.pk)]
+    assert [{name: row[name] for name in hidden} for row in rows] == [hidden]
+    assert owner_api.get(f"{path}/{known.pk}").json()["user"]["name"] == ""
+    assert admin_api.get(f"{path}/{known.pk}").json()["user"]["name"] == "Known Person"
+    known.refresh_from_db()
+    assert known.name == "Known Person"

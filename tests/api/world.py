@@ -26,7 +26,8 @@ def world_make() -> World:
     users: dict[str, Any] = {role: factories.member_make(customer, role) for role in ("viewer", "member")} | {
         "owner": owner
     }
-    users["other customer"] = factories.member_make(factories.customer_make(), "owner")
+    other = factories.customer_make()
+    users |= {f"other customer's {role}": factories.member_make(other, role) for role in ("viewer", "member", "owner")}
     users["operator"], users["admin"] = factories.staff_make("operator"), factories.staff_make("admin")
     users["billing"] = factories.client_make("billing")
     tokens = {role: factories.token_make(user) for role, user in users.items()}

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from hosts.api.inputs import labels_checked
 from hosts.drivers.types import HostType, PowerState
 from panel.core.actors import Actor
 from panel.core.api.input import StrictSerializer
@@ -152,9 +153,7 @@ class GuestPatchIn(StrictSerializer):
     labels = serializers.DictField(child=serializers.CharField(max_length=63, allow_blank=True), required=False)
 
     def validate_labels(self, labels: dict[str, str]) -> dict[str, str]:
-        if len(labels) > 32 or any(not 1 <= len(key) <= 63 for key in labels):
-            raise serializers.ValidationError("Use at most 32 labels with names of 1 to 63 characters.")
-        return labels
+        return labels_checked(labels)
 
 
 class PasswordIn(StrictSerializer):
@@ -170,19 +169,6 @@ class RebuildIn(PasswordIn):
     ssh_keys = serializers.ListField(child=serializers.CharField(max_length=8192), required=False, max_length=50)
     user_data = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     want_password = serializers.BooleanField(required=False, default=False)
-
-
-class ResizeIn(StrictSerializer):
-    """A plan's id or slug; staff may give sizes instead."""
-
-    plan = serializers.CharField(required=False)
-    vcpus = serializers.IntegerField(required=False, min_value=1, max_value=512)
-    memory_mib = serializers.IntegerField(required=False, min_value=32, max_value=16_777_216)
-    disk_gib = serializers.IntegerField(required=False, min_value=1, max_value=65_536)
-
-
-class EmptyIn(StrictSerializer):
-    """Nothing."""
 
 
 class AcceptedOut(serializers.Serializer[Any]):

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from hosts.drivers.types import HostType, PowerState
 from hosts.selectors import image_get_for
+from panel.core.api.input import EmptyIn
 from panel.core.api.job_json import job_json
 from panel.core.api.paging import page
 from panel.core.api.query import text_param, uuid_param
@@ -22,7 +23,6 @@ from vms import selectors
 from vms.api.serializers import (
     ACTIONS,
     AcceptedOut,
-    EmptyIn,
     GuestOut,
     GuestPatchIn,
     PasswordIn,
@@ -105,9 +105,12 @@ class GuestDetailView(PanelView):
 
     permissions: dict[str, Permission | None] = {"GET": Permission.GUEST_VIEW, "PATCH": Permission.GUEST_OPERATE}
 
-    def guest(self, guest_id: UUID, permission: Permission) -> Guest:
-        """Return the guest, the right to it checked."""
-        guest = selectors.guest_get_for(self.actor, guest_id)
+    def must_see(self) -> None:
+        selectors.guest_get_for(self.actor, self.kwargs["guest_id"])
+
+    def guest(self, guest_id: UUID, permission: Permission, *, lock: bool = False) -> Guest:
+        """Return the guest, the right to it checked; locked before its version is compared."""
+        guest = selectors.guest_get_for(self.actor, guest_id, lock=lock)
         self.actor.require(permission, guest.customer_id)
         return guest
 
@@ -119,7 +122,7 @@ class GuestDetailView(PanelView):
     @extend_schema(summary="Rename or label a guest", request=GuestPatchIn, responses=GuestOut)
     def patch(self, request: Request, guest_id: UUID) -> Response:
         """Changes the name in the panel and the labels. The host name inside the guest stays as it is."""
-        guest = self.guest(guest_id, Permission.GUEST_OPERATE)
+        guest = self.guest(guest_id, Permission.GUEST_OPERATE, lock=True)
         if guest.lifecycle == Lifecycle.DELETED:
             raise NotFoundError("There is no such server.")
         check_if_match(request, guest.version)

@@ -13,7 +13,9 @@ from panel.core.models import Customer
 from panel.core.people.ssh_public_key import public_key_parse
 
 USER_DATA_LIMIT = 64 * 1024
-_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# What YAML's constructors let through from Python: numbers of 5,000 digits, empty ones, days that are none, depth.
+_YAML_FAULTS = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def request_errors(request: GuestRequest) -> dict[str, str]:
 
 
 def _name(name: str) -> str:
-    if all(_LABEL.match(part) for part in name.split(".")) and len(name) <= 63:
+    if all(_LABEL.fullmatch(part) for part in name.split(".")) and len(name) <= 63:
         return ""
     return "Use a host name: letters a to z, digits, hyphens and dots, at most 63 characters."
 
@@ -112,7 +114,7 @@ def _user_data(request: GuestRequest) -> str:
         return "User-data must start with #cloud-config or #!."
     try:
         parsed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except _YAML_FAULTS as error:
         mark = getattr(error, "problem_mark", None)
         return f"User-data is not valid YAML{f' (line {mark.line + 1})' if mark else ''}."
     return "" if parsed is None or isinstance(parsed, dict) else "User-data must be a YAML mapping."

@@ -21,7 +21,7 @@ from panel.core.people.acting import ACT_FOR_KEY
 from panel.core.permissions import Permission
 from panel.core.secrets import PREFIX_LENGTH, secret_hmac
 
-_TOKEN = re.compile(r"^[A-Za-z0-9]{64}$")
+_TOKEN = re.compile(r"[A-Za-z0-9]{64}")
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
@@ -31,7 +31,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
-        if scheme.lower() != "bearer" or not _TOKEN.match(value.strip()):
+        if scheme.lower() != "bearer" or not _TOKEN.fullmatch(value.strip()):
             raise exceptions.AuthenticationFailed("The token is not valid.")
         token = self._token(value.strip())
         address = client_address(request._request)

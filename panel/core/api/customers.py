@@ -158,6 +158,9 @@ class CustomerDetailView(PanelView):
         "DELETE": Permission.CUSTOMER_DELETE,
     }
 
+    def must_see(self) -> None:
+        customer_get_for(self.actor, self.kwargs["customer_id"])
+
     @extend_schema(summary="Get a customer", responses=CustomerOut)
     def get(self, request: Request, customer_id: UUID) -> Response:
         customer = customer_get_for(self.actor, customer_id)

@@ -19,6 +19,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class EmptyIn(StrictSerializer):
+    """Nothing."""
+
+
 def _mistake(field: Any, value: Any) -> str:
     """Return one sentence when a value has another type than its field, else ""."""
     if value is None:

@@ -8,11 +8,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from panel.core.api.input import EmptyIn
 from panel.core.api.job_json import JobOut, job_json
 from panel.core.api.paging import page
 from panel.core.api.query import choice_param, text_param, uuid_param
 from panel.core.api.schema import list_parameters, page_of
-from panel.core.api.views import PanelView, with_etag
+from panel.core.api.views import PanelView, parsed, with_etag
 from panel.core.cancelling import job_cancel_by
 from panel.core.errors import InvalidInputError
 from panel.core.models import JobStatus
@@ -134,16 +135,20 @@ class JobCancelView(PanelView):
 
     permissions = {"POST": Permission.JOB_CANCEL}
 
+    def must_see(self) -> None:
+        job_get_for(self.actor, self.kwargs["job_id"])
+
     @extend_schema(
         summary="Cancel a job",
         description="A queued job ends at once; a running one at its next safe point, and what it made is undone. "
         "Needs the right to ask for the job's action. Suspending, unsuspending and deleting cannot be cancelled (409); "
         "see `can_cancel`.",
-        request=None,
+        request=EmptyIn,
         responses={202: JobAnswerOut},
     )
     def post(self, request: Request, job_id: UUID) -> Response:
         job = job_get_for(self.actor, job_id)
+        parsed(EmptyIn, request)
         return Response({"job": job_json(job_cancel_by(actor=self.actor, job=job), self.actor)}, status=202)
 
 
@@ -152,14 +157,19 @@ class JobRetryView(PanelView):
 
     permissions = {"POST": Permission.JOB_CANCEL}
 
+    def must_see(self) -> None:
+        job_get_for(self.actor, self.kwargs["job_id"])
+
     @extend_schema(
         summary="Try a failed job again",
         description="Submits the same work as a new job, with today's rights and state. See `can_retry`.",
-        request=None,
+        request=EmptyIn,
         responses={202: JobAnswerOut},
     )
     def post(self, request: Request, job_id: UUID) -> Response:
-        job = job_retry(actor=self.actor, job=job_get_for(self.actor, job_id))
+        job = job_get_for(self.actor, job_id)
+        parsed(EmptyIn, request)
+        job = job_retry(actor=self.actor, job=job)
         response = Response({"job": job_json(job, self.actor)}, status=202)
         response["Location"] = f"/api/v1/jobs/{job.pk}"
         return response

@@ -106,6 +106,9 @@ class KeyDetailView(PanelView):
 
     permissions = {"GET": Permission.KEY_VIEW, "PATCH": Permission.KEY_MANAGE, "DELETE": Permission.KEY_MANAGE}
 
+    def must_see(self) -> None:
+        key_get_for(self.actor, self.kwargs["key_id"])
+
     @extend_schema(summary="Get an SSH key", responses=KeyOut)
     def get(self, request: Request, key_id: UUID) -> Response:
         return Response(key_json(key_get_for(self.actor, key_id)))

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from panel.core.actors import Actor, ActorKind
-from panel.core.api.input import StrictSerializer
+from panel.core.api.input import EmptyIn, StrictSerializer
 from panel.core.api.views import PanelView, parsed
 from panel.core.errors import InvalidStateError
 from panel.core.models import Customer, CustomerRole, User
@@ -108,15 +108,19 @@ class ActForView(PanelView):
 
     permissions = {"POST": Permission.ACT_FOR_CUSTOMER}
 
+    def must_see(self) -> None:
+        customer_get_for(self.actor, self.kwargs["customer_id"])
+
     @extend_schema(
         summary="Act as a customer",
         description="Administrators, in a browser: until `stop-acting`, this session has the rights of the customer's "
         "owner and no others. Beginning, end and everything done are audited.",
-        request=None,
+        request=EmptyIn,
         responses={204: None},
     )
     def post(self, request: Request, customer_id: UUID) -> Response:
         customer = customer_get_for(self.actor, customer_id)
+        parsed(EmptyIn, request)
         if self.actor.token_id is not None:
             raise InvalidStateError("Acting as a customer is for a browser's session, not for a token.")
         acting_start(actor=self.actor, session=request._request.session, customer=customer)
@@ -128,7 +132,8 @@ class StopActingView(PanelView):
 
     permissions = {"POST": None}
 
-    @extend_schema(summary="Stop acting as a customer", request=None, responses={204: None})
+    @extend_schema(summary="Stop acting as a customer", request=EmptyIn, responses={204: None})
     def post(self, request: Request) -> Response:
+        parsed(EmptyIn, request)
         acting_stop(actor=self.actor, session=request._request.session)
         return Response(status=204)

@@ -8,7 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from panel.core.api.input import StrictSerializer
+from panel.core.actors import Actor
+from panel.core.api.input import EmptyIn, StrictSerializer
 from panel.core.api.paging import page
 from panel.core.api.schema import list_parameters, page_of
 from panel.core.api.views import PanelView, parsed
@@ -40,9 +41,11 @@ class MemberUserOut(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     email = serializers.CharField()
-    name = serializers.CharField()
-    is_active = serializers.BooleanField()
-    has_password = serializers.BooleanField(help_text="False until the set-password link was used.")
+    name = serializers.CharField(help_text="Empty when they belong elsewhere too: then only staff see who they are.")
+    is_active = serializers.BooleanField(allow_null=True, help_text="Null when they belong elsewhere too.")
+    has_password = serializers.BooleanField(
+        allow_null=True, help_text="False until the set-password link was used; null when they belong elsewhere too."
+    )
 
 
 class MemberOut(serializers.Serializer[Any]):
@@ -65,16 +68,17 @@ class LinkOut(serializers.Serializer[Any]):
     set_password_url = serializers.CharField(help_text=LINK_HELP)
 
 
-def member_json(membership: Membership) -> dict[str, Any]:
-    """Return a member as the API shows them."""
+def member_json(actor: Actor, membership: Membership) -> dict[str, Any]:
+    """Return a member, read by ``selectors.member_list_for``, as the API shows them to the caller."""
     user = membership.user
+    known = membership.known_here or actor.may(Permission.USER_VIEW)  # type: ignore[attr-defined]
     return {
         "user": {
             "id": user.pk,
             "email": user.email,
-            "name": user.name,
-            "is_active": user.is_active,
-            "has_password": user.has_usable_password(),
+            "name": user.name if known else "",
+            "is_active": user.is_active if known else None,
+            "has_password": user.has_usable_password() if known else None,
         },
         "role": membership.role,
         "created_at": membership.created_at,
@@ -86,14 +90,25 @@ class MemberListView(PanelView):
 
     permissions = {"GET": Permission.MEMBER_VIEW, "POST": Permission.MEMBER_MANAGE}
 
+    def must_see(self) -> None:
+        customer_get_for(self.actor, self.kwargs["customer_id"])
+
     @extend_schema(summary="List members", parameters=list_parameters(SORTS), responses=page_of(MemberOut))
     def get(self, request: Request, customer_id: UUID) -> Response:
         customer = customer_get_for(self.actor, customer_id)
-        return page(request, member_list_for(self.actor, customer), show=member_json, sorts=SORTS, filters=())
+        return page(
+            request,
+            member_list_for(self.actor, customer),
+            show=lambda row: member_json(self.actor, row),
+            sorts=SORTS,
+            filters=(),
+        )
 
     @extend_schema(
         summary="Add a member",
-        description="Somebody the panel does not know becomes a user; the answer then has their set-password link.",
+        description="Somebody the panel does not know becomes a user; the answer then has their set-password link. "
+        "An account that an owner made is this customer's alone: other customers get 409 `conflict` for its address "
+        "until the hosting company has handed it over. Of somebody known nothing is told.",
         request=MemberIn,
         responses={201: MemberAddedOut},
     )
@@ -104,7 +119,8 @@ class MemberListView(PanelView):
         added = member_add(actor=self.actor, customer=customer, **given)
         path = added.set_password_path
         url = request.build_absolute_uri(path) if path else None
-        return Response({**member_json(added.membership), "set_password_url": url}, status=201)
+        membership = member_get_for(self.actor, customer, added.membership.user_id)
+        return Response({**member_json(self.actor, membership), "set_password_url": url}, status=201)
 
 
 class MemberDetailView(PanelView):
@@ -116,12 +132,15 @@ class MemberDetailView(PanelView):
         "DELETE": Permission.MEMBER_MANAGE,
     }
 
+    def must_see(self) -> None:
+        customer_get_for(self.actor, self.kwargs["customer_id"])
+
     def _member(self, customer_id: UUID, user_id: UUID) -> Membership:
         return member_get_for(self.actor, customer_get_for(self.actor, customer_id), user_id)
 
     @extend_schema(summary="Get a member", responses=MemberOut)
     def get(self, request: Request, customer_id: UUID, user_id: UUID) -> Response:
-        return Response(member_json(self._member(customer_id, user_id)))
+        return Response(member_json(self.actor, self._member(customer_id, user_id)))
 
     @extend_schema(
         summary="Change a member's role",
@@ -133,7 +152,7 @@ class MemberDetailView(PanelView):
         membership = self._member(customer_id, user_id)
         self.actor.require(Permission.MEMBER_MANAGE, customer_id)
         role = parsed(RoleIn, request)["role"]
-        return Response(member_json(member_set_role(actor=self.actor, membership=membership, role=role)))
+        return Response(member_json(self.actor, member_set_role(actor=self.actor, membership=membership, role=role)))
 
     @extend_schema(
         summary="Remove a member",
@@ -150,13 +169,17 @@ class MemberLinkView(PanelView):
 
     permissions = {"POST": Permission.MEMBER_MANAGE}
 
+    def must_see(self) -> None:
+        customer_get_for(self.actor, self.kwargs["customer_id"])
+
     @extend_schema(
         summary="Make a set-password link for a new member",
-        description="Only for a member without a password who belongs to no other customer.",
-        request=None,
+        description="Only for a member without a password whose account was made for this customer.",
+        request=EmptyIn,
         responses=LinkOut,
     )
     def post(self, request: Request, customer_id: UUID, user_id: UUID) -> Response:
         membership = member_get_for(self.actor, customer_get_for(self.actor, customer_id), user_id)
+        parsed(EmptyIn, request)
         path = member_set_password_link(actor=self.actor, membership=membership)
         return Response({"set_password_url": request.build_absolute_uri(path)})

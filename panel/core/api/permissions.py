@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -14,17 +15,29 @@ class DeclaredPermission(BasePermission):
     """Asks the view's ``permissions`` table: method → Permission, or None for any signed-in caller.
 
     This is the coarse gate (may the caller do this to anything at all?). Whose thing it is decide the
-    selectors (404) and ``Actor.require`` (403).
+    selectors (404) and ``Actor.require`` (403). Who does not pass it learns no more than who does: what is
+    out of their sight does not exist.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        """Return whether the caller may go on.
+
+        Raises:
+            MethodNotAllowed: the route has no such method.
+            NotFoundError: the caller may not, and what the path names is of a customer they do not see.
+        """
         actor = request.user
         table: dict[str, Permission | None] = getattr(view, "permissions", {})
-        if not isinstance(actor, Actor) or request.method not in table:
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        if not isinstance(actor, Actor):
             return False
-        if actor.read_only and request.method not in SAFE_METHODS:
+        if method not in table:
+            raise MethodNotAllowed(method)
+        permission = table[method]
+        if actor.read_only and method not in SAFE_METHODS:
+            view.must_see()
             raise PermissionDeniedError("This token can only read.")
-        permission = table[request.method]
-        if permission is None:
+        if permission is None or actor.may_somewhere(permission):
             return True
-        return actor.may_somewhere(permission)
+        view.must_see()
+        return False

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem+json. The only place where an error becomes an HTTP status."""
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
@@ -40,8 +40,8 @@ def problem(
     field_errors: list[dict[str, str]] | None = None,
     **facts: Any,
 ) -> dict[str, Any]:
-    """Return the body of a problem."""
-    return {
+    """Return the body of a problem. What it repeats of the request can always be written as UTF-8."""
+    body = {
         "type": "about:blank",
         "title": detail.rstrip("."),
         "status": status,
@@ -51,6 +51,18 @@ def problem(
         "request_id": request_id,
         **facts,
     }
+    return cast(dict[str, Any], _writable(body))
+
+
+def _writable(value: Any) -> Any:
+    """Return ``value`` with lone surrogates, which JSON can name and UTF-8 cannot, spelt out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    if isinstance(value, dict):
+        return {_writable(name): _writable(item) for name, item in value.items()}
+    return value
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -108,6 +120,7 @@ def _of_drf_error(error: drf.APIException, request_id: str) -> dict[str, Any]:
         403: "permission_denied",
         404: "not_found",
         405: "method_not_allowed",
+        413: "body_too_large",
         415: "unsupported_media_type",
         429: "rate_limited",
     }.get(error.status_code, str(error.default_code))

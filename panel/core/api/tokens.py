@@ -143,6 +143,10 @@ class TokenDetailView(PanelView):
 
     permissions = {"GET": Permission.TOKEN_VIEW, "DELETE": Permission.TOKEN_MANAGE}
 
+    def must_see(self) -> None:
+        if not self.actor.is_staff:  # who sees every customer is told that tokens are not theirs
+            token_get_for(self.actor, self.kwargs["token_id"])
+
     @extend_schema(summary="Get a token", responses=TokenOut)
     def get(self, request: Request, token_id: UUID) -> Response:
         return Response(token_json(token_get_for(self.actor, token_id)))

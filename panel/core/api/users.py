@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from panel.core.api.input import StrictSerializer
+from panel.core.api.input import EmptyIn, StrictSerializer
 from panel.core.api.members import LINK_HELP, LinkOut
 from panel.core.api.paging import page
 from panel.core.api.query import bool_param, text_param
@@ -57,6 +57,10 @@ class UserOut(serializers.Serializer[Any]):
     has_password = serializers.BooleanField()
     last_login_at = serializers.DateTimeField(allow_null=True)
     customers = UserCustomerOut(many=True)
+    made_for = serializers.UUIDField(
+        allow_null=True,
+        help_text="The customer whose owner made the account and may hold it; null once staff have handed it over.",
+    )
     created_at = serializers.DateTimeField()
     version = serializers.IntegerField()
 
@@ -78,6 +82,7 @@ def user_json(user: User) -> dict[str, Any]:
         "has_password": user.has_usable_password(),
         "last_login_at": user.last_login,
         "customers": [{"id": m.customer_id, "name": m.customer.name, "role": m.role} for m in user.memberships.all()],
+        "made_for": user.made_for_id,
         "created_at": user.created_at,
         "version": user.version,
     }
@@ -143,7 +148,15 @@ class UserLinkView(PanelView):
 
     permissions = {"POST": Permission.USER_MANAGE}
 
-    @extend_schema(summary="Make a set-password link", request=None, responses=LinkOut)
+    @extend_schema(
+        summary="Make a set-password link",
+        description="To hand over. An account that a customer made (`made_for`) is taken from whoever may hold it: its "
+        "password, sessions and tokens end at once.",
+        request=EmptyIn,
+        responses=LinkOut,
+    )
     def post(self, request: Request, user_id: UUID) -> Response:
-        path = user_set_password_link(actor=self.actor, user=user_get_for(self.actor, user_id))
+        user = user_get_for(self.actor, user_id)
+        parsed(EmptyIn, request)
+        path = user_set_password_link(actor=self.actor, user=user)
         return Response({"set_password_url": request.build_absolute_uri(path)})

@@ -24,11 +24,19 @@ class PanelView(APIView):
 
     permissions: dict[str, Permission | None] = {}
     write_params: tuple[str, ...] = ()
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     @property
     def actor(self) -> Actor:
         """The caller."""
         return cast(Actor, self.request.user)
+
+    def must_see(self) -> None:
+        """Raise NotFoundError when the path names something of a customer that the caller does not see.
+
+        Asked before somebody is told that their role does not suffice. Routes that name nothing of a customer's
+        have nothing to hide.
+        """
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().dispatch(request, *args, **kwargs)

@@ -49,13 +49,18 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(VersionedRecord, AbstractBaseUser):
-    """A person who can sign in. Made by staff or by an owner of a customer, never by self-service."""
+    """A person who can sign in. Made by staff or by an owner of a customer, never by self-service.
+
+    ``made_for`` is the customer whose owner made the account and got its first link: nobody else has seen who
+    holds it, so it belongs to no other customer and to no staff until staff have handed it over anew.
+    """
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120, blank=True)
     staff_role = models.CharField(max_length=16, choices=StaffRole, default=StaffRole.NONE, blank=True)
     is_active = models.BooleanField(default=True)
     theme = models.CharField(max_length=8, default="auto")
+    made_for = models.ForeignKey("core.Customer", null=True, on_delete=models.SET_NULL, related_name="+")
 
     objects = UserManager()
 

@@ -41,8 +41,8 @@ def first_admin_ensure(*, email: str = DEFAULT_EMAIL) -> NewPassword | None:
     user = User.objects.filter(email__iexact=email).first()
     if user is None:
         user = user_make(email=email, name="Administrator")
-    user.staff_role, user.is_active = StaffRole.ADMIN, True
-    user.save(update_fields=["staff_role", "is_active"])
+    user.staff_role, user.is_active, user.made_for = StaffRole.ADMIN, True, None
+    user.save(update_fields=["staff_role", "is_active", "made_for"])
     return _set(user, "user.first-admin-made")
 
 

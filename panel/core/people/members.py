@@ -26,14 +26,21 @@ class MemberAdded:
 def member_add(*, actor: Actor, customer: Customer, email: str, role: str, name: str = "") -> MemberAdded:
     """Give somebody a role at a customer; who is unknown becomes a user and gets a set-password link.
 
+    An owner who gets the link could use it themselves: the account is this customer's until staff hand it over
+    (``user_set_password_link``), and no other customer can be made to trust it. Of who is known already nothing
+    is told and nothing changed.
+
     Raises:
-        ConflictError: they belong to this customer already.
+        ConflictError: they belong to this customer already, or the account is another customer's.
     """
     actor.require(Permission.MEMBER_MANAGE, customer.pk)
-    user = User.objects.filter(email__iexact=email.strip()).first()
+    user = User.objects.select_for_update().filter(email__iexact=email.strip()).first()
     new = user is None
     if user is None:
-        user = user_make(email=email, name=name)
+        made_for = None if Permission.USER_MANAGE in actor.everywhere else customer
+        user = user_make(email=email, name=name, made_for=made_for)
+    elif user.made_for_id not in (None, customer.pk):
+        raise ConflictError("Another customer made this person's account. Ask the hosting company to hand it over.")
     try:
         with transaction.atomic():
             membership = Membership.objects.create(user=user, customer=customer, role=role)
@@ -80,16 +87,16 @@ def member_remove(*, actor: Actor, membership: Membership) -> None:
 def member_set_password_link(*, actor: Actor, membership: Membership) -> str:
     """Return a new set-password path for a member who never set a password.
 
-    Owners may do this only for people who belong to them alone: a link is as good as a password.
+    Owners may do this only for accounts that were made for them: a link is as good as a password.
 
     Raises:
-        InvalidStateError: the member has a password, or belongs elsewhere too.
+        InvalidStateError: the member has a password, or the account is not this customer's.
     """
     actor.require(Permission.MEMBER_MANAGE, membership.customer_id)
-    user = membership.user
-    elsewhere = user.is_staff or user.memberships.exclude(pk=membership.pk).exists()
-    if user.has_usable_password() or elsewhere or not user.is_active:
-        raise InvalidStateError("This person has a password or another customer. Ask the hosting company for a link.")
+    user = User.objects.select_for_update().get(pk=membership.user_id)
+    theirs = user.made_for_id == membership.customer_id and not user.is_staff
+    if user.has_usable_password() or not theirs or not user.is_active:
+        raise InvalidStateError("This person has a password or is not only yours. Ask the hosting company for a link.")
     _announce(actor, "user.set-password-link-made", membership, {})
     return set_password_path(user)
 

@@ -5,13 +5,14 @@ from typing import Any
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
 from panel.core.errors import ConflictError, InvalidStateError, PermissionDeniedError
-from panel.core.models import StaffRole, User
+from panel.core.models import ApiToken, Customer, StaffRole, User
 from panel.core.permissions import Permission
 
 THEMES = ("auto", "light", "dark")
@@ -29,13 +30,13 @@ def set_password_path(user: User) -> str:
     )
 
 
-def user_make(*, email: str, name: str, staff_role: str = StaffRole.NONE) -> User:
-    """Insert a user without a password, in the caller's transaction.
+def user_make(*, email: str, name: str, staff_role: str = StaffRole.NONE, made_for: Customer | None = None) -> User:
+    """Insert a user without a password, in the caller's transaction. See ``User.made_for``.
 
     Raises:
         ConflictError: somebody has this address already.
     """
-    user = User(email=email.strip().lower(), name=name, staff_role=staff_role)
+    user = User(email=email.strip().lower(), name=name, staff_role=staff_role, made_for=made_for)
     user.set_unusable_password()
     try:
         with transaction.atomic():
@@ -60,9 +61,12 @@ def user_update(*, actor: Actor, user: User, changes: dict[str, Any]) -> User:
     """Change ``name``, ``staff_role`` or ``is_active``. A user who is not active is signed out everywhere.
 
     Raises:
-        InvalidStateError: nobody would be left who may do everything.
+        InvalidStateError: nobody would be left who may do everything, or somebody would become staff whose
+            account a customer has made.
     """
     actor.require(Permission.USER_MANAGE)
+    if changes.get("staff_role") and user.made_for_id is not None:
+        raise InvalidStateError("A customer made this account. Hand it over first: make a set-password link.")
     return _change(actor, user, changes)
 
 
@@ -96,11 +100,26 @@ def _keep_an_admin(user: User) -> None:
 
 @transaction.atomic
 def user_set_password_link(*, actor: Actor, user: User) -> str:
-    """Return the path of a set-password page for somebody who is new or forgot their password."""
+    """Return the path of a set-password page for somebody who is new or forgot their password.
+
+    An account that a customer has made is taken from whoever may hold it: its password, sessions, links and tokens
+    end now, and from then on it is only the person's to whom staff hand this link.
+
+    Raises:
+        InvalidStateError: the user is switched off.
+    """
     actor.require(Permission.USER_MANAGE)
+    user = User.objects.select_for_update().get(pk=user.pk)
     if not user.is_active:
         raise InvalidStateError("This user is switched off. Switch them on first.")
-    _audit(actor, "user.set-password-link-made", user, {})
+    changes: dict[str, tuple[Any, Any]] = {}
+    if user.made_for_id is not None:
+        changes = {"made_for": (str(user.made_for_id), None)}
+        user.made_for = None
+        user.set_unusable_password()
+        user.save(update_fields=["made_for", "password"])
+        ApiToken.objects.filter(client__user=user, revoked_at__isnull=True).update(revoked_at=Now())
+    _audit(actor, "user.set-password-link-made", user, changes)
     return set_password_path(user)
 
 

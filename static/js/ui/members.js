@@ -45,7 +45,7 @@ export function Members({ customer }) {
     onConfirm=${async () => { close(); await guard(() => remove(path(row)), _("Removed.")); }}><p>${_("Their access ends at once. Servers and keys stay.")}</p><//>`);
   const items = (row) => [
     ...["viewer", "member", "owner"].map((role) => ({ text: roleWord(role), checked: row.role === role, onSelect: () => guard(() => patch(path(row), { role }), _("Role changed.")) })),
-    ...(row.user.has_password ? [] : [null, { text: _("New set-password link"), icon: "link", onSelect: () => link(row) }]),
+    ...(row.user.has_password !== false ? [] : [null, { text: _("New set-password link"), icon: "link", onSelect: () => link(row) }]),
     null,
     { text: row.user.id === boot.user_id ? _("Leave") : _("Remove member"), icon: "trash", danger: true, onSelect: () => leave(row) },
   ];
@@ -54,7 +54,7 @@ export function Members({ customer }) {
     <${Card} title=${_("Members")} id="members" action=${add} pad=${false}>
       ${rows.length ? html`<table class="list list-plain"><caption>${_("Members")}</caption><thead><tr><th scope="col">${_("Person")}</th><th scope="col">${_("Role")}</th><th scope="col">${_("Since")}</th><th scope="col"><span class="visually-hidden">${_("Actions")}</span></th></tr></thead>
         <tbody>${rows.map((row) => html`<tr key=${row.user.id}><td class="cell-name"><span class="two-lines"><b>${row.user.name || row.user.email}</b><small>${row.user.name ? row.user.email : ""}
-          ${!row.user.has_password && html` <span class="badge badge-warning">${_("no password yet")}</span>`}${!row.user.is_active && html` <span class="badge">${_("switched off")}</span>`}</small></span></td>
+          ${row.user.has_password === false && html` <span class="badge badge-warning">${_("no password yet")}</span>`}${row.user.is_active === false && html` <span class="badge">${_("switched off")}</span>`}</small></span></td>
           <td class="cell-state">${roleWord(row.role)}</td><td class="cell-minor"><${Ago} at=${row.created_at} /></td>
           <td class="cell-end">${manage && html`<${Menu} label=${_("Change %(email)s", { email: row.user.email })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`} items=${items(row)} />`}</td></tr>`)}</tbody></table>`
         : !resource.loading && html`<${Empty}>${_("Nobody can sign in for this customer yet.")}<//>`}

@@ -1,0 +1,58 @@
+"""Two changes with the same ETag at the same moment: one is made, the other told that it is late."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from tests import factories
+from tests.client import ApiUser
+from tests.stock import host_make, network_make, plan_make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TIMES = 6
+
+
+def at_once(call) -> list:
+    """Return the answers of ``TIMES`` calls that begin at the same moment, each with its own connection."""
+    gate = threading.Barrier(TIMES)
+
+    def run(number: int):
+        try:
+            gate.wait(timeout=30)
+            return call(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(TIMES) as pool:
+        return list(pool.map(run, range(TIMES)))
+
+
+def things() -> dict:
+    """Return a path of each kind of object that has an ETag, with a change that each caller makes differently."""
+    host = host_make()
+    network = network_make(host)
+    return {
+        f"/guests/{factories.guest_make().pk}": lambda n: {"labels": {"n": str(n)}},
+        f"/plans/{plan_make(slug='p').pk}": lambda n: {"name": f"Plan {n}"},
+        f"/hosts/{host.pk}": lambda n: {"labels": {"n": str(n)}},
+        f"/pools/{host.pools.get().pk}": lambda n: {"overcommit": f"1{n}.0"},
+        f"/networks/{network.pk}": lambda n: {"name": f"net {n}"},
+        f"/customers/{factories.customer_make().pk}": lambda n: {"name": f"Customer {n}"},
+        f"/users/{factories.user_make().pk}": lambda n: {"name": f"User {n}"},
+    }
+
+
+def test_of_changes_with_one_etag_one_is_made():
+    token = factories.token_make(factories.staff_make()).value
+    for path, change in things().items():
+        etag = ApiUser(token).get(path)["ETag"]
+        send = lambda n, path=path, change=change, etag=etag: ApiUser(token).patch(  # noqa: E731
+            path, change(n), headers={"If-Match": etag}
+        )
+        answers = at_once(send)
+        assert Counter(a.status_code for a in answers) == {200: 1, 412: TIMES - 1}, path
+        (made,) = [a for a in answers if a.status_code == 200]
+        assert ApiUser(token).get(path)["ETag"] == made["ETag"] != etag
