@@ -10,6 +10,10 @@ class HostsConfig(AppConfig):
 
     def ready(self) -> None:
         import hosts.operations  # noqa: F401 - registers operations
+        from hosts import selectors
         from hosts.services import retry
+        from panel.core.naming import named_by
 
         retry.connect()
+        named_by("host", selectors.host_names)
+        named_by("image", selectors.image_names)

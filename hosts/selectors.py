@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,16 @@ def by_id_or_slug(text: str) -> dict[str, Any]:
         if not _SLUG.fullmatch(text):
             raise NotFoundError from None
         return {"slug": text}
+
+
+def host_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of hosts."""
+    return dict(Host.objects.filter(pk__in=ids).values_list("pk", "name"))
+
+
+def image_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of images."""
+    return dict(Image.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
 def host_list_for(actor: Actor) -> QuerySet[Host]:

@@ -32,6 +32,7 @@ class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
     """WhiteNoise's storage with Django's support for relative imports in ES modules."""
 
     support_js_module_import_aggregation = True
+    max_post_process_passes = 30  # one for each level of modules that import modules
     manifest_strict = False
 
 

@@ -10,7 +10,10 @@ class VmsConfig(AppConfig):
 
     def ready(self) -> None:
         import vms.operations  # noqa: F401 - registers operations
+        from panel.core.naming import named_by
+        from vms import selectors
         from vms.services import actions, retry
 
         actions.connect()
         retry.connect()
+        named_by("guest", selectors.guest_names)

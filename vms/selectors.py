@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -74,6 +75,11 @@ def arrivals_and_departures(actor: Actor, *, today: date, days: int = 7) -> list
 def _by_day(field: str, since: datetime) -> dict[date, int]:
     rows = Guest.objects.filter(**{f"{field}__gte": since}).values_list(TruncDate(field, tzinfo=UTC))
     return dict(rows.annotate(Count("pk")).order_by())
+
+
+def guest_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of guests, deleted ones included."""
+    return dict(Guest.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
 def with_details(guests: list[Guest]) -> list[Guest]:

@@ -88,6 +88,7 @@ class HostOut(Shape):
     connections = ConnectionOut(many=True)
     networks = NamedOut(many=True)
     boot_id = serializers.CharField(allow_blank=True)
+    answers = serializers.BooleanField(help_text="It was seen within the last minute.")
     last_seen_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
@@ -122,6 +123,7 @@ def host_json(host: Host) -> dict[str, Any]:
         "connections": [connection_json(c) for c in connections],
         "networks": [{"id": n.pk, "name": n.name} for n in sorted(host.networks.all(), key=lambda n: n.name)],
         "boot_id": host.boot_id,
+        "answers": host.answers,
         "last_seen_at": host.last_seen_at,
         "last_error": host.last_error,
         "created_at": host.created_at,

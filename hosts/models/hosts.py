@@ -1,12 +1,16 @@
 """Hosts and the ways to reach their hypervisors."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from hosts.drivers.types import HostType
 from hosts.states import HostState
 from panel.core.models.base import Record, VersionedRecord
 
+SILENT_AFTER = timedelta(seconds=60)  # a host not seen for this long does not answer
 HOST_TYPES = [(t.value, t.value.upper()) for t in HostType]
 
 
@@ -46,6 +50,11 @@ class Host(VersionedRecord):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def answers(self) -> bool:
+        """True when the host was seen within ``SILENT_AFTER``, by this machine's clock."""
+        return self.last_seen_at is not None and timezone.now() - self.last_seen_at < SILENT_AFTER
 
 
 class HostConnection(Record):

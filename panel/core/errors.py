@@ -154,6 +154,12 @@ class IdempotencyInFlightError(ResourceBusyError):
     code = "idempotency_in_flight"
 
 
+class IdentityChangedError(ConflictError):
+    """This browser is signed in as somebody else now, or acts for another customer. Load the page again."""
+
+    code = "identity_changed"
+
+
 class VersionMismatchError(PanelError):
     """The object has changed since you read it."""
 

@@ -17,6 +17,7 @@ from panel.live.slots import Slots
 HEARTBEAT_S = 15.0
 RECHECK_S = 60.0
 RECONNECT_MS = 2000
+ALIVE = "event: alive\ndata: {}\n\n"  # data, because a page cannot hear comments and so not notice their absence
 _HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -51,7 +52,7 @@ class Stream:
                     break
                 check = time.monotonic() + RECHECK_S
             if time.monotonic() >= beat:
-                await self._write(": alive\n\n")
+                await self._write(ALIVE)
                 beat = time.monotonic() + HEARTBEAT_S
             try:
                 async with asyncio.timeout(max(0.0, min(beat, check) - time.monotonic())):

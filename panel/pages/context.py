@@ -1,6 +1,7 @@
 """What every page template may use. A constant number of queries, whatever the size of the fleet."""
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -45,15 +46,21 @@ def frame(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _customers(actor: Actor) -> list[dict[str, str]]:
-    """Return the customers whose things the actor handles, with its role; none for staff, who see all."""
+def _customers(actor: Actor) -> list[dict[str, Any]]:
+    """Return the customers whose things the actor handles, with role and rights there; none for staff, who see all."""
     if actor.is_staff or not actor.roles:
         return []
     found = Customer.objects.filter(pk__in=actor.roles).order_by("name").values_list("pk", "name")[:CUSTOMERS_SHOWN]
-    return [{"id": str(pk), "name": name, "role": str(actor.roles[pk])} for pk, name in found]
+    return [
+        {"id": str(pk), "name": name, "role": str(actor.roles[pk]), "rights": _rights(actor, pk)} for pk, name in found
+    ]
 
 
-def _boot(request: HttpRequest, actor: Actor, customers: list[dict[str, str]]) -> dict[str, Any]:
+def _rights(actor: Actor, customer_id: UUID) -> list[str]:
+    return sorted(p.value for p in Permission if actor.may(p, customer_id))
+
+
+def _boot(request: HttpRequest, actor: Actor, customers: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what the modules need to know before their first call of the API."""
     return {
         "csrf": get_token(request),

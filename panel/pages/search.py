@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -54,10 +54,20 @@ def _is_id(text: str) -> Q:
         return Q(pk__in=[])
 
 
+def _best(rows: QuerySet[Any], text: str) -> list[Any]:
+    """Return the first ones: what is called exactly so or has this address or id, then names that begin with it."""
+    exact = Q(name__iexact=text) | ~Q(name__icontains=text)
+    rank = Case(
+        When(exact, then=Value(0)), When(name__istartswith=text, then=Value(1)), default=Value(2),
+        output_field=IntegerField(),
+    )  # fmt: skip
+    return list(rows.annotate(rank=rank).order_by("rank", "name", "id").distinct()[:MOST])
+
+
 def _guests(actor: Actor, text: str) -> list[Found]:
     if not actor.may_somewhere(Permission.GUEST_VIEW):
         return []
-    rows = guest_search(guest_list_for(actor), text).order_by("name", "id").distinct()[:MOST]
+    rows = _best(guest_search(guest_list_for(actor), text), text)
     return [_found("guest", guest.pk, guest.name, guest.customer.name) for guest in rows]
 
 
@@ -65,7 +75,7 @@ def _hosts(actor: Actor, text: str) -> list[Found]:
     if not actor.may(Permission.FLEET_VIEW):
         return []
     named = Q(name__icontains=text) | Q(address=text) | _is_id(text)
-    rows = host_list_for(actor).prefetch_related(None).filter(named).order_by("name")[:MOST]
+    rows = _best(host_list_for(actor).prefetch_related(None).filter(named), text)
     return [_found("host", host.pk, host.name, host.location) for host in rows]
 
 
@@ -73,7 +83,7 @@ def _customers(actor: Actor, text: str) -> list[Found]:
     if not actor.may_somewhere(Permission.CUSTOMER_VIEW):
         return []
     named = Q(name__icontains=text) | Q(external_id=text) | _is_id(text)
-    rows = customer_list_for(actor).filter(named).order_by("name", "id")[:MOST]
+    rows = _best(customer_list_for(actor).filter(named), text)
     return [_found("customer", customer.pk, customer.name, customer.external_id or "") for customer in rows]
 
 

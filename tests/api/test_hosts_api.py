@@ -1,8 +1,11 @@
 """Hosts and pools: staff read, administrators write."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from hosts.models import Host
 from panel.core.models import AuditEntry, Job
@@ -37,6 +40,13 @@ def test_a_host_shows_facts_capabilities_with_reasons_room_and_load(operator_api
     told = {c["capability"]: (c["available"], c["reason"]) for c in body["connections"][0]["capabilities"]}
     assert told["bandwidth"] == (False, NO_SHAPING)
     assert told["reset"] == (True, "")
+
+
+def test_a_host_answers_while_it_was_seen_within_the_last_minute(operator_api):
+    for seconds, answers in ((5, True), (65, False), (None, False)):
+        seen = None if seconds is None else timezone.now() - timedelta(seconds=seconds)
+        host = host_make(last_seen_at=seen)
+        assert operator_api.get(f"/hosts/{host.pk}").json()["answers"] is answers, seconds
 
 
 @pytest.mark.parametrize("path", ["/hosts", "/pools", "/networks", "/addresses"])

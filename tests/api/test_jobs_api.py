@@ -4,6 +4,8 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from panel.core import retry
 from panel.core.models import AuditEntry, Job, JobStatus
@@ -38,7 +40,7 @@ def test_a_job_says_what_the_design_promises(owner_api, customer):
         40,
         None,
     )
-    assert body["resources"] == [{"type": "guest", "id": str(guest_id)}]
+    assert body["resources"] == [{"type": "guest", "id": str(guest_id), "name": ""}]  # there is no such guest
     assert response["ETag"] == f'"{body["version"]}"'
 
 
@@ -52,6 +54,39 @@ def test_the_raw_error_and_who_of_the_staff_asked_are_for_staff(owner_api, opera
     assert billing_api.get(f"/jobs/{job.pk}").json()["error"] == plain
     shown = operator_api.get(f"/jobs/{job.pk}").json()
     assert (shown["error"], shown["actor"]) == ({**plain, "detail": "host-7: qemu said no"}, "root@house.example")
+
+
+def test_jobs_name_what_they_work_on_in_the_same_number_of_queries_for_any_number(owner_api, customer):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            assert owner_api.get("/jobs").status_code == 200
+        return len(caught)
+
+    guests = [factories.guest_make(customer, name=f"web-{number}") for number in range(6)]
+    factories.job_make(customer=customer, guest_id=guests[0].pk)
+    queries()
+    one = queries()
+    for guest in guests[1:]:
+        job = factories.job_make(customer=customer, guest_id=guest.pk)
+    assert queries() == one
+    names = {row["resources"][0]["name"] for row in owner_api.get("/jobs").json()["results"]}
+    assert names == {guest.name for guest in guests}
+    assert owner_api.get(f"/jobs/{job.pk}").json()["resources"][0]["name"] == "web-5"
+
+
+def test_one_may_ask_for_the_jobs_that_one_asked_for(api_of, billing_api, customer):
+    owner = factories.member_make(customer, "owner")
+    owner_api = api_of(owner)
+    asked: dict[str, Any] = {"customer": customer, "actor_kind": "person", "actor_user": owner}
+    mine = factories.job_make(**asked)
+    other = factories.job_make(customer=customer)
+    assert ids(owner_api.get("/jobs", mine="true")) == {str(mine.pk)}
+    assert {row["id"]: row["mine"] for row in owner_api.get("/jobs").json()["results"]} == {
+        str(mine.pk): True,
+        str(other.pk): False,
+    }
+    assert ids(billing_api.get("/jobs", mine="true")) == set()
+    problem(owner_api.get("/jobs", mine="yes"), 400, "invalid_input", "mine")
 
 
 def test_everybody_sees_their_customers_jobs(owner_api, stranger_api, operator_api, billing_api, customer):

@@ -45,6 +45,13 @@ def test_hosts_are_for_staff_customers_and_jobs_for_those_who_see_them(
     assert found(owner_api, str(job.pk)) == {("job", str(job.pk))}
 
 
+def test_what_is_called_exactly_so_comes_first_however_many_contain_it(owner_api, customer):
+    for name in ("a-web-1", "b-web-1", "c-web-1", "d-web-1", "e-web-1", "f-web-1", "web-10", "web-1"):
+        factories.guest_make(customer, name=name)
+    names = [row["name"] for row in owner_api.get("/search", q="web-1").json()["results"]]
+    assert names == ["web-1", "web-10", "a-web-1", "b-web-1", "c-web-1", "d-web-1"]
+
+
 def test_nothing_to_look_for(owner_api):
     problem(owner_api.get("/search"), 400, "invalid_input", "q")
     problem(owner_api.get("/search", q="a\0"), 400, "invalid_input", "q")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from billing.models import Subscription
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from panel.core.audit import audit_record
 from panel.core.models import Customer, Job, User
@@ -55,11 +56,12 @@ def demo_make() -> Demo:
     factories.token_make(owner)
     factories.ssh_key_make(northwind, name="grace laptop")
     images = [_image(**fields) for fields in IMAGES]
-    for fields in PLANS:
-        factories.plan_make(**fields)
+    plans = {fields["slug"]: factories.plan_make(**fields) for fields in PLANS}
     hosts = [_host(number) for number in range(len(HOSTS))]
     network = _network(hosts)
     guests = _guests([northwind, house, *others], hosts, images, network)
+    for guest in guests:
+        Subscription.objects.create(customer=guest.customer, plan=plans[guest.plan_slug], guest=guest)
     mine = [guest for guest in guests if guest.customer_id == northwind.pk]
     running, failed = _jobs(mine, northwind, owner, hosts)
     _audit(admin, owner, mine, hosts)

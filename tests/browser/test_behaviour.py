@@ -86,7 +86,9 @@ def test_the_palette_runs_an_action(owner: Visitor) -> None:
     owner.page.keyboard.press("/")
     owner.page.keyboard.type("reboot cache")
     expect(owner.page.get_by_role("option").first).to_contain_text("Reboot: cache-1")
-    owner.page.keyboard.press("Enter")
+    owner.page.keyboard.press("Enter")  # found by a part of its name: the question names it
+    expect(owner.page.get_by_role("heading", name="Reboot: cache-1")).to_be_visible()
+    owner.page.get_by_role("dialog").get_by_role("button", name="Reboot").click()
     expect(owner.page.locator(".toast-card").first).to_contain_text("Reboot: cache-1")
     expect(owner.page.locator("tr", has_text="cache-1")).to_contain_text("Rebooting", timeout=SLOW_MS)
 

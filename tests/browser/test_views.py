@@ -1,8 +1,12 @@
 """Page views without a browser: who may open what, and that no page costs more when there is more to show."""
 
+import json
+import re
+
 import pytest
 from django.test import Client
 
+from panel.core.models import Membership
 from panel.pages.icons import ICONS, sprite
 from panel.pages.modules import modules_of
 from panel.pages.urls import PAGES
@@ -45,6 +49,18 @@ def test_a_viewer_is_not_offered_what_only_owners_may(customer) -> None:
     client = signed_in(factories.member_make(customer, "viewer"))
     assert 'href="/tokens"' not in client.get("/servers").content.decode()
     assert client.get("/servers/new").status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_page_knows_what_may_be_done_for_which_customer(customer) -> None:
+    user = factories.member_make(customer, "owner")
+    other = factories.customer_make()
+    Membership.objects.create(user=user, customer=other, role="viewer")
+    boot = json.loads(re.search(r'id="boot"[^>]*>(.*?)</script>', signed_in(user).get("/servers").content.decode())[1])  # type: ignore[index]
+    rights = {row["id"]: set(row["rights"]) for row in boot["customers"]}
+    assert "guest.create" in rights[str(customer.pk)]
+    assert rights[str(other.pk)] >= {"guest.view", "key.view"}
+    assert not rights[str(other.pk)] & {"guest.create", "key.manage", "guest.operate", "job.cancel"}
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from panel.core.actors import Actor, act_for, bearer, person
 from panel.core.audit import audit_record
+from panel.core.errors import IdentityChangedError
 from panel.core.middleware import client_address
 from panel.core.models import ApiToken, Customer
 from panel.core.people.acting import ACT_FOR_KEY
@@ -93,13 +94,20 @@ def session_actor(request: HttpRequest) -> Actor | None:
     return actor
 
 
+def identity_of(actor: Actor) -> str:
+    """Return who a page is for, as pages say it in ``X-Innkeeper-Identity``."""
+    return f"{actor.user_id or ''}/{actor.acting_for or ''}"
+
+
 class SessionAuthentication(authentication.SessionAuthentication):
-    """The browser's session, with CSRF."""
+    """The browser's session, with CSRF. A page that was made for somebody else is refused: tabs share the session."""
 
     def authenticate(self, request: Request) -> tuple[Actor, None] | None:
         actor = session_actor(request._request)
         if actor is None:
             return None
+        if request.headers.get("X-Innkeeper-Identity", identity_of(actor)) != identity_of(actor):
+            raise IdentityChangedError
         self.enforce_csrf(request)
         return actor, None
 

@@ -30,8 +30,8 @@ class EventsView(PanelView):
     @extend_schema(
         summary="Live changes (server-sent events)",
         description='Each event is `data: {"type": "guest", "id": "…"}`: what changed, of what the caller sees, never '
-        "the data itself. Nothing is replayed: after a reconnect read again what you show. A comment comes every 15 "
-        "seconds; 503 with `Retry-After` while changes cannot be followed.",
+        "the data itself. Nothing is replayed: after a reconnect read again what you show. An event `alive` comes "
+        "every 15 seconds; 503 with `Retry-After` while changes cannot be followed.",
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from panel.core.actors import Actor, ActorKind
 from panel.core.cancelling import can_cancel, may_cancel
 from panel.core.models import Job, JobStatus
+from panel.core.naming import with_names
 from panel.core.permissions import Permission
 from panel.core.retry import can_retry
 
@@ -38,6 +39,7 @@ class JobResourceOut(serializers.Serializer[Any]):
 
     type = serializers.CharField()
     id = serializers.UUIDField()
+    name = serializers.CharField(allow_blank=True, help_text="Blank when it no longer exists.")
 
 
 class JobOut(serializers.Serializer[Any]):
@@ -54,6 +56,7 @@ class JobOut(serializers.Serializer[Any]):
     resources = JobResourceOut(many=True)
     customer = serializers.UUIDField(allow_null=True)
     actor = serializers.CharField(help_text="Who asked for it; customers do not see which of the staff.")
+    mine = serializers.BooleanField(help_text="You asked for it.")
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     cancel_requested = serializers.BooleanField()
     can_cancel = serializers.BooleanField(help_text="`actions/cancel` would ask it to end, and you may do that.")
@@ -66,7 +69,10 @@ class JobOut(serializers.Serializer[Any]):
 
 
 def job_json(job: Job, actor: Actor) -> dict[str, Any]:
-    """Return a job; ``resources`` should be prefetched for lists."""
+    """Return a job; lists prefetch ``resources`` and go through ``naming.with_names``."""
+    if not hasattr(job, "resource_names"):
+        with_names([job])
+    names = job.resource_names  # type: ignore[attr-defined]
     error = None
     if job.error_code:
         error = {"code": job.error_code, "message": job.error_message}
@@ -81,9 +87,13 @@ def job_json(job: Job, actor: Actor) -> dict[str, Any]:
         "steps": job.steps,
         "attempt": job.attempt,
         "error": error,
-        "resources": [{"type": r.type, "id": r.resource_id} for r in job.resources.all()],
+        "resources": [
+            {"type": r.type, "id": r.resource_id, "name": names.get((r.type, r.resource_id), "")}
+            for r in job.resources.all()
+        ],
         "customer": job.customer_id,
         "actor": _asked_by(job, actor),
+        "mine": actor.user_id is not None and job.actor_user_id == actor.user_id,
         "parent": job.parent_id,
         "cancel_requested": job.cancel_requested_at is not None,
         "can_cancel": can_cancel(job) and may_cancel(actor, job),

@@ -1,5 +1,6 @@
 """``/jobs``: what was asked for and how far it is."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,13 @@ from panel.core.api.views import PanelView, parsed, with_etag
 from panel.core.cancelling import job_cancel_by
 from panel.core.errors import InvalidInputError
 from panel.core.models import JobStatus
+from panel.core.naming import with_names
 from panel.core.permissions import Permission
 from panel.core.retry import job_retry
 from panel.core.selectors import customer_get_for, job_get_for, job_list_for
 
 SORTS = {"created_at": "created_at"}
-FILTERS = ("guest", "host", "customer", "parent", "status", "action", "active")
+FILTERS = ("guest", "host", "customer", "parent", "status", "action", "active", "mine")
 MAX_WAIT_S = 25
 
 
@@ -56,6 +58,7 @@ class JobListView(PanelView):
             OpenApiParameter("status", str, enum=JobStatus.values),
             OpenApiParameter("action", str, description="Exactly this action, such as `guest.start`."),
             OpenApiParameter("active", str, enum=["true"], description="Only queued and running ones."),
+            OpenApiParameter("mine", str, enum=["true"], description="Only those that you asked for."),
         ),
         responses=page_of(JobOut),
     )
@@ -75,7 +78,10 @@ class JobListView(PanelView):
             rows = rows.filter(action=action)
         if choice_param(request, "active", ("true",)):
             rows = rows.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
-        return page(request, rows, show=lambda job: job_json(job, self.actor), sorts=SORTS, filters=FILTERS)
+        if choice_param(request, "mine", ("true",)):
+            rows = rows.filter(actor_user=self.actor.user_id) if self.actor.user_id else rows.none()
+        show = partial(job_json, actor=self.actor)
+        return page(request, rows, show=show, sorts=SORTS, filters=FILTERS, prepare=with_names)
 
 
 class JobDetailView(PanelView):
@@ -107,10 +113,11 @@ class JobDetailView(PanelView):
                     "steps": [],
                     "attempt": 1,
                     "error": None,
-                    "resources": [{"type": "guest", "id": "0e6a9b4c-3c5e-4a86-9f0e-8b9b1f6f7c11"}],
+                    "resources": [{"type": "guest", "id": "0e6a9b4c-3c5e-4a86-9f0e-8b9b1f6f7c11", "name": "web-1"}],
                     "customer": "c2c0ad1e-7d5b-4c7c-8f1d-1d6a3c1a8b27",
                     "parent": None,
                     "actor": "ada@example.com",
+                    "mine": True,
                     "cancel_requested": False,
                     "can_cancel": True,
                     "can_retry": False,

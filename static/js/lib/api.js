@@ -1,6 +1,8 @@
 // The REST API for pages: JSON, the session's cookie with CSRF, problems as exceptions.
 import { boot } from "./boot.js";
 import { _ } from "./i18n.js";
+import { keyFor, settleKey } from "./idempotency.js";
+import { identityChanged, signedIn, signedOut } from "./session.js";
 
 const ROOT = "/api/v1";
 
@@ -17,6 +19,8 @@ export class Problem extends Error {
   }
 }
 
+/** Whose page this is: a request that another tab has made somebody else's is refused, not carried out. */
+const identity = `${boot.user_id || ""}/${boot.acting_for || ""}`;
 const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] || boot.csrf;
 
 /** Return path with a query string of the values that are set. */
@@ -29,32 +33,34 @@ export function withQuery(path, values = {}) {
   return text ? `${path}?${text}` : path;
 }
 
-async function call(method, path, { body, etag, key, signal } = {}) {
-  const headers = { Accept: "application/json" };
+async function call(method, path, { body, etag, signal } = {}) {
+  const headers = { Accept: "application/json", "X-Innkeeper-Identity": identity };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
-  if (method === "POST") headers["Idempotency-Key"] = key || crypto.randomUUID();
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  if (method === "POST") headers["Idempotency-Key"] = keyFor(path, text);
   if (etag) headers["If-Match"] = etag;
   let response;
   try {
     response = await fetch(ROOT + path, {
-      method, headers, signal, credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body),
+      method, headers, signal, credentials: "same-origin", body: text,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 0, code: "unreachable", detail: _("The panel cannot be reached at the moment.") });
   }
   const data = response.status === 204 ? null : await response.json().catch(() => null);
-  if (response.ok) return { data, status: response.status, etag: response.headers.get("ETag") };
-  if (response.status === 401) signInAgain();
+  if (method === "POST") settleKey(path, text, response.status, data?.code);
+  if (response.ok) {
+    signedIn();
+    if (method !== "GET" && data?.job?.mine) dispatchEvent(new CustomEvent("innkeeper:asked", { detail: data.job.id }));
+    return { data, status: response.status, etag: response.headers.get("ETag") };
+  }
+  if (response.status === 401) signedOut();
+  if (data?.code === "identity_changed") identityChanged();
   throw new Problem({
     detail: _("The panel could not do this. Try again in a moment."), code: "error", ...data, status: response.status,
   });
-}
-
-/** The session has ended: sign in, and come back to this very page. What was typed is kept by the forms. */
-function signInAgain() {
-  location.assign(`${boot.login}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 export const get = async (path, query, options) => (await call("GET", withQuery(path, query), options)).data;

@@ -1,5 +1,6 @@
 // State that comes from outside a component: the API, the address bar, the clock.
 import { get, withQuery } from "./api.js";
+import { boot } from "./boot.js";
 import { onEvent, onStatus } from "./events.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 
@@ -9,11 +10,13 @@ const POLL_STALE_MS = 15_000;
 
 /**
  * Fetch `path` and keep it fresh: again at each event for which `when` is true, after a gap in the stream,
- * and every 15 s while the stream is cut. `path` null fetches nothing.
+ * every 15 s while the stream is cut, and every `every` ms where no event tells of a change. `path` null fetches
+ * nothing. `data` is always the present path's; `problem` is that of the last attempt.
  */
-export function useResource(path, query, { when = () => false } = {}) {
+export function useResource(path, query, { when = () => false, every = 0 } = {}) {
   const url = path && withQuery(path, query);
-  const [state, setState] = useState({ data: undefined, problem: null, url: null });
+  const [kept, setState] = useState({ data: undefined, problem: null, url: null });
+  const state = kept.url === url ? kept : { data: undefined, problem: null, url };
   const running = useRef(null);
   const load = useCallback(async () => {
     if (!url) return;
@@ -24,17 +27,17 @@ export function useResource(path, query, { when = () => false } = {}) {
       const data = await get(url, undefined, { signal: control.signal });
       setState({ data, problem: null, url });
     } catch (problem) {
-      if (problem.name !== "AbortError") setState((old) => ({ ...old, problem, url }));
+      if (problem.name !== "AbortError") setState((old) => ({ data: old.url === url ? old.data : undefined, problem, url }));
     }
   }, [url]);
   useEffect(() => { load(); return () => running.current?.abort(); }, [load]);
-  useRefresh(load, when);
-  const mutate = (data) => setState((old) => ({ ...old, data }));
-  return { ...state, loading: state.data === undefined && !state.problem, reload: load, mutate };
+  useRefresh(load, when, every);
+  const mutate = (data) => { running.current?.abort(); setState({ data, problem: null, url }); };
+  return { ...state, loading: Boolean(url) && state.data === undefined && !state.problem, reload: load, mutate };
 }
 
-/** Call `load` at matching events, after gaps, and regularly while the stream is cut. */
-export function useRefresh(load, when) {
+/** Call `load` at matching events, after gaps, regularly while the stream is cut, and every `every` ms (0: never). */
+export function useRefresh(load, when, every = 0) {
   const test = useRef(when);
   test.current = when;
   useEffect(() => {
@@ -48,8 +51,14 @@ export function useRefresh(load, when) {
       clearInterval(poll);
       if (status === "stale") poll = setInterval(load, POLL_STALE_MS);
     });
-    return () => { offEvent(); offStatus(); clearTimeout(timer); clearInterval(poll); };
-  }, [load]);
+    const clock = every ? setInterval(() => { if (!document.hidden) soon(); }, every) : null;
+    const shown = () => { if (every && !document.hidden && Date.now() - last > every) soon(); };
+    document.addEventListener("visibilitychange", shown);
+    return () => {
+      offEvent(); offStatus(); clearTimeout(timer); clearInterval(poll); clearInterval(clock);
+      document.removeEventListener("visibilitychange", shown);
+    };
+  }, [load, every]);
 }
 
 /** The address bar's query as state: `[values, set]`; `set(changes, {push})` drops empty values. */
@@ -80,9 +89,9 @@ export function useNow(everyMs = 1000) {
   return now;
 }
 
-/** State kept in sessionStorage, so that a reload or an expired login loses nothing. */
+/** State kept in sessionStorage for this person, so that a reload or an expired login loses nothing. */
 export function useDraft(key, initial) {
-  const name = `innkeeper.draft.${key}`;
+  const name = `innkeeper.draft.${boot.user_id}.${boot.acting_for || ""}.${key}`;
   const [value, setValue] = useState(() => {
     try { return { ...initial, ...JSON.parse(sessionStorage.getItem(name) || "{}") }; } catch { return initial; }
   });

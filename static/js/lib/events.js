@@ -5,14 +5,16 @@ import { boot } from "./boot.js";
 const URL_OF_STREAM = "/api/v1/events";
 const GRACE_MS = 2500; // a gap shorter than this is not worth a banner
 const RETRY_MS = [1000, 2000, 4000, 8000];
+const SILENCE_MS = 40_000; // the server says something every 15 s: longer silence is a dead connection
+const PROMPT_MS = 1000; // a first connection later than this may have missed what changed since the page began
 
 const listeners = new Set();
 const statusListeners = new Set();
 const scope = `innkeeper.events.${boot.user_id}.${boot.acting_for || ""}`;
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(scope) : null;
 let status = "connecting";
-let wasLive = false;
 let staleTimer = null;
+let silence = null;
 
 /** Call `listener` with each `{type, id, customer}`; `{type: "resync"}` means: fetch whatever is shown. */
 export function onEvent(listener) {
@@ -31,16 +33,19 @@ function tell(message) {
   for (const listener of listeners) listener(message);
 }
 
+/** Have everything shown fetched anew, in this tab. */
+export const resync = () => tell({ type: "resync" });
+
 function setStatus(next) {
   if (next === "live") {
     clearTimeout(staleTimer);
     staleTimer = null;
-    if (status === "stale" || (wasLive && status !== "live")) tell({ type: "resync" });
-    wasLive = true;
   }
   if (next === status) return;
+  const caughtUp = next === "live" && status === "stale";
   status = next;
   for (const listener of statusListeners) listener(status);
+  if (caughtUp) resync();
 }
 
 function lost() {
@@ -48,38 +53,59 @@ function lost() {
   staleTimer = setTimeout(() => { staleTimer = null; setStatus("stale"); }, GRACE_MS);
 }
 
+/** Something was heard; when nothing follows for long, `dead` is called. */
+function heard(dead) {
+  clearTimeout(silence);
+  silence = setTimeout(dead, SILENCE_MS);
+}
+
 function share(kind, value) {
   channel?.postMessage({ kind, value });
 }
 
+/** Hold the stream for all tabs, for as long as this one lives. */
 function hold() {
-  return new Promise(() => {
-    let tries = 0;
-    const connect = () => {
-      const source = new EventSource(URL_OF_STREAM);
-      source.onopen = () => { tries = 0; setStatus("live"); share("status", "live"); };
-      const receive = (event) => {
-        let message;
-        try { message = JSON.parse(event.data); } catch { return; }
-        if (!message?.type) return;
-        tell(message);
-        share("event", message);
-      };
-      source.onmessage = receive;
-      source.onerror = () => {
-        lost();
-        share("status", "lost");
-        source.close();
-        const wait = RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)];
-        setTimeout(connect, wait);
-      };
-      addEventListener("pagehide", () => source.close(), { once: true });
-    };
-    connect();
-    channel?.addEventListener("message", ({ data }) => {
-      if (data.kind === "ask" && status === "live") share("status", "live");
+  let tries = 0;
+  let opened = false;
+  let source = null;
+  const again = () => {
+    clearTimeout(silence);
+    source.close();
+    lost();
+    share("status", "lost");
+    setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  };
+  const gap = () => opened || tries > 0 || performance.now() > PROMPT_MS;
+  const connect = () => {
+    source = new EventSource(URL_OF_STREAM);
+    const here = source;
+    const guarded = (work) => (event) => { if (source === here) work(event); };
+    source.onopen = guarded(() => {
+      const missed = gap();
+      opened = true;
+      tries = 0;
+      setStatus("live");
+      share("status", "live");
+      heard(again);
+      if (missed) { resync(); share("event", { type: "resync" }); }
     });
+    source.onmessage = guarded((event) => {
+      heard(again);
+      let message;
+      try { message = JSON.parse(event.data); } catch { return; }
+      if (!message?.type) return;
+      tell(message);
+      share("event", message);
+    });
+    source.addEventListener("alive", guarded(() => { heard(again); share("status", "live"); }));
+    source.onerror = guarded(again);
+  };
+  connect();
+  addEventListener("pagehide", () => source.close());
+  channel?.addEventListener("message", ({ data }) => {
+    if (data.kind === "ask" && status === "live") share("status", "live");
   });
+  return new Promise(() => {});
 }
 
 /** Start listening; called once by the shell. */
@@ -89,10 +115,13 @@ export function startEvents() {
     hold();
     return;
   }
+  let holding = false;
   channel.addEventListener("message", ({ data }) => {
-    if (data.kind === "event") tell(data.value);
-    if (data.kind === "status") data.value === "live" ? setStatus("live") : lost();
+    if (holding || data.kind === "ask") return;
+    if (data.kind === "event") { heard(lost); tell(data.value); }
+    if (data.kind === "status" && data.value !== "live") lost();
+    if (data.kind === "status" && data.value === "live") { setStatus("live"); heard(lost); }
   });
   share("ask");
-  navigator.locks.request(scope, hold);
+  navigator.locks.request(scope, () => { holding = true; return hold(); });
 }

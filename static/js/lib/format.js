@@ -5,14 +5,20 @@ import { _ } from "./i18n.js";
 const language = boot.language || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
 
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 
 export const exactTime = (at) => exact.format(new Date(at));
-export const clockTime = (at) => clock.format(new Date(at));
+
+/** "14:02" today, else with the day. */
+export function momentTime(at) {
+  const moment = new Date(at);
+  return (moment.toDateString() === new Date().toDateString() ? clock : day).format(moment);
+}
 
 export function relativeTime(at, now = Date.now()) {
   const seconds = (new Date(at).getTime() - now) / 1000;
@@ -37,7 +43,7 @@ export const mib = (value) => (value < 1024 ? `${number(value)} MiB` : gib(value
 
 /** `value` GiB, as TiB when large; one decimal while it says something. */
 export function gib(value) {
-  const [size, unit] = value >= 10_240 ? [value / 1024, "TiB"] : [value, "GiB"];
+  const [size, unit] = value >= 1024 ? [value / 1024, "TiB"] : [value, "GiB"];
   return `${number(size, size < 100 ? 1 : 0)} ${unit}`;
 }
 

@@ -30,26 +30,31 @@ const STATUS_WORDS = {
 export const statusWord = (status) =>
   STATUS_WORDS[status]?.() || String(status || "").replace(/[-_]/g, " ").replace(/^./, (c) => c.toUpperCase());
 
+/** "server" to customers, "guest" to staff. */
+export const thing = () => (boot.staff ? _("guest") : _("server"));
+
 export const jobStatusWord = (status) => (status === "running" ? _("Running") : statusWord(status));
 
-const SERVER = () => (boot.staff ? _("guest") : _("server"));
 const ACTION_WORDS = {
-  "guest.create": () => _("Create %(thing)s", { thing: SERVER() }),
-  "guest.start": () => _("Start %(thing)s", { thing: SERVER() }),
-  "guest.shutdown": () => _("Shut down %(thing)s", { thing: SERVER() }),
-  "guest.stop": () => _("Power off %(thing)s", { thing: SERVER() }),
-  "guest.reboot": () => _("Reboot %(thing)s", { thing: SERVER() }),
-  "guest.reset": () => _("Reset %(thing)s", { thing: SERVER() }),
+  "guest.create": () => _("Create %(thing)s", { thing: thing() }),
+  "guest.start": () => _("Start %(thing)s", { thing: thing() }),
+  "guest.shutdown": () => _("Shut down %(thing)s", { thing: thing() }),
+  "guest.stop": () => _("Power off %(thing)s", { thing: thing() }),
+  "guest.reboot": () => _("Reboot %(thing)s", { thing: thing() }),
+  "guest.reset": () => _("Reset %(thing)s", { thing: thing() }),
   "guest.reset-root-password": () => _("Reset root password"),
-  "guest.rebuild": () => _("Rebuild %(thing)s", { thing: SERVER() }),
-  "guest.resize": () => _("Resize %(thing)s", { thing: SERVER() }),
-  "guest.suspend": () => _("Suspend %(thing)s", { thing: SERVER() }),
+  "guest.rebuild": () => _("Rebuild %(thing)s", { thing: thing() }),
+  "guest.resize": () => _("Resize %(thing)s", { thing: thing() }),
+  "guest.suspend": () => _("Suspend %(thing)s", { thing: thing() }),
   "guest.unsuspend": () => _("Lift suspension"),
-  "guest.delete": () => _("Delete %(thing)s", { thing: SERVER() }),
+  "guest.delete": () => _("Delete %(thing)s", { thing: thing() }),
   "guest.scrub-seed": () => _("Remove first-boot secrets"),
   "host.enrol": () => _("Enrol host"), "host.check": () => _("Check host"), "host.evacuate": () => _("Evacuate host"),
-  "image.build": () => _("Build image"), "image.distribute": () => _("Copy image to host"),
+  "image.build": () => _("Build image"), "image.copy": () => _("Copy image to host"),
 };
+
+/** What the panel does for itself: nothing that anybody asked for or waits for. */
+export const isHousekeeping = (job) => job.action === "guest.scrub-seed";
 
 /** "guest.reboot" as people say it. */
 export const actionWord = (action) =>

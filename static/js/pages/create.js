@@ -1,8 +1,8 @@
 // Create a server: image, type and size, access, name. The server's own dry run checks while one types.
-import { get, post } from "../lib/api.js";
-import { boot, may, serverPath } from "../lib/boot.js";
-import { useDraft, useResource } from "../lib/data.js";
-import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { post } from "../lib/api.js";
+import { boot, may, serverPath, teamsWhere } from "../lib/boot.js";
+import { useDraft, useResource, useUrlQuery } from "../lib/data.js";
+import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { keepOnce } from "../lib/once.js";
 import { ProblemNotice } from "../ui/basic.js";
@@ -14,10 +14,11 @@ import { passwordKey } from "../ui/root.js";
 import { labelsOf } from "../ui/server_settings.js";
 
 const DRY_RUN_WAIT_MS = 350;
+const ROOM_EVERY_MS = 60_000;
 const WORDS = [["calm", "swift", "quiet", "bright", "north", "amber", "clear", "stone"], ["harbor", "meadow", "falcon", "willow", "river", "summit", "otter", "cedar"]];
-const pick = (words) => words[Math.floor(Math.random() * words.length)];
+const any = (words) => words[Math.floor(Math.random() * words.length)];
 const EMPTY = () => ({ image: "", host_type: "", plan: "", own_size: false, vcpus: 1, memory_mib: 1024, disk_gib: 10, keys: null, want_password: false,
-  name: `${pick(WORDS[0])}-${pick(WORDS[1])}`, labels: "", user_data: "", customer: new URLSearchParams(location.search).get("customer") || "", customer_name: "", host: "" });
+  name: `${any(WORDS[0])}-${any(WORDS[1])}`, labels: "", user_data: "", customer_text: "", host: "" });
 
 /** What is sent: only what was chosen. */
 function bodyOf(form) {
@@ -70,56 +71,58 @@ function useQuote(body, ready) {
   return { ...quote, fresh: quote.text === text };
 }
 
-function useRoom(plans) {
-  const [room, setRoom] = useState({});
-  useEffect(() => {
-    for (const plan of (plans || []).slice(0, 24)) get("/capacity", { plan: plan.slug }).then((answer) => setRoom((old) => ({ ...old, [plan.slug]: answer.results }))).catch(() => {});
-  }, [plans]);
-  return room;
+/** How many more fit: rows of {location, host_type, fits} by plan. */
+function useRoom() {
+  const capacity = useResource("/capacity", undefined, { every: ROOM_EVERY_MS });
+  return useMemo(() => {
+    const room = {};
+    for (const row of capacity.data?.results || []) (room[row.plan] ??= []).push(row);
+    return room;
+  }, [capacity.data]);
 }
 
 function Create() {
-  const [form, change, clear] = useDraft(boot.staff ? "create-guest" : "create-server", useMemo(EMPTY, []));
-  const customer = form.customer || (boot.staff ? "" : boot.customers[0]?.id || "");
+  const [draft, change, clear] = useDraft(boot.staff ? "create-guest" : "create-server", useMemo(EMPTY, []));
+  const [query, setQuery] = useUrlQuery(); // the address says for whom, so that no draft can order for somebody else
+  const teams = teamsWhere("guest.create");
+  const customer = boot.staff ? query.customer || "" : (teams.find((team) => team.id === query.customer) || teams[0])?.id || "";
+  const form = { ...draft, customer: boot.staff || teams.length > 1 ? customer : "" };
+  const pick = (id, changes = {}) => { setQuery({ customer: id }); change({ keys: null, ...changes }); };
+  const nobody = boot.staff && !customer && Boolean(draft.customer_text.trim());
   const images = useResource("/images", { state: "ready", limit: 200 });
   const plans = useResource("/plans", { limit: 200 });
   const keys = useResource(boot.staff && !customer ? null : "/ssh-keys", { customer, limit: 200 });
   const lists = { images: images.data?.results, plans: plans.data?.results, keys: keys.data?.results };
   useDefaults(form, change, lists);
-  useEffect(() => { if (!boot.staff && boot.customers.length > 1 && !form.customer) change({ customer: boot.customers[0].id }); }, []);
   const body = bodyOf(form);
-  const ready = Boolean(form.image && form.host_type && (form.plan || form.own_size));
+  const ready = Boolean(form.image && form.host_type && (form.plan || form.own_size) && !nobody);
   const quote = useQuote(body, ready);
-  const room = useRoom(lists.plans);
+  const room = useRoom();
   const [failure, setFailure] = useState(null);
-  const sent = useRef({ text: "", key: "" });
   const errors = failure?.errors?.length ? failure.errors : quote.answer?.errors || [];
   const error = (name) => errors.find((entry) => entry.field === name || entry.field.startsWith(`${name}.`))?.message || "";
   useEffect(() => { setFailure(null); }, [JSON.stringify(body)]);
   const submit = async (event) => {
     event?.preventDefault();
-    const text = JSON.stringify(body);
-    if (sent.current.text !== text) sent.current = { text, key: crypto.randomUUID() };
     try {
-      const answer = await post("/guests", body, { key: sent.current.key });
+      const answer = await post("/guests", body);
       if (answer.root_password) keepOnce(passwordKey(answer.guest), answer.root_password);
       clear();
       location.assign(serverPath(answer.guest.id));
     } catch (problem) {
       setFailure(problem);
-      sent.current = problem.status ? { text: "", key: "" } : sent.current;
       requestAnimationFrame(() => document.querySelector(".field-error, .notice-danger")?.scrollIntoView({ block: "center" }));
     }
   };
   const image = lists.images?.find((one) => one.slug === form.image);
   const plan = form.own_size ? null : lists.plans?.find((one) => one.slug === form.plan);
-  const shared = { form, change, error, image, room, ...lists };
+  const shared = { form, change, error, image, room, pick, nobody, teams, ...lists };
   return html`<${PageHead} title=${boot.staff ? _("Create guest") : _("Create server")} crumbs=${[[serverPath(), boot.staff ? _("Guests") : _("Servers")]]} />
     <${ProblemNotice} problem=${images.problem || plans.problem} />
-    <form class="create" onSubmit=${submit}><div>
-      ${(boot.staff || boot.customers.length > 1) && html`<${StaffBlock} ...${shared} />`}
+    <form class="create" data-kept onSubmit=${submit}><div>
+      ${(boot.staff || teams.length > 1) && html`<${StaffBlock} ...${shared} />`}
       <${ImageBlock} ...${shared} /><${SizeBlock} ...${shared} />
-      <${AccessBlock} ...${shared} customer=${customer} reload=${keys.reload} canAdd=${may("key.manage")} /><${NameBlock} ...${shared} /></div>
+      <${AccessBlock} ...${shared} customer=${customer} reload=${keys.reload} canAdd=${may("key.manage", customer)} /><${NameBlock} ...${shared} /></div>
       <${Summary} ...${{ form, image, plan, quote, failure, submit, ready }} /></form>`;
 }
 

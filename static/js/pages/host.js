@@ -2,6 +2,7 @@
 import { patch, post } from "../lib/api.js";
 import { may, pageData } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
+import { changesOf, versionFor } from "../lib/edit.js";
 import { bytes, gib, mib, number } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
@@ -10,9 +11,9 @@ import { Ago, Button, Card, Copy, Facts, Icon, Meter, Notice, State, TypeMark } 
 import { FormDialog } from "../ui/dialog.js";
 import { NumberField, TextField } from "../ui/fields.js";
 import { GuestList, guestColumns } from "../ui/guests.js";
-import { hostStatus, isSilent } from "../ui/hosts.js";
+import { LOOK_EVERY_MS, hostStatus, isSilent } from "../ui/hosts.js";
 import { Menu } from "../ui/menu.js";
-import { PageHead, Waiting, mount, setTitle } from "../ui/page.js";
+import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 import { tabPanel, useTabs } from "../ui/tabs.js";
 import { toast, toastProblem } from "../ui/toast.js";
 
@@ -46,7 +47,7 @@ function Room({ host }) {
 }
 
 function Pools({ host }) {
-  const pools = useResource("/pools", { host: host.id, limit: 100 });
+  const pools = useResource("/pools", { host: host.id, limit: 100 }, { every: LOOK_EVERY_MS });
   return html`<${Card} title=${_("Storage pools")} id="pools"><div class="stack">${(pools.data?.results || []).map((pool) => html`<div class="stack-small" key=${pool.id}>
     <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} />
     <small class="muted">${_("%(free)s free of %(all)s on disk, sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: pool.overcommit })} · <span class="mono">${pool.path}</span></small>
@@ -67,9 +68,14 @@ const HostFacts = ({ host }) => html`<${Card} title=${_("Facts")} id="facts"><${
 ]} /><//>`;
 
 function EditHost({ host, onClose, onDone }) {
+  const [opened] = useState(host);
   const [form, setForm] = useState({ name: host.name, location: host.location, cpu_overcommit: host.cpu_overcommit, memory_overcommit: host.memory_overcommit, memory_reserve_mib: host.memory_reserve_mib });
   const bind = (name) => ({ name, value: form[name], onInput: (value) => setForm({ ...form, [name]: value }) });
-  const save = async () => { onDone(await patch(`/hosts/${host.id}`, form, { etag: `"${host.version}"` })); onClose(); };
+  const save = async () => {
+    const body = changesOf(opened, form);
+    if (Object.keys(body).length) onDone(await patch(`/hosts/${host.id}`, body, { etag: versionFor(opened, host, Object.keys(body)) }));
+    onClose();
+  };
   return html`<${FormDialog} title=${_("Edit host")} submit=${_("Save host")} onSubmit=${save} onClose=${onClose}>${(problem) => html`
     <div class="fields-2"><${TextField} label=${_("Name")} error=${problem?.field("name")} ...${bind("name")} />
       <${TextField} label=${_("Location")} error=${problem?.field("location")} ...${bind("location")} />
@@ -79,7 +85,7 @@ function EditHost({ host, onClose, onDone }) {
 }
 
 function Host() {
-  const resource = useResource(`/hosts/${id}`, null, { when: (message) => message.type === "host" && message.id === id });
+  const resource = useResource(`/hosts/${id}`, null, { when: (message) => message.type === "host" && message.id === id, every: LOOK_EVERY_MS });
   const [editing, setEditing] = useState(false);
   const [tab, tabs] = useTabs([["overview", _("Overview")], ["guests", _("Guests")]], _("Parts of the host"));
   const host = resource.data;
@@ -102,7 +108,7 @@ function Host() {
           inMaintenance ? { text: _("End maintenance"), icon: "tool", note: _("New guests may be placed on it again."), onSelect: act("leave-maintenance", _("Maintenance has ended.")) }
             : { text: _("Begin maintenance"), icon: "tool", note: _("No new guests; those it has run on."), onSelect: act("enter-maintenance", _("No new guests are placed on this host.")) },
         ]} />`}<//>
-    ${tabs}
+    ${tabs}<${Stale} resource=${resource} />
     ${isSilent(host) && html`<div class="page-notice"><${Notice} kind="warning">${host.last_seen_at ? _("The host does not answer. What stands here is what was seen last.") : _("The host has not been seen yet.")} ${host.last_error}<//></div>`}
     ${host.emulated && html`<div class="page-notice"><${Notice} kind="warning">${_("No hardware virtualization here: full machines (%(type)s) are emulated, about ten times slower. Containers run at full speed.", { type: TYPE_NAMES.kvm })}<//></div>`}
     <div ...${tabPanel(tab)}>${tab === "guests"

@@ -2,7 +2,7 @@
 import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Ago, State, TypeMark } from "../ui/basic.js";
-import { Fill, hostStatus } from "../ui/hosts.js";
+import { Fill, LOOK_EVERY_MS, hostStatus } from "../ui/hosts.js";
 import { List } from "../ui/list.js";
 import { PageHead, mount } from "../ui/page.js";
 import { mib, gib, number } from "../lib/format.js";
@@ -26,4 +26,4 @@ const filters = [
 
 mount(() => html`<${PageHead} title=${_("Hosts")} />
   <${List} endpoint="/hosts" caption=${_("Hosts")} columns=${columns} filters=${filters} search=${_("Name or address")} sort="name" href=${(host) => `/hosts/${host.id}`}
-    when=${(message) => message.type === "host"} empty=${{ text: _("No host yet. Set-up enrols the machine it runs on as the first one.") }} />`);
+    when=${(message) => message.type === "host"} every=${LOOK_EVERY_MS} empty=${{ text: _("No host yet. Set-up enrols the machine it runs on as the first one.") }} />`);

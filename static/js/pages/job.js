@@ -6,7 +6,7 @@ import { _ } from "../lib/i18n.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Card, Copy, Facts } from "../ui/basic.js";
 import { Duration, JobActions, JobFailure, JobState, JobSteps, ProgressLine } from "../ui/jobs.js";
-import { PageHead, Waiting, mount, setTitle } from "../ui/page.js";
+import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 import { Target } from "../ui/target.js";
 
 const id = pageData.ids.id;
@@ -18,7 +18,7 @@ function Job() {
   useEffect(() => { if (job) setTitle(actionWord(job.action)); }, [job?.action]);
   if (!job) return html`<${PageHead} title=${_("Job")} crumbs=${[list]} /><${Waiting} resource=${resource} back=${[list[0], _("All jobs")]} missing=${_("There is no such job.")} />`;
   return html`<${PageHead} title=${actionWord(job.action)} crumbs=${[list]}><${JobActions} job=${job} onChange=${(next) => (next.id === id ? resource.mutate(next) : location.assign(`/jobs/${next.id}`))} /><//>
-    <div class="columns">
+    <${Stale} resource=${resource} /><div class="columns">
       <section class="card" aria-labelledby="steps"><${ProgressLine} job=${job} />
         <div class="card-head"><h2 id="steps">${_("Steps")}</h2><span class="row-line"><span class="muted"><${Duration} job=${job} /></span><${JobState} job=${job} /></span></div>
         <div class="card-pad stack-small"><${JobSteps} job=${job} /><${JobFailure} job=${job} /></div></section>

@@ -15,7 +15,7 @@ const columns = [
   { key: "action", title: _("Job"), class: "cell-name", cell: (job) => html`<span class="two-lines"><a href=${`/jobs/${job.id}`}>${actionWord(job.action)}</a>
     ${isActive(job) ? html`<small>${stepTitle(job) || _("waiting")}</small>` : job.error && html`<small>${job.error.message}</small>`}</span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (job) => html`<${JobState} job=${job} />` },
-  { key: "progress", title: _("Progress"), class: "cell-minor", cell: (job) => html`<div class="progress-cell"><${ProgressLine} job=${job} /></div>` },
+  { key: "progress", title: _("Progress"), class: "cell-progress", cell: (job) => html`<div class="progress-cell"><${ProgressLine} job=${job} />${isActive(job) && html`<span class="tabular">${job.progress_percent} %</span>`}</div>` },
   { key: "on", title: _("Works on"), label: true, cell: (job) => html`<${Target} job=${job} />` },
   { key: "actor", title: _("Asked by"), class: "cell-minor", cell: (job) => html`<span class="soft">${job.actor}</span>` },
   { key: "took", title: _("Took"), class: "cell-minor", cell: (job) => html`<${Duration} job=${job} />` },

@@ -1,6 +1,6 @@
 // SSH public keys for new servers.
 import { patch, remove } from "../lib/api.js";
-import { boot, may } from "../lib/boot.js";
+import { boot, may, teamsWhere } from "../lib/boot.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Ago, Copy, Icon } from "../ui/basic.js";
@@ -30,7 +30,7 @@ const columns = [
   { key: "fingerprint", title: _("Fingerprint"), cell: (row) => html`<${Copy} value=${row.fingerprint} />` },
   boot.customers.length > 1 && { key: "customer", title: _("Team"), cell: (row) => boot.customers.find((one) => one.id === row.customer)?.name || "" },
   { key: "age", title: _("Added"), sort: "created_at", firstSort: "-created_at", cell: (row) => html`<${Ago} at=${row.created_at} />` },
-  may("key.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (row, list) => html`<${Menu} label=${_("Change %(name)s", { name: row.name })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`} items=${menuOf(row, list)} />` },
+  may("key.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (row, list) => may("key.manage", row.customer) && html`<${Menu} label=${_("Change %(name)s", { name: row.name })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`} items=${menuOf(row, list)} />` },
 ].filter(Boolean);
 
 function Keys() {
@@ -40,7 +40,7 @@ function Keys() {
   return html`<${PageHead} title=${_("Keys")} sub=${_("With a key you log in to new servers as root without a password.")}>${create}<//>
     <${List} endpoint="/ssh-keys" caption=${_("SSH keys")} columns=${columns} sort="-created_at" onRows=${setList} when=${(message) => message.type === "ssh-key" || message.type === "key"}
       empty=${{ text: _("No key yet. With one, new servers let you in as root without a password."), action: create }} />
-    ${making && html`<${NewKey} customer=${boot.customers[0]?.id} onClose=${() => setMaking(false)} onDone=${() => list?.reload()} />`}`;
+    ${making && html`<${NewKey} teams=${teamsWhere("key.manage")} onClose=${() => setMaking(false)} onDone=${() => list?.reload()} />`}`;
 }
 
 mount(Keys);

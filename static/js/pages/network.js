@@ -10,7 +10,7 @@ import { Confirm } from "../ui/dialog.js";
 import { List } from "../ui/list.js";
 import { Menu } from "../ui/menu.js";
 import { KINDS, NetworkForm } from "../ui/networks.js";
-import { PageHead, Waiting, mount, setTitle } from "../ui/page.js";
+import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 
 const id = pageData.ids.id;
 const crumbs = [["/networks", _("Networks")]];
@@ -31,7 +31,7 @@ function Network() {
   return html`<${PageHead} title=${network.name} crumbs=${crumbs} sub=${KINDS[network.kind]()}>
       ${may("fleet.manage") && html`<button class="btn" onClick=${() => setDialog("edit")}><${Icon} name="edit" />${_("Edit network")}</button>
         <${Menu} label=${_("More")} button=${html`<${Icon} name="dots" />`} items=${[{ text: _("Delete network"), icon: "trash", danger: true, note: _("Refused while a guest uses it."), onSelect: () => setDialog("delete") }]} />`}<//>
-    <div class="columns columns-wide-left"><div>
+    <${Stale} resource=${resource} /><div class="columns columns-wide-left"><div>
       <${List} endpoint="/addresses" fixed=${{ network: id }} caption=${_("Addresses")} columns=${columns} sort="address" search=${_("Address or subnet")} href=${undefined}
         filters=${[{ param: "taken", label: _("State"), options: [["true", _("Taken")], ["false", _("Free")]] }, { param: "family", label: _("Family"), options: [["4", "IPv4"], ["6", "IPv6"]] }]}
         when=${(message) => message.type === "guest"} empty=${{ text: _("This network has no address.") }} /></div>

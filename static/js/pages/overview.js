@@ -1,31 +1,40 @@
 // Staff's first page: problems first, then the fleet, then what is physical, sold and really used.
+import { boot } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
 import { gib, mib, number, percent } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Card, Empty, Icon, ProblemNotice, State } from "../ui/basic.js";
-import { hostStatus, isSilent } from "../ui/hosts.js";
+import { LOOK_EVERY_MS, hostStatus, isSilent } from "../ui/hosts.js";
 import { PageHead, mount } from "../ui/page.js";
+import { targetName } from "../ui/target.js";
 
 const MANY = 1000;
+const WEEK_EVERY_MS = 300_000;
 const DAY_MS = 86_400_000;
 const FULL_PERCENT = 85;
+const ALMOST_PERCENT = 95;
 
 function problemsOf({ hosts, pools, jobs, networks }) {
   const silent = hosts.filter(isSilent).map((host) => ({ key: host.id, look: "failed", text: _("%(name)s does not answer", { name: host.name }), at: host.last_seen_at,
     href: `/hosts/${host.id}`, action: _("Open host") }));
   const full = pools.filter((pool) => percent(pool.used_gib, pool.limit_gib) >= FULL_PERCENT).map((pool) => ({ key: pool.id, look: "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
     text: _("Disk of %(host)s is %(share)s % sold", { host: pool.host.name, share: percent(pool.used_gib, pool.limit_gib) }) }));
+  const used = (pool) => percent(pool.capacity_bytes - pool.available_bytes, pool.capacity_bytes);
+  const filling = pools.filter((pool) => used(pool) >= FULL_PERCENT).map((pool) => ({ key: `${pool.id}-real`, look: used(pool) >= ALMOST_PERCENT ? "failed" : "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
+    text: _("The file system of %(pool)s on %(host)s is %(share)s % full", { pool: pool.name, host: pool.host.name, share: used(pool) }) }));
   const scarce = networks.filter((network) => network.enabled && network.cidr_v4 && network.addresses_v4_free === 0).map((network) => ({ key: network.id, look: "unknown",
     text: _("%(name)s has no free IPv4 address", { name: network.name }), href: `/networks/${network.id}`, action: _("Open network") }));
   const failed = jobs.filter((job) => Date.now() - new Date(job.finished_at) < DAY_MS).slice(0, 5).map((job) => ({ key: job.id, look: "failed", at: job.finished_at,
-    text: _("%(what)s failed: %(why)s", { what: actionWord(job.action), why: job.error?.message || "" }), href: `/jobs/${job.id}`, action: _("Open job") }));
-  return [...silent, ...full, ...scarce, ...failed];
+    text: _("%(what)s failed: %(why)s", { what: [actionWord(job.action), targetName(job)].filter(Boolean).join(" "), why: job.error?.message || "" }), href: `/jobs/${job.id}`, action: _("Open job") }));
+  return [...silent, ...filling, ...full, ...scarce, ...failed];
 }
 
-function Problems({ problems, ready }) {
+/** `unknown`: what could not be asked, so that silence is not taken for health. */
+function Problems({ problems, ready, unknown }) {
   if (!ready) return html`<div class="card skeleton-card short"><span class="skeleton"></span><span class="skeleton"></span></div>`;
+  if (!problems.length && unknown.length) return null;
   if (!problems.length) return html`<div class="notice notice-good"><${Icon} name="circle-check" /><div>${_("Nothing needs you. All hosts answer, no job failed in the last day, no pool is nearly full.")}</div></div>`;
   return html`<${Card} title=${plural("%(count)s thing needs you", "%(count)s things need you", problems.length)} id="problems" pad=${false}><div class="problem-list">
     ${problems.map((problem) => html`<div class="problem-line" key=${problem.key}><${State} status=${problem.look} word=${problem.text} />
@@ -66,31 +75,49 @@ function Fleet({ hosts }) {
     <div class="host-grid">${hosts.filter((host) => host.location === place).map((host) => html`<${Tile} key=${host.id} host=${host} />`)}</div></section>`)}</div>`;
 }
 
+const weekday = new Intl.DateTimeFormat(boot.language, { weekday: "short", timeZone: "UTC" });
+
+/** What came and went on each of the last seven days: a table, drawn as bars. */
+function Week({ days }) {
+  const most = Math.max(1, ...days.flatMap((day) => [day.arrived, day.departed]));
+  const sum = (name) => days.reduce((total, day) => total + day[name], 0);
+  const cell = (name, count, sign) => html`<td><span class=${`week-bar is-${name}`} style=${{ height: `${Math.max(count ? 3 : 1, (40 * count) / most)}px` }}></span><span class=${count ? "" : "muted"}>${count ? `${sign}${number(count)}` : "–"}</span></td>`;
+  return html`<${Card} title=${_("Arrivals and departures")} id="week" action=${html`<span class="muted tabular" title=${_("%(in)s ordered and %(out)s deleted in seven days", { in: number(sum("arrived")), out: number(sum("departed")) })}>+${number(sum("arrived"))} −${number(sum("departed"))}</span>`}>
+    <table class="week"><caption class="visually-hidden">${_("Guests ordered and deleted by day, in UTC")}</caption>
+      <tbody><tr class="is-up"><th scope="row">${_("Ordered")}</th>${days.map((day) => cell("arrived", day.arrived, "+"))}</tr>
+        <tr class="is-down"><th scope="row">${_("Deleted")}</th>${days.map((day) => cell("departed", day.departed, "−"))}</tr></tbody>
+      <tfoot><tr><td></td>${days.map((day) => html`<th scope="col" title=${day.date}>${weekday.format(new Date(`${day.date}T00:00Z`))}</th>`)}</tr></tfoot></table><//>`;
+}
+
 const Stat = ({ label, value, href }) => html`<a class="card stat" href=${href}><span class="stat-label">${label}</span><span class="stat-value">${value ?? "–"}</span></a>`;
 
 function Overview() {
-  const hosts = useResource("/hosts", { limit: MANY }, { when: (message) => message.type === "host" });
-  const pools = useResource("/pools", { limit: MANY }, { when: (message) => message.type === "host" });
+  const hosts = useResource("/hosts", { limit: MANY }, { when: (message) => message.type === "host", every: LOOK_EVERY_MS });
+  const pools = useResource("/pools", { limit: MANY }, { when: (message) => message.type === "host", every: LOOK_EVERY_MS });
   const networks = useResource("/networks", { limit: 200 }, { when: (message) => message.type === "network" });
   const failed = useResource("/jobs", { status: "error", limit: 20 }, { when: (message) => message.type === "job" });
   const active = useResource("/jobs", { active: "true", limit: 200 }, { when: (message) => message.type === "job" });
   const customers = useResource("/customers", { limit: 200 });
+  const week = useResource("/fleet/week", undefined, { when: (message) => message.type === "guest", every: WEEK_EVERY_MS });
   const rows = (resource) => resource.data?.results || [];
+  const asked = [[hosts, _("hosts")], [pools, _("storage pools")], [networks, _("networks")], [failed, _("failed jobs")]];
+  const unknown = asked.filter(([resource]) => resource.problem).map(([, words]) => words);
+  const askAgain = () => asked.forEach(([resource]) => resource.problem && resource.reload());
   const ready = [hosts, pools, networks, failed].every((resource) => !resource.loading);
   const count = (resource) => resource.data && `${rows(resource).length}${resource.data.next ? "+" : ""}`;
   const problems = problemsOf({ hosts: rows(hosts), pools: rows(pools), jobs: rows(failed), networks: rows(networks) });
   const free = rows(networks).reduce((total, network) => total + network.addresses_v4_free, 0);
   return html`<${PageHead} title=${_("Overview")} />
     <div class="stack">
-      <${ProblemNotice} problem=${hosts.problem} retry=${hosts.reload} />
-      <${Problems} problems=${problems} ready=${ready} />
+      ${unknown.length > 0 && html`<${ProblemNotice} problem=${{ message: _("Not known at the moment: %(what)s. %(why)s", { what: unknown.join(", "), why: asked.find(([resource]) => resource.problem)[0].problem.message }) }} retry=${askAgain} />`}
+      <${Problems} problems=${problems} ready=${ready} unknown=${unknown} />
       <div class="stats">
         <${Stat} label=${_("Hosts in service")} href="/hosts" value=${hosts.data && number(rows(hosts).filter((host) => host.state === "active").length)} />
         <${Stat} label=${_("Customers")} href="/customers" value=${count(customers)} />
         <${Stat} label=${_("Jobs under way")} href="/jobs?status=running" value=${count(active)} />
         <${Stat} label=${_("Free IPv4 addresses")} href="/networks" value=${networks.data && number(free)} />
       </div>
-      ${hosts.data ? html`<div class="columns"><${Fleet} hosts=${rows(hosts)} /><${Bars} hosts=${rows(hosts)} pools=${rows(pools)} /></div>`
+      ${hosts.data ? html`<div class="columns"><${Fleet} hosts=${rows(hosts)} /><div class="stack"><${Bars} hosts=${rows(hosts)} pools=${rows(pools)} />${week.data && html`<${Week} days=${week.data.days} />`}</div></div>`
         : html`<div class="skeleton-cards">${[1, 2, 3].map((one) => html`<div class="card skeleton-card" key=${one}><span class="skeleton"></span><span class="skeleton"></span><span class="skeleton"></span></div>`)}</div>`}
     </div>`;
 }

@@ -4,6 +4,7 @@ import { useResource } from "../lib/data.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Button, Card, Icon } from "../ui/basic.js";
+import { forgetTyped } from "../lib/typed.js";
 import { TextField } from "../ui/fields.js";
 import { PageHead, Waiting, mount } from "../ui/page.js";
 import { THEMES, chooseTheme, themeNow } from "../shell/person.js";
@@ -22,7 +23,7 @@ function Person({ me, onDone }) {
   const save = async (event) => {
     event?.preventDefault();
     setProblem(null);
-    try { onDone(await patch("/me", { name })); toast(_("Saved.")); } catch (error) { setProblem(error); }
+    try { onDone(await patch("/me", { name })); forgetTyped(); toast(_("Saved.")); } catch (error) { setProblem(error); }
   };
   return html`<${Card} title=${_("You")} id="you"><form class="fields" onSubmit=${save}>
     <${TextField} label=${_("Name")} name="name" autocomplete="name" value=${name} error=${problem && (problem.field("name") || problem.message)} onInput=${setName} />

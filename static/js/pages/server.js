@@ -1,17 +1,18 @@
 // A server's page: how to log in, what is happening, what it is.
 import { patch, post } from "../lib/api.js";
-import { boot, pageData, serverPath } from "../lib/boot.js";
-import { useResource } from "../lib/data.js";
+import { boot, may, pageData, serverPath } from "../lib/boot.js";
+import { useResource, useUrlQuery } from "../lib/data.js";
+import { versionFor } from "../lib/edit.js";
 import { gib, mib, money } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { actionWord } from "../lib/words.js";
-import { Ago, Button, Card, Copy, Facts, Icon, Notice, OsMark, State, TypeMark } from "../ui/basic.js";
+import { Ago, Button, Card, Copy, Facts, GuestState, Icon, Notice, OsMark, TypeMark } from "../ui/basic.js";
 import { AuditList } from "../ui/audit.js";
 import { Duration, JobPanel, JobState, isActive } from "../ui/jobs.js";
 import { List } from "../ui/list.js";
 import { Menu } from "../ui/menu.js";
-import { PageHead, Waiting, mount, setTitle } from "../ui/page.js";
+import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 import { powerItems } from "../ui/power.js";
 import { RootCard } from "../ui/root.js";
 import { ServerSettings } from "../ui/server_settings.js";
@@ -19,6 +20,7 @@ import { tabPanel, useTabs } from "../ui/tabs.js";
 import { toast, toastProblem } from "../ui/toast.js";
 
 const id = pageData.ids.id;
+const COST_EVERY_MS = 300_000;
 const word = boot.staff ? _("Guest") : _("Server");
 const crumbs = [[serverPath(), boot.staff ? _("Guests") : _("Servers")]];
 
@@ -26,16 +28,23 @@ function Name({ guest, onGuest }) {
   const [editing, setEditing] = useState(false);
   const [name, setName] = useState(guest.name);
   const [error, setError] = useState("");
+  const opened = useRef(guest); // as it was when the editing began
   const field = useRef(null);
-  useEffect(() => { if (editing) field.current?.select(); }, [editing]);
+  const pencil = useRef(null);
+  const back = useRef(false);
+  useEffect(() => {
+    if (editing) field.current?.select();
+    else if (back.current) pencil.current?.focus();
+    back.current = editing;
+  }, [editing]);
   const save = async (event) => {
     event.preventDefault();
-    if (name === guest.name) { setEditing(false); return; }
-    try { onGuest(await patch(`/guests/${id}`, { name }, { etag: `"${guest.version}"` })); setEditing(false); setError(""); } catch (problem) { setError(problem.field("name") || problem.message); }
+    if (name === opened.current.name) { setEditing(false); return; }
+    try { onGuest(await patch(`/guests/${id}`, { name }, { etag: versionFor(opened.current, guest, ["name"]) })); setEditing(false); setError(""); } catch (problem) { setError(problem.field("name") || problem.message); }
   };
   const stop = () => { setEditing(false); setName(guest.name); setError(""); };
   if (!editing) {
-    return html`<h1><span>${guest.name}</span>${guest.lifecycle !== "deleted" && boot.rights.includes("guest.operate") && html`<button type="button" class="icon-button tight" aria-label=${_("Rename")} title=${_("Rename")} onClick=${() => { setName(guest.name); setEditing(true); }}><${Icon} name="edit" small /></button>`}</h1>`;
+    return html`<h1><span>${guest.name}</span>${guest.lifecycle !== "deleted" && may("guest.operate", guest.customer) && html`<button type="button" class="icon-button tight" ref=${pencil} aria-label=${_("Rename")} title=${_("Rename")} onClick=${() => { opened.current = guest; setName(guest.name); setEditing(true); }}><${Icon} name="edit" small /></button>`}</h1>`;
   }
   return html`<form class="rename" onSubmit=${save} onKeyDown=${(event) => event.key === "Escape" && stop()}><h1 class="visually-hidden">${guest.name}</h1>
     <input ref=${field} class="form-control" aria-label=${_("Name")} aria-invalid=${error ? "true" : undefined} value=${name} onInput=${(event) => setName(event.target.value)} />
@@ -46,10 +55,10 @@ function Name({ guest, onGuest }) {
 function Head({ guest, onGuest, onAnswer }) {
   const start = guest.supports.find((entry) => entry.action === "start");
   const run = async () => { try { onAnswer(await post(`/guests/${id}/actions/start`)); toast(_("%(name)s is starting.", { name: guest.name })); } catch (problem) { toastProblem(problem); } };
-  const operate = boot.rights.includes("guest.operate") && !["deleted", "deleting"].includes(guest.status);
+  const operate = may("guest.operate", guest.customer) && !["deleted", "deleting"].includes(guest.status);
   return html`<nav class="crumbs" aria-label=${_("Where you are")}>${crumbs.map(([href, text]) => html`<a href=${href}><${Icon} name="arrow-left" small />${text}</a>`)}</nav>
     <div class="server-head"><div class="server-title"><${OsMark} os=${guest.os} large /><div><${Name} guest=${guest} onGuest=${onGuest} />
-      <div class="server-sub"><${State} status=${guest.status} /><span>${guest.image_name}</span><${TypeMark} type=${guest.host_type} />
+      <div class="server-sub"><${GuestState} guest=${guest} /><span>${guest.image_name}</span><${TypeMark} type=${guest.host_type} />
         ${guest.addresses[0] && html`<${Copy} value=${guest.addresses[0].address} />`}${guest.emulated && html`<span class="badge badge-warning" title=${_("The host has no hardware virtualization; full machines are emulated there.")}>${_("emulated: slow")}</span>`}</div></div></div>
       ${operate && html`<div class="server-actions">${start?.allowed && html`<${Button} kind="btn-primary" icon="player-play" onClick=${run}>${boot.staff ? _("Start guest") : _("Start server")}<//>`}
         <${Menu} label=${_("Power")} button=${html`<${Icon} name="power" />${_("Power")}<${Icon} name="chevron-down" small />`} items=${powerItems(guest, onAnswer).filter((item) => item.text !== _("Start") || !item.disabled)} /></div>`}</div>`;
@@ -67,7 +76,15 @@ function Recent({ jobs }) {
     ${jobs.map((job) => html`<a key=${job.id} class="recent-line" href=${`/jobs/${job.id}`}><span class="grow ellipsis">${actionWord(job.action)}</span><${JobState} job=${job} /><span class="muted recent-when"><${Ago} at=${job.created_at} /></span></a>`)}</div><//>`;
 }
 
+/** What it costs this month so far, from its hours begun. */
+function useCost(guest) {
+  const usage = useResource(guest.plan && may("usage.view") ? "/usage" : null, { guest: guest.id }, { every: COST_EVERY_MS });
+  const totals = usage.data?.results.flatMap((one) => one.totals) || [];
+  return totals.map((total) => money(total.amount, total.currency)).join(" + ");
+}
+
 function Details({ guest }) {
+  const cost = useCost(guest);
   const plan = useResource(guest.plan ? `/plans/${guest.plan}` : null);
   const price = plan.data && html`${money(plan.data.price_monthly, plan.data.currency)} ${_("a month")}`;
   const labels = Object.entries(guest.labels || {});
@@ -75,6 +92,7 @@ function Details({ guest }) {
     [_("Image"), html`<span class="os-line"><${OsMark} os=${guest.os} />${guest.image_name}</span>`],
     [_("Size"), html`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`],
     guest.plan && [_("Plan"), html`${plan.data?.name || guest.plan}${price && html`<br /><span class="muted">${price}</span>`}`],
+    cost && [_("So far this month"), cost],
     guest.location && [_("Location"), guest.location],
     guest.host && [_("Host"), html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>`],
     boot.staff && [_("Customer"), html`<a href=${`/customers/${guest.customer}`}>${guest.customer_name}</a>`],
@@ -99,7 +117,7 @@ function Overview({ guest, onAnswer }) {
 
 const NetworkTab = ({ guest }) => html`<div class="card list-card"><table class="list"><caption>${_("Addresses")}</caption><thead><tr><th scope="col">${_("Address")}</th><th scope="col">${_("Family")}</th><th scope="col">${_("MAC")}</th></tr></thead>
   <tbody>${guest.addresses.map((one) => html`<tr key=${one.address}><td class="cell-name"><${Copy} value=${one.address} /></td><td class="cell-state">IPv${one.family}</td><td><${Copy} value=${one.mac} /></td></tr>`)}</tbody></table></div>
-  <p class="field-hint">${_("The addresses are the server’s own: others cannot use them, and it cannot send from any other.")}</p>`;
+  <p class="field-hint">${_("These addresses belong to it alone: others cannot use them, and it cannot send from any other.")}</p>`;
 
 const activityColumns = [
   { key: "action", title: _("Action"), class: "cell-name", cell: (job) => html`<span class="two-lines"><a href=${`/jobs/${job.id}`}>${actionWord(job.action)}</a>${job.error && html`<small>${job.error.message}</small>`}</span>` },
@@ -110,19 +128,22 @@ const activityColumns = [
 ];
 
 const Activity = () => html`<div class="stack"><div><${List} endpoint="/jobs" fixed=${{ guest: id }} caption=${_("Activity")} columns=${activityColumns} sort="-created_at" href=${(job) => `/jobs/${job.id}`} when=${(message) => message.type === "job"} empty=${{ text: _("Nothing has happened yet.") }} /></div>
-  ${boot.rights.includes("audit.view") && html`<div class="stack-small"><h2>${_("Audit")}</h2><${AuditList} fixed=${{ object: id }} /></div>`}</div>`;
+  ${may("audit.view") && html`<div class="stack-small"><h2>${_("Audit")}</h2><${AuditList} name="audit" fixed=${{ object: id }} /></div>`}</div>`;
 
 function Server() {
-  const resource = useResource(`/guests/${id}`, null, { when: (message) => message.id === id || (message.type === "job") });
+  const resource = useResource(`/guests/${id}`, null, { when: (message) => message.id === id || message.type === "job" });
   const guest = resource.data;
   const gone = guest?.lifecycle === "deleted";
-  const [tab, tabs] = useTabs([["overview", _("Overview")], ["network", _("Network")], ["activity", _("Activity")], ...(gone ? [] : [["settings", _("Settings")]])], _("Parts of the server"));
+  const [tab, tabs] = useTabs([["overview", _("Overview")], ["network", _("Network")], ["activity", _("Activity")], ...(gone ? [] : [["settings", _("Settings")]])], boot.staff ? _("Parts of the guest") : _("Parts of the server"));
   useEffect(() => { if (guest) setTitle(guest.name); }, [guest?.name]);
-  if (!guest) return html`<${PageHead} title=${word} crumbs=${crumbs} /><${Waiting} resource=${resource} back=${[serverPath(), _("All servers")]} missing=${_("There is no such server, or not any more.")} />`;
+  const [, setQuery] = useUrlQuery();
+  if (!guest) return html`<${PageHead} title=${word} crumbs=${crumbs} /><${Waiting} resource=${resource} back=${[serverPath(), _("All servers")]} missing=${boot.staff ? _("There is no such guest, or not any more.") : _("There is no such server, or not any more.")} />`;
   const answer = (result) => { if (result?.guest) resource.mutate(result.guest); };
-  return html`<${Head} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />${tabs}<${Notices} guest=${guest} />
+  // What takes a while shows its steps, and its password, on the first tab.
+  const begin = (result) => { answer(result); setQuery({ tab: "" }, { push: true }); scrollTo({ top: 0 }); };
+  return html`<${Head} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />${tabs}<${Stale} resource=${resource} /><${Notices} guest=${guest} />
     <div ...${tabPanel(tab)}>${tab === "overview" && html`<${Overview} guest=${guest} onAnswer=${answer} />`}${tab === "network" && html`<${NetworkTab} guest=${guest} />`}
-      ${tab === "activity" && html`<${Activity} />`}${tab === "settings" && html`<${ServerSettings} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />`}</div>`;
+      ${tab === "activity" && html`<${Activity} />`}${tab === "settings" && html`<${ServerSettings} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} onBegin=${begin} />`}</div>`;
 }
 
 mount(Server);

@@ -13,7 +13,7 @@ function Team() {
   const now = boot.customers.find((one) => one.id === query.team) || boot.customers[0];
   if (!now) return html`<${PageHead} title=${_("Team")} /><${Card}><${Empty}>${_("You do not belong to a team yet. Your hosting company can add you to one.")}<//><//>`;
   return html`<${PageHead} title=${_("Team")} sub=${now.name}>
-      ${boot.customers.length > 1 && html`<${SelectField} value=${now.id} options=${boot.customers.map((one) => [one.id, one.name])} aria-label=${_("Team")} onChange=${(team) => setQuery({ team }, { push: true })} />`}<//>
+      ${boot.customers.length > 1 && html`<${SelectField} value=${now.id} options=${boot.customers.map((one) => [one.id, one.name])} name="team" aria-label=${_("Team")} onChange=${(team) => setQuery({ team }, { push: true })} />`}<//>
     <${Members} key=${now.id} customer=${now.id} />`;
 }
 

@@ -37,15 +37,24 @@ function splitVerb(text) {
 
 const opens = (href) => () => location.assign(href);
 
-async function findGuests(text, action) {
+/** What the search named: its rank decides the order, the list knows the states. */
+async function findGuests(text, action, named) {
   const page = await get("/guests", { search: text, limit: FOUND });
-  return page.results.flatMap((guest) => {
-    const open = { key: guest.id, text: guest.name, icon: "server", side: html`<${State} status=${guest.status} />`, go: opens(serverPath(guest.id)) };
-    const support = guest.supports.find((entry) => entry.action === action);
-    if (!action) return [open];
-    return support?.allowed ? [{ key: `${action}${guest.id}`, text: `${POWER[action].text()}: ${guest.name}`, icon: POWER[action].icon,
-      side: _("Command"), go: () => runPower(guest, action) }] : [open];
-  });
+  const known = new Map(page.results.map((guest) => [guest.id, guest]));
+  const guests = await Promise.all(named.filter((found) => found.type === "guest")
+    .map((found) => known.get(found.id) || get(`/guests/${found.id}`).catch(() => null)));
+  return guests.filter(Boolean).map((guest) => guestItem(guest, action, text));
+}
+
+function guestItem(guest, action, text) {
+  const low = text.toLowerCase();
+  const sure = [guest.name, guest.id, guest.external_id, ...guest.addresses.flatMap((one) => [one.address, one.mac])].some((word) => word?.toLowerCase() === low);
+  const support = guest.supports.find((entry) => entry.action === action);
+  if (action && support?.allowed) {
+    return { key: `${action}${guest.id}`, sure, text: `${POWER[action].text()}: ${guest.name}`, icon: POWER[action].icon,
+      side: boot.staff ? guest.customer_name : _("Command"), go: () => runPower(guest, action, null, { sure: false }) };
+  }
+  return { key: guest.id, sure, text: guest.name, icon: "server", side: html`<${State} status=${guest.status} title=${support?.reason} />`, go: opens(serverPath(guest.id)) };
 }
 
 const KINDS = () => ({
@@ -54,10 +63,9 @@ const KINDS = () => ({
   job: ["list-check", (id) => `/jobs/${id}`, () => _("Job")],
 });
 
-async function findOthers(text) {
+function others(named) {
   const kinds = KINDS();
-  const answer = await get("/search", { q: text });
-  return answer.results.filter((found) => kinds[found.type] && (boot.staff || found.type === "job")).map((found) => {
+  return named.filter((found) => kinds[found.type] && (boot.staff || found.type === "job")).map((found) => {
     const [icon, href, side] = kinds[found.type];
     return { key: found.type + found.id, text: found.type === "job" ? actionWord(found.name) : found.name, icon, side: side(found), go: opens(href(found.id)) };
   });
@@ -66,8 +74,9 @@ async function findOthers(text) {
 async function find(text) {
   const [action, rest] = splitVerb(text);
   if (!rest) return [];
-  const quiet = (promise) => promise.catch(() => []);
-  return (await Promise.all([quiet(findGuests(rest, action)), action ? [] : quiet(findOthers(rest))])).flat();
+  const named = (await get("/search", { q: rest })).results;
+  const guests = await findGuests(rest, action, named);
+  return action ? guests : [...guests, ...others(named)];
 }
 
 export function Palette() {
@@ -88,46 +97,64 @@ export function Palette() {
   return open ? html`<${PaletteBox} close=${() => setOpen(false)} />` : null;
 }
 
-function PaletteBox({ close }) {
-  const box = useRef(null);
-  const [text, setText] = useState("");
-  const [found, setFound] = useState({ for: "", items: [] });
-  const [at, setAt] = useState(0);
-  useLayoutEffect(() => { box.current.showModal(); }, []);
+/** What was found for `text`; `ready` only when it is this text's. */
+function useFound(text) {
+  const [found, setFound] = useState({ for: "", items: [], problem: null });
   useEffect(() => {
-    setAt(0);
-    if (!text.trim()) { setFound({ for: "", items: [] }); return undefined; }
+    if (!text) return undefined;
     let alive = true;
     const timer = setTimeout(async () => {
-      const items = await find(text.trim());
-      if (alive) setFound({ for: text, items });
+      const next = await find(text).then((items) => ({ for: text, items, problem: null }), (problem) => ({ for: text, items: [], problem }));
+      if (alive) setFound(next);
     }, WAIT_MS);
     return () => { alive = false; clearTimeout(timer); };
   }, [text]);
-  const low = text.trim().toLowerCase();
+  const ready = !text || found.for === text;
+  return { items: text && ready ? found.items : [], problem: ready ? found.problem : null, ready };
+}
+
+function PaletteBox({ close }) {
+  const box = useRef(null);
+  const [text, setText] = useState("");
+  const [picked, setPicked] = useState(null); // the key of what the arrows or the pointer chose
+  const [entered, setEntered] = useState(false); // Enter was pressed before the results came
+  const wanted = text.trim();
+  const found = useFound(wanted);
+  const low = wanted.toLowerCase();
   const pages = pageCommands().filter((command) => !low || command.text.toLowerCase().includes(low));
   const items = [...found.items, ...pages];
-  const choose = (item) => { close(); item?.go(); };
+  const at = Math.max(0, items.findIndex((item) => item.key === picked));
+  useLayoutEffect(() => { const dialog = box.current; dialog.showModal(); return () => dialog.open && dialog.close(); }, []);
+  const choose = (item) => { if (!item) return; close(); item.go(); };
+  useEffect(() => {
+    if (!entered || !found.ready) return;
+    setEntered(false);
+    if (items[0]?.sure || items.length === 1) choose(items[0]);
+  }, [entered, found.ready]);
+  const type = (event) => { setText(event.target.value); setPicked(null); setEntered(false); };
   const keys = (event) => {
     const go = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
-    if (go !== undefined) {
+    if (go !== undefined && items.length) {
       event.preventDefault();
-      const next = items.length ? (go + items.length) % items.length : 0;
-      setAt(next);
+      const next = (go + items.length) % items.length;
+      setPicked(items[next].key);
       document.getElementById(`palette-${next}`)?.scrollIntoView({ block: "nearest" });
     }
-    if (event.key === "Enter") { event.preventDefault(); choose(items[at]); }
+    if (event.key === "Escape") { event.preventDefault(); close(); }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      if (found.ready || picked !== null) choose(items[at]); else setEntered(true);
+    }
   };
-  const searching = text.trim() && found.for !== text;
-  return html`<dialog ref=${box} class="dialog palette" aria-label=${_("Search and commands")} onKeyDown=${keys}
+  return html`<dialog ref=${box} class="dialog palette" closedby="none" aria-label=${_("Search and commands")} onKeyDown=${keys}
     onCancel=${(event) => { event.preventDefault(); close(); }} onMouseDown=${(event) => event.target === box.current && close()}>
     <div class="palette-field"><${Icon} name="search" />
-      <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-results" aria-activedescendant=${`palette-${at}`}
+      <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-results" aria-activedescendant=${items.length ? `palette-${at}` : undefined}
         aria-label=${_("Search or run a command")} placeholder=${boot.staff ? _("Name, address, MAC, id, or “reboot web-3”") : _("Server, address, or “reboot web-3”")}
-        autocomplete="off" spellcheck="false" value=${text} onInput=${(event) => setText(event.target.value)} /><kbd>Esc</kbd></div>
-    <div class="palette-results" id="palette-results" role="listbox" aria-label=${_("Results")} tabIndex="-1">
+        autocomplete="off" spellcheck="false" value=${text} onInput=${type} /><kbd>Esc</kbd></div>
+    <div class="palette-results" role="listbox" id="palette-results" aria-label=${_("Results")} aria-busy=${String(!found.ready)} tabIndex="-1">
       ${items.map((item, index) => html`<div key=${item.key} id=${`palette-${index}`} class="palette-item" role="option" aria-selected=${String(index === at)}
-        onMouseMove=${() => setAt(index)} onClick=${() => choose(item)}><${Icon} name=${item.icon} /><span class="ellipsis">${item.text}</span><span class="palette-side">${item.side}</span></div>`)}
-      ${!items.length && html`<p class="palette-heading" role="status">${searching ? _("Searching…") : _("Nothing found.")}</p>`}
-    </div></dialog>`;
+        onMouseMove=${(event) => (event.movementX || event.movementY) && setPicked(item.key)} onClick=${() => choose(item)}><${Icon} name=${item.icon} /><span class="ellipsis">${item.text}</span><span class="palette-side">${item.side}</span></div>`)}
+    </div>
+    <p class="palette-heading" role="status">${!found.ready ? _("Searching…") : found.problem ? found.problem.message : items.length ? "" : _("Nothing found.")}</p></dialog>`;
 }

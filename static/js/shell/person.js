@@ -1,6 +1,6 @@
 // Who is signed in: profile, theme, sign out.
 import { patch } from "../lib/api.js";
-import { boot } from "../lib/boot.js";
+import { boot, may } from "../lib/boot.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Icon } from "../ui/basic.js";
@@ -36,7 +36,7 @@ export function PersonMenu({ name, mail }) {
     head=${html`<div class="menu-head"><div class="ellipsis">${name}</div>${mail !== name && html`<div class="muted ellipsis">${mail}</div>`}</div>`}
     items=${[
       { text: _("Profile"), icon: "user", href: "/profile" },
-      ...(boot.staff || boot.rights.includes("token.view") ? [{ text: _("API tokens"), icon: "id-badge-2", href: "/tokens" }] : []),
+      ...(may("token.view") ? [{ text: _("API tokens"), icon: "id-badge-2", href: "/tokens" }] : []),
       null,
       ...THEMES.map(([value, icon, word]) => ({ text: word(), icon, checked: theme === value, onSelect: () => pick(value) })),
       null,

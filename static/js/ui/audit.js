@@ -38,5 +38,5 @@ const filters = () => [
   { param: "object_type", label: _("To what"), options: [["guest", _("Guest")], ["host", _("Host")], ["customer", _("Customer")], ["user", _("User")], ["token", _("Token")], ["network", _("Network")], ["plan", _("Plan")]] },
 ];
 
-export const AuditList = ({ fixed, search }) => html`<${List} endpoint="/audit" caption=${_("Audit trail")} columns=${columns()} filters=${filters()} fixed=${fixed} sort="-at"
+export const AuditList = ({ fixed, search, name }) => html`<${List} endpoint="/audit" caption=${_("Audit trail")} columns=${columns()} filters=${filters()} fixed=${fixed} name=${name} sort="-at"
   searchParam="actor" search=${search} empty=${{ text: _("Nothing is recorded here yet.") }} />`;

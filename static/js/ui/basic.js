@@ -1,7 +1,7 @@
 // The small parts of every page.
 import { boot } from "../lib/boot.js";
 import { useNow } from "../lib/data.js";
-import { exactTime, number, percent, relativeTime } from "../lib/format.js";
+import { exactTime, momentTime, number, percent, relativeTime } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { TYPE_NAMES, TYPE_SENTENCES, lookOf, statusWord } from "../lib/words.js";
@@ -13,11 +13,18 @@ export const Icon = ({ name, small }) => html`<svg class=${small ? "icon icon-sm
 export const State = ({ status, word, title }) => html`<span class=${`state state-${lookOf(status)}`} title=${title}>
   <span class="state-dot"></span>${word || statusWord(status)}</span>`;
 
+/** A guest's state; of one that is unknown, when it was seen last. */
+export function GuestState({ guest }) {
+  if (guest.status !== "unknown" || !guest.observed_at) return html`<${State} status=${guest.status} title=${guest.status_reason} />`;
+  const title = [exactTime(guest.observed_at), guest.status_reason].filter(Boolean).join("\n");
+  return html`<${State} status="unknown" word=${_("Last seen %(time)s", { time: momentTime(guest.observed_at) })} title=${title} />`;
+}
+
 export const TypeMark = ({ type }) => html`<span class="type-mark" title=${TYPE_SENTENCES[type]?.()}>
   ${TYPE_NAMES[type] || type}</span>`;
 
 const OS_SHAPES = {
-  debian: ["#b4174a", "M20.6 9.4a6 6 0 1 0-1 10.4M18.6 12.6a3 3 0 1 0-2.4 4.6"],
+  debian: ["#b4174a", "M15.5 15.7C15.6 15.5 15.6 14.6 16.1 14.4C16.5 14.2 17.7 14.2 18.2 14.6C18.6 15.1 19.3 16.5 19.0 17.3C18.7 18.2 17.5 19.6 16.4 19.7C15.3 19.8 13.2 19.3 12.5 18.2C11.7 17.1 11.3 14.6 12.0 13.3C12.7 12.0 15.0 10.2 16.7 10.2C18.4 10.2 21.4 11.7 22.2 13.4C23.1 15.1 22.0 19.3 22.0 20.4"],
   micro: ["#0f766e", "M11 9v9a4 4 0 0 0 8 0V9v9q0 4 3 3.6M11 18v6"],
   ubuntu: ["#c2410c", "M16 10a6 6 0 1 0 .01 0M16 7v4M8.4 20.2l3.4-2M23.6 20.2l-3.4-2"],
   other: ["#56676a", "M16 9a7 7 0 1 0 .01 0M16 14.4a1.6 1.6 0 1 0 .01 0"],
@@ -117,8 +124,9 @@ export const Card = ({ title, action, children, danger, pad = true, id, ...rest 
   </section>`;
 
 /** A button that shows at once that it was pressed, and cannot be pressed twice. */
-export function Button({ onClick, kind = "", icon, children, disabled, reason, type = "button", ...rest }) {
-  const [pending, setPending] = useState(false);
+export function Button({ onClick, kind = "", icon, children, disabled, reason, type = "button", busy = false, ...rest }) {
+  const [pressed, setPending] = useState(false);
+  const pending = pressed || busy;
   const alive = useRef(true);
   useEffect(() => () => { alive.current = false; }, []);
   const press = async (event) => {

@@ -1,7 +1,7 @@
 // The four blocks of "Create server".
 import { boot, may } from "../lib/boot.js";
 import { gib, mib, money } from "../lib/format.js";
-import { html, useState } from "../lib/html.js";
+import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { TYPE_NAMES, TYPE_SENTENCES } from "../lib/words.js";
 import { Icon, OsMark } from "./basic.js";
@@ -67,10 +67,13 @@ export function AccessBlock({ form, change, error, keys, customer, reload, canAd
 }
 
 export function NameBlock({ form, change, error, image }) {
+  const [open, setOpen] = useState(Boolean(form.labels || form.user_data));
+  const wrong = Boolean(error("labels") || error("user_data"));
+  useEffect(() => { if (wrong) setOpen(true); }, [wrong]);
   const bind = (name) => ({ name, value: form[name], error: error(name), onInput: (value) => change({ [name]: value }) });
   return html`<${Block} number="4" title=${_("Name")}><div class="stack">
     <${TextField} label=${_("Name")} autocomplete="off" spellcheck="false" maxlength="63" hint=${_("A host name: letters a to z, digits, hyphens and dots.")} ...${bind("name")} />
-    <details class="fold" open=${Boolean(error("labels") || error("user_data"))}><summary><${Icon} name="chevron-right" />${_("Labels and user-data")}</summary><div class="stack">
-      <${TextField} label=${_("Labels")} optional=${_("optional")} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding servers again.")} ...${bind("labels")} />
+    <details class="fold" open=${open} onToggle=${(event) => setOpen(event.currentTarget.open)}><summary><${Icon} name="chevron-right" />${_("Labels and user-data")}</summary><div class="stack">
+      <${TextField} label=${_("Labels")} optional=${_("optional")} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding it again.")} ...${bind("labels")} />
       <${TextField} label=${_("User-data")} optional=${_("optional")} rows="7" placeholder=${"#cloud-config\npackages: [nginx]"} hint=${image && !image.cloud_init ? _("This image does not read user-data.") : _("A cloud-config or a script, run at the first boot; at most 64 KiB.")} ...${bind("user_data")} /></div></details></div><//>`;
 }

@@ -4,7 +4,7 @@ import { gib, mib } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { TYPE_NAMES } from "../lib/words.js";
-import { Ago, Copy, Icon, OsMark, State, TypeMark } from "./basic.js";
+import { Ago, Copy, GuestState, Icon, OsMark, TypeMark } from "./basic.js";
 import { List } from "./list.js";
 import { Menu } from "./menu.js";
 import { POWER, powerItems, runPowerOfMany } from "./power.js";
@@ -12,7 +12,7 @@ import { POWER, powerItems, runPowerOfMany } from "./power.js";
 export const guestColumns = ({ customer, host } = {}) => [
   { key: "name", title: _("Name"), sort: "name", class: "cell-name", cell: (guest) => html`<span class="row-line"><${OsMark} os=${guest.os} />
     <span class="two-lines"><a href=${serverPath(guest.id)}>${guest.name}</a><small title=${_("Image: %(name)s", { name: guest.image_name })}>${guest.image_name}</small></span></span>` },
-  { key: "state", title: _("State"), class: "cell-state", cell: (guest) => html`<${State} status=${guest.status} title=${guest.status_reason} />` },
+  { key: "state", title: _("State"), class: "cell-state", cell: (guest) => html`<${GuestState} guest=${guest} />` },
   { key: "address", title: _("Address"), cell: (guest) => html`<${Addresses} guest=${guest} />` },
   { key: "type", title: _("Type"), class: "cell-minor", cell: (guest) => html`<${TypeMark} type=${guest.host_type} />` },
   { key: "size", title: _("Size"), class: "cell-minor", cell: (guest) => html`<span class="two-lines"><span class="nowrap">${guest.vcpus} vCPU · ${mib(guest.memory_mib)}</span>
@@ -21,7 +21,7 @@ export const guestColumns = ({ customer, host } = {}) => [
   host && { key: "host", title: _("Host"), label: true, cell: (guest) => guest.host && html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>` },
   !boot.staff && { key: "location", title: _("Location"), class: "cell-minor", cell: (guest) => guest.location || "–" },
   { key: "age", title: _("Created"), sort: "created_at", firstSort: "-created_at", class: "cell-minor", cell: (guest) => html`<${Ago} at=${guest.created_at} />` },
-  may("guest.operate") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (guest, list) => html`<${Menu}
+  may("guest.operate") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (guest, list) => may("guest.operate", guest.customer) && html`<${Menu}
     label=${_("Power of %(name)s", { name: guest.name })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`}
     items=${powerItems(guest, (answer) => list.replace(answer.guest))} />` },
 ].filter(Boolean);
@@ -29,7 +29,7 @@ export const guestColumns = ({ customer, host } = {}) => [
 function Addresses({ guest }) {
   if (!guest.addresses.length) return html`<span class="muted">–</span>`;
   const [first, ...more] = guest.addresses;
-  return html`<span class="address"><${Copy} value=${first.address} />${more.length > 0 && html`<span class="muted" title=${more.map((one) => one.address).join("\n")}>+${more.length}</span>`}</span>`;
+  return html`<${Copy} value=${first.address}>${first.address}${more.length > 0 && html` <span class="muted" title=${more.map((one) => one.address).join("\n")}>+${more.length}</span>`}<//>`;
 }
 
 export const guestFilters = () => [

@@ -1,18 +1,20 @@
 // Words and bars for hosts.
-import { clockTime } from "../lib/format.js";
+import { exactTime, momentTime } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { percent } from "../lib/format.js";
 
-const SILENT_MS = 60_000;
+export const LOOK_EVERY_MS = 30_000; // no event tells that a host was seen again
 
-/** Whether an active host has not been seen for a while. */
-export const isSilent = (host) => host.state === "active" && (!host.last_seen_at || Date.now() - new Date(host.last_seen_at) > SILENT_MS);
+/** Whether an active host has not been seen for a while, by the panel's own clock. */
+export const isSilent = (host) => host.state === "active" && !host.answers;
 
 /** The props of its State. */
 export function hostStatus(host) {
   if (!isSilent(host)) return { status: host.state };
-  return { status: "unreachable", word: host.last_seen_at ? _("Last seen %(time)s", { time: clockTime(host.last_seen_at) }) : _("Never seen"), title: host.last_error };
+  if (!host.last_seen_at) return { status: "unreachable", word: _("Never seen"), title: host.last_error };
+  const title = [exactTime(host.last_seen_at), host.last_error].filter(Boolean).join("\n");
+  return { status: "unreachable", word: _("Last seen %(time)s", { time: momentTime(host.last_seen_at) }), title };
 }
 
 /** How much of what may be sold is sold. */

@@ -1,6 +1,6 @@
 // How a job looks: its steps with times, its end, and what can be done about it.
 import { post } from "../lib/api.js";
-import { boot } from "../lib/boot.js";
+import { boot, may } from "../lib/boot.js";
 import { useNow } from "../lib/data.js";
 import { elapsed } from "../lib/format.js";
 import { html } from "../lib/html.js";
@@ -46,7 +46,7 @@ export function JobSteps({ job }) {
 /** What happened, what can be done, the request to quote; staff may unfold the raw error. */
 export function JobFailure({ job }) {
   if (!job.error) return null;
-  return html`<div class="notice notice-danger" role="alert"><${Icon} name="alert-triangle" /><div class="grow stack-small">
+  return html`<div class="notice notice-danger" role="group" aria-label=${_("What happened")}><${Icon} name="alert-triangle" /><div class="grow stack-small">
     <div>${job.error.message} ${job.can_retry ? _("You can try again: what was made is undone or found again.") : ""}</div>
     ${job.request_id && html`<small>${_("Request")} <${Copy} value=${job.request_id} /></small>`}
     ${boot.staff && job.error.detail && html`<details class="fold"><summary><${Icon} name="chevron-right" />${_("Raw error")}</summary>
@@ -63,7 +63,7 @@ export function JobActions({ job, onChange }) {
     } catch (problem) { toastProblem(problem); }
   };
   return html`${job.can_cancel && !job.cancel_requested && html`<${Button} kind="btn-sm" onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
-    ${job.can_retry && html`<${Button} kind="btn-sm" icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
+    ${job.can_retry && may("job.cancel", job.customer) && html`<${Button} kind="btn-sm" icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
 }
 
 /** The panel that a page shows while a job works on its object. */

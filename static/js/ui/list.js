@@ -9,29 +9,50 @@ import { SavedViews } from "./views.js";
 
 const SEARCH_WAIT_MS = 250;
 
+/** What the address says of this list: values that the list does not know are another's, or mistyped, and do nothing. */
+function useListQuery({ columns, filters, search, searchParam, sort, name }) {
+  const [url, setUrl] = useUrlQuery();
+  const key = (param) => (name ? `${name}.${param}` : param);
+  const sorts = columns.filter((column) => column.sort).map((column) => column.sort);
+  const given = url[key("sort")] || "";
+  const query = { sort: sorts.includes(given.replace(/^-/, "")) ? given : sort };
+  for (const filter of filters) {
+    const value = url[key(filter.param)];
+    if (filter.options.some(([option]) => option === value)) query[filter.param] = value;
+  }
+  if (search && url[key(searchParam)]) query[searchParam] = url[key(searchParam)];
+  const set = (changes, options) => setUrl(Object.fromEntries(Object.entries(changes).map(([param, value]) => [key(param), value])), options);
+  return [query, set];
+}
+
 /**
  * `columns`: {key, title, cell(row), sort, class}. `filters`: {param, label, options: [value, word][]}.
  * `fixed`: query values that the page decides. `href(row)`: where Enter and a click lead. `bulk`: actions for
- * selected rows, {text, icon, danger, run(rows)}. `when(message)`: which live events matter.
+ * selected rows, {text, icon, danger, run(rows)}. `when(message)`: which live events matter; `every`: ms to refresh
+ * without one. `name`: of a second list on the page, to keep their values in the address apart.
  */
 export function List({ endpoint, caption, columns, filters = [], fixed = {}, search, searchParam = "search", sort = "", href, bulk, when = () => false,
-  empty, rowKey = (row) => row.id, onRows, toolbarEnd }) {
-  const [url, setUrl] = useUrlQuery();
-  const query = { ...fixed, sort: url.sort || sort };
-  for (const name of [...filters.map((filter) => filter.param), ...(search ? [searchParam] : [])]) if (url[name]) query[name] = url[name];
-  const list = useRows(endpoint, query, when);
+  every = 0, name = "", empty, rowKey = (row) => row.id, onRows, toolbarEnd }) {
+  const [url, setUrl] = useListQuery({ columns, filters, search, searchParam, sort, name });
+  const query = { ...fixed, ...url };
+  const list = useRows(endpoint, query, when, every);
+  const tools = useRef(null);
   const picks = usePicks(list.rows || [], rowKey);
-  const current = useRowKeys(list.rows || [], href, picks, rowKey);
+  const current = useRowKeys(list.rows || [], { href, picks, rowKey, bulk, enabled: !name });
   useEffect(() => { onRows?.(list); }, [list.rows]);
   const filtered = filters.some((filter) => url[filter.param]) || Boolean(search && url[searchParam]);
-  const clear = () => setUrl({ ...Object.fromEntries(filters.map((filter) => [filter.param, ""])), [searchParam]: "" });
+  const clear = () => {
+    setUrl({ ...Object.fromEntries(filters.map((filter) => [filter.param, ""])), [searchParam]: "" }, { push: true });
+    tools.current?.querySelector("input, button")?.focus(); // the pressed button is gone
+  };
   return html`
-    ${(search || filters.length > 0 || toolbarEnd) && html`<div class="list-tools" role="search">
+    ${(search || filters.length > 0 || toolbarEnd) && html`<div class="list-tools" role="search" ref=${tools}>
       ${search && html`<${SearchField} value=${url[searchParam] || ""} label=${search} onSearch=${(text) => setUrl({ [searchParam]: text })} />`}
       ${filters.map((filter) => html`<${FilterChip} key=${filter.param} ...${filter} value=${url[filter.param] || ""}
         onChoose=${(value) => setUrl({ [filter.param]: value }, { push: true })} />`)}
       ${filtered && html`<button type="button" class="btn btn-quiet" onClick=${clear}>${_("Clear")}</button>`}
-      ${filters.length > 0 && html`<${SavedViews} list=${endpoint} params=${[...filters.map((filter) => filter.param), ...(search ? [searchParam] : []), "sort"]} />`}
+      <${SortChip} columns=${columns} sort=${query.sort} setUrl=${setUrl} />
+      ${filters.length > 0 && !name && html`<${SavedViews} list=${endpoint} params=${[...filters.map((filter) => filter.param), ...(search ? [searchParam] : []), "sort"]} />`}
       ${toolbarEnd && html`<div class="list-tools-end">${toolbarEnd}</div>`}
     </div>`}
     ${list.problem && html`<${ProblemNotice} problem=${list.problem} retry=${list.reload} />`}
@@ -48,7 +69,7 @@ export function List({ endpoint, caption, columns, filters = [], fixed = {}, sea
 
 function Table({ caption, columns, list, picks, current, href, bulk, rowKey, sort, setUrl }) {
   const click = (event, row) => {
-    if (!href || event.defaultPrevented || event.target.closest("a, button, input, label, [role^=menu], dialog") || getSelection().toString()) return;
+    if (!href || event.defaultPrevented || event.target.closest("a, button, input, label, .menu, dialog") || getSelection().toString()) return;
     if (event.ctrlKey || event.metaKey) window.open(href(row)); else location.assign(href(row));
   };
   return html`<table class="list"><caption>${caption}</caption>
@@ -61,7 +82,7 @@ function Table({ caption, columns, list, picks, current, href, bulk, rowKey, sor
       class=${`${index === current ? "is-current" : ""}${picks.has(row) ? " is-picked" : ""}`} aria-selected=${bulk ? String(picks.has(row)) : undefined}>
       ${bulk && html`<td class="cell-pick"><input type="checkbox" class="form-check-input" checked=${picks.has(row)}
         aria-label=${_("Select %(name)s", { name: row.name || rowKey(row) })} onClick=${(event) => picks.toggle(index, event.shiftKey)} /></td>`}
-      ${columns.map((column) => html`<td key=${column.key} class=${column.class} data-label=${column.label ? column.title : undefined}>${column.cell(row, list)}</td>`)}
+      ${columns.map((column) => html`<td key=${column.key} class=${column.class} data-column=${column.key} data-label=${column.label ? column.title : undefined}>${column.cell(row, list)}</td>`)}
     </tr>`)}</tbody></table>`;
 }
 
@@ -75,17 +96,30 @@ function HeadCell({ column, sort, setUrl }) {
       <${Icon} name=${active ? (down ? "arrow-down" : "arrow-up") : "selector"} /></button></th>`;
 }
 
+/** Sorting where the head of the table is not shown: on a phone. */
+function SortChip({ columns, sort, setUrl }) {
+  const sorted = columns.filter((column) => column.sort);
+  if (!sorted.length) return null;
+  const present = sorted.find((column) => column.sort === sort.replace("-", ""));
+  const items = sorted.flatMap((column) => [column.sort, `-${column.sort}`].map((value) => ({ text: `${column.title} ${value.startsWith("-") ? "↓" : "↑"}`,
+    checked: value === sort, onSelect: () => setUrl({ sort: value }, { push: true }) })));
+  return html`<span class="sort-chip"><${Menu} left buttonClass="chip is-solid" label=${_("Sort: %(by)s", { by: present?.title || "" })} items=${items}
+    button=${html`<span>${present?.title || _("Sort")} ${sort.startsWith("-") ? "↓" : "↑"}</span><${Icon} name="chevron-down" small />`} /></span>`;
+}
+
 const SkeletonRows = () => html`<div class="skeleton-list" aria-hidden="true">${Array.from({ length: 8 }, (unused, row) =>
   html`<div class="skeleton-row" key=${row}>${[0, 1, 2, 3].map((cell) => html`<span class="skeleton" key=${cell}></span>`)}</div>`)}</div>`;
 
 function SearchField({ value, label, onSearch }) {
   const timer = useRef(null);
   const field = useRef(null);
-  useEffect(() => { if (document.activeElement !== field.current) field.current.value = value; }, [value]);
+  const said = useRef(value); // what was typed last; anything else in the address came by "back" or a saved view
+  useEffect(() => { if (value !== said.current) { clearTimeout(timer.current); field.current.value = value; said.current = value; } }, [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
   const input = (event) => {
     clearTimeout(timer.current);
     const text = event.target.value.trim();
-    timer.current = setTimeout(() => onSearch(text), SEARCH_WAIT_MS);
+    timer.current = setTimeout(() => { said.current = text; onSearch(text); }, SEARCH_WAIT_MS);
   };
   return html`<div class="search-field"><${Icon} name="search" />
     <input ref=${field} type="search" class="form-control" placeholder=${label} aria-label=${label} defaultValue=${value} onInput=${input} /></div>`;
@@ -109,7 +143,7 @@ function BulkBar({ picks, bulk }) {
 
 function usePicks(rows, rowKey) {
   const [picked, setPicked] = useState(new Set());
-  const last = useRef(null);
+  const last = useRef(null); // the key of the row that a range begins at; rows may move
   const chosen = rows.filter((row) => picked.has(rowKey(row)));
   return {
     chosen,
@@ -117,37 +151,41 @@ function usePicks(rows, rowKey) {
     has: (row) => picked.has(rowKey(row)),
     clear: () => setPicked(new Set()),
     toggleAll: () => setPicked(chosen.length === rows.length ? new Set() : new Set(rows.map(rowKey))),
-    toggle: (index, range) => setPicked((old) => {
-      const next = new Set(old);
-      const on = !next.has(rowKey(rows[index]));
-      const from = range && last.current !== null ? Math.min(last.current, index) : index;
-      const to = range && last.current !== null ? Math.max(last.current, index) : index;
-      for (const row of rows.slice(from, to + 1)) on ? next.add(rowKey(row)) : next.delete(rowKey(row));
-      last.current = index;
-      return next;
-    }),
+    toggle: (index, range) => {
+      const start = range ? rows.findIndex((row) => rowKey(row) === last.current) : -1;
+      const [from, to] = start < 0 ? [index, index] : [Math.min(start, index), Math.max(start, index)];
+      last.current = rowKey(rows[index]);
+      setPicked((old) => {
+        const next = new Set(old);
+        const on = !next.has(rowKey(rows[index]));
+        for (const row of rows.slice(from, to + 1)) on ? next.add(rowKey(row)) : next.delete(rowKey(row));
+        return next;
+      });
+    },
   };
 }
 
-function useRowKeys(rows, href, picks, rowKey) {
-  const [current, setCurrent] = useState(-1);
+/** The index of the row that the keys are at. It stays with its row when rows move. */
+function useRowKeys(rows, { href, picks, rowKey, bulk, enabled }) {
+  const [currentKey, setCurrent] = useState(null);
+  const current = rows.findIndex((row) => rowKey(row) === currentKey);
   const state = useRef();
-  state.current = { rows, href, picks, rowKey, current };
+  state.current = { rows, href, picks, current, bulk };
   useEffect(() => {
     const press = (event) => {
-      const busy = event.target.closest("input:not([type=checkbox]), textarea, select, dialog, [role^=menu]") || document.querySelector("dialog[open]");
+      const busy = event.target.closest("input:not([type=checkbox]), textarea, select, dialog, .menu") || document.querySelector("dialog[open]");
       if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
       const { rows: all, current: at } = state.current;
       const go = { j: Math.min(all.length - 1, at + 1), k: Math.max(0, at - 1) }[event.key];
       if (go !== undefined && all.length) {
-        setCurrent(go);
+        setCurrent(rowKey(all[go]));
         document.querySelector(`tr[data-row="${go}"]`)?.scrollIntoView({ block: "nearest" });
       }
       if (event.key === "Enter" && at >= 0 && state.current.href && !event.target.closest("a, button")) location.assign(state.current.href(all[at]));
-      if (event.key === "x" && at >= 0) state.current.picks.toggle(at, event.shiftKey);
+      if (event.key.toLowerCase() === "x" && at >= 0 && state.current.bulk) state.current.picks.toggle(at, event.shiftKey);
     };
-    document.addEventListener("keydown", press);
+    if (enabled) document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
-  }, []);
+  }, [enabled]);
   return current;
 }

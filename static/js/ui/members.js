@@ -33,7 +33,7 @@ function AddMember({ customer, onClose, onDone }) {
 export function Members({ customer }) {
   const resource = useResource(`/customers/${customer}/members`, { limit: 1000 }, { when: (message) => message.type === "customer" && message.id === customer });
   const [adding, setAdding] = useState(false);
-  const manage = may("member.manage");
+  const manage = may("member.manage", customer);
   const rows = resource.data?.results || [];
   const guard = async (work, words) => { try { await work(); if (words) toast(words); resource.reload(); } catch (problem) { toastProblem(problem); } };
   const path = (row) => `/customers/${customer}/members/${row.user.id}`;

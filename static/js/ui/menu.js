@@ -1,6 +1,7 @@
 // Menus: arrows move, Escape and a click elsewhere close, focus returns to the button.
 import { html, useEffect, useId, useRef, useState } from "../lib/html.js";
 import { Icon } from "./basic.js";
+import { useTopLayer } from "./place.js";
 
 /**
  * A button with a menu. `items`: {text, note, icon, onSelect | href, danger, disabled, reason, checked} or null
@@ -9,10 +10,12 @@ import { Icon } from "./basic.js";
 export function Menu({ label, button, buttonClass = "btn", items, head, left, role = "menu" }) {
   const [open, setOpen] = useState(false);
   const anchor = useRef(null);
+  const box = useRef(null);
+  useTopLayer(box, anchor, open, left);
   const id = useId();
   useEffect(() => {
     if (!open) return undefined;
-    anchor.current.querySelector("[role^=menuitem]")?.focus();
+    anchor.current.querySelector("[role^=menuitem]")?.focus({ preventScroll: true });
     const elsewhere = (event) => { if (!anchor.current?.contains(event.target)) setOpen(false); };
     document.addEventListener("pointerdown", elsewhere);
     return () => document.removeEventListener("pointerdown", elsewhere);
@@ -30,7 +33,7 @@ export function Menu({ label, button, buttonClass = "btn", items, head, left, ro
   return html`<div class="menu-anchor" ref=${anchor} onKeyDown=${keys}>
     <button type="button" class=${buttonClass} aria-haspopup="menu" aria-expanded=${open ? "true" : "false"} aria-label=${label}
       aria-controls=${open ? id : undefined} onClick=${() => setOpen(!open)}>${button}</button>
-    ${open && html`<div class=${`menu${left ? " menu-left" : ""}`}>${head}
+    ${open && html`<div class="menu" popover="manual" ref=${box}>${head}
       <div id=${id} role=${role} aria-label=${label || undefined}>${items.map((item) =>
         item ? html`<${MenuItem} key=${item.text} ...${item} close=${close} />` : html`<div class="menu-line" role="separator"></div>`)}</div></div>`}
   </div>`;

@@ -1,6 +1,7 @@
 // The form of a network, new or changed.
 import { patch, post } from "../lib/api.js";
 import { useResource } from "../lib/data.js";
+import { changesOf, versionFor } from "../lib/edit.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { FormDialog } from "./dialog.js";
@@ -17,6 +18,7 @@ function formOf(network) {
 }
 
 export function NetworkForm({ network, onClose, onDone }) {
+  const [opened] = useState(network);
   const [form, setForm] = useState(() => (network ? formOf(network) : EMPTY));
   const hosts = useResource("/hosts", { limit: 1000 });
   const set = (changes) => setForm({ ...form, ...changes });
@@ -25,9 +27,8 @@ export function NetworkForm({ network, onClose, onDone }) {
     const body = { ...form, ...Object.fromEntries(LISTS.map((name) => [name, words(form[name])])), gateway_v4: form.gateway_v4 || null, gateway_v6: form.gateway_v6 || null };
     if (!network) onDone(await post("/networks", body));
     else {
-      const before = { ...network, hosts: network.hosts.map((host) => host.id) };
-      const changed = Object.fromEntries(Object.entries(body).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
-      onDone(await patch(`/networks/${network.id}`, changed, { etag: `"${network.version}"` }));
+      const changed = changesOf({ ...opened, hosts: opened.hosts.map((host) => host.id) }, body);
+      if (Object.keys(changed).length) onDone(await patch(`/networks/${network.id}`, changed, { etag: versionFor(opened, network, Object.keys(changed)) }));
     }
     onClose();
   };

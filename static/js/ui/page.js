@@ -17,6 +17,10 @@ export const PageHead = ({ title, sub, children, crumbs }) => html`
   <div class="page-head"><div><h1>${title}</h1>${sub && html`<p class="page-sub">${sub}</p>`}</div>
     ${children && html`<div class="page-actions">${children}</div>`}</div>`;
 
+/** Says that what stands here could not be brought up to date. */
+export const Stale = ({ resource }) => (resource.data && resource.problem && resource.problem.status !== 401
+  ? html`<div class="page-notice"><${ProblemNotice} problem=${resource.problem} retry=${resource.reload} /></div>` : null);
+
 /** Until an object has come: its skeleton, or why there is none. */
 export function Waiting({ resource, back, missing }) {
   if (resource.problem?.status === 404) {

@@ -1,21 +1,26 @@
 // Power: the words, what each does to data, and asking for it.
 import { post } from "../lib/api.js";
+import { boot } from "../lib/boot.js";
 import { html } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
 import { Confirm, openDialog } from "./dialog.js";
 import { toast, toastProblem } from "./toast.js";
 
 export const POWER = {
-  start: { text: () => _("Start"), icon: "player-play", note: () => _("Powers on and boots from its disk.") },
+  start: { text: () => _("Start"), icon: "player-play", harmless: true, note: () => _("Powers on and boots from its disk.") },
   shutdown: { text: () => _("Shut down"), icon: "power", note: () => _("Asks the system to stop. Nothing is lost.") },
   reboot: { text: () => _("Reboot"), icon: "refresh", note: () => _("Asks the system to restart. Nothing is lost.") },
   stop: { text: () => _("Power off"), icon: "bolt", danger: true, note: () => _("Cuts the power. What is not yet on disk is lost.") },
   reset: { text: () => _("Reset"), icon: "rotate-clockwise", danger: true, note: () => _("Cuts and restores the power at once. What is not yet on disk is lost.") },
 };
 const AT_ONCE = 4;
+const TOLD = 4; // refusals told in full
 
-/** Ask for a power action of one guest; `onDone` gets the answer {guest, job}. */
-export async function runPower(guest, action, onDone) {
+/**
+ * Ask for a power action of one guest; `onDone` gets the answer {guest, job}. What loses data is asked about first;
+ * with `sure` false (the guest was found by typing) everything that interrupts it.
+ */
+export async function runPower(guest, action, onDone, { sure = true } = {}) {
   const send = async () => {
     try {
       const answer = await post(`/guests/${guest.id}/actions/${action}`);
@@ -23,15 +28,19 @@ export async function runPower(guest, action, onDone) {
       onDone?.(answer);
     } catch (problem) { toastProblem(problem); }
   };
-  if (!POWER[action].danger) return send();
-  return openDialog((close) => html`<${Confirm} title=${`${POWER[action].text()}: ${guest.name}`} submit=${POWER[action].text()}
-    onClose=${close} onConfirm=${async () => { close(); await send(); }}><p>${POWER[action].note()}</p><//>`);
+  if (POWER[action].harmless || (sure && !POWER[action].danger)) return send();
+  const about = [boot.staff && guest.customer_name, guest.addresses[0]?.address].filter(Boolean).join(" · ");
+  return openDialog((close) => html`<${Confirm} title=${`${POWER[action].text()}: ${guest.name}`} submit=${POWER[action].text()} danger=${Boolean(POWER[action].danger)}
+    onClose=${close} onConfirm=${async () => { close(); await send(); }}><p>${POWER[action].note()}</p>${about && html`<p class="muted">${about}</p>`}<//>`);
 }
+
+const manyWords = (action, count) => (boot.staff ? plural("%(action)s %(count)s guest", "%(action)s %(count)s guests", count, { action })
+  : plural("%(action)s %(count)s server", "%(action)s %(count)s servers", count, { action }));
 
 /** Ask for a power action of several guests, after a question. */
 export function runPowerOfMany(guests, action, onDone) {
   const word = POWER[action].text();
-  openDialog((close) => html`<${Confirm} title=${plural("%(action)s %(count)s server", "%(action)s %(count)s servers", guests.length, { action: word })}
+  openDialog((close) => html`<${Confirm} title=${manyWords(word, guests.length)}
     submit=${word} danger=${Boolean(POWER[action].danger)} onClose=${close}
     onConfirm=${async () => { close(); await sendAll(guests, action, word); onDone?.(); }}>
     <p>${POWER[action].note()}</p><p class="muted">${guests.slice(0, 12).map((guest) => guest.name).join(", ")}${guests.length > 12 ? " …" : ""}</p><//>`);
@@ -48,7 +57,10 @@ async function sendAll(guests, action, word) {
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   const done = guests.length - refused.length;
   if (done) toast(plural("%(action)s: %(count)s accepted", "%(action)s: %(count)s accepted", done, { action: word }));
-  if (refused.length) toast(refused.slice(0, 4).join(" "), { kind: "bad" });
+  if (!refused.length) return;
+  const total = plural("%(action)s: %(count)s refused.", "%(action)s: %(count)s refused.", refused.length, { action: word });
+  const rest = refused.length > TOLD ? [_("And %(n)s more.", { n: refused.length - TOLD })] : [];
+  toast([total, ...refused.slice(0, TOLD), ...rest].join(" "), { kind: "bad" });
 }
 
 /** The Power menu's items for a guest, each with its consequence, or why it is not possible now. */

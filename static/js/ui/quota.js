@@ -3,7 +3,7 @@ import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { NumberField } from "./fields.js";
 
-export const QUOTAS = () => [["guests", _("Servers")], ["vcpus", _("vCPUs")], ["memory_mib", _("Memory, MiB")], ["disk_gib", _("Disk, GiB")], ["addresses", _("Addresses")]];
+export const QUOTAS = () => [["guests", _("Guests")], ["vcpus", _("vCPUs")], ["memory_mib", _("Memory, MiB")], ["disk_gib", _("Disk, GiB")], ["addresses", _("Addresses")]];
 
 export const quotaBody = (quota) => Object.fromEntries(QUOTAS().map(([name]) => [name, quota[name] ?? null]));
 

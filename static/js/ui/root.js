@@ -1,5 +1,6 @@
 // "Log in as root": the command, the one-time password, the fingerprints for the first connection.
 import { post } from "../lib/api.js";
+import { boot } from "../lib/boot.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { forgetOnce, keepOnce, readOnce } from "../lib/once.js";
@@ -15,15 +16,28 @@ const PRIVATE_V4 = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-
 const isPrivate = ({ address, family }) => (family === 4 ? PRIVATE_V4.test(address) : /^f[cd]/i.test(address));
 const jumpHost = () => (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "HOST" : location.hostname);
 
+/** Why nobody can log in now, or "". */
 function situation(guest) {
-  if (guest.suspensions.length) return _("The server is suspended: it cannot be reached until that is lifted.");
-  if (guest.lifecycle === "provisioning") return _("The server is being built. The command works as soon as its first boot is done.");
-  if (guest.lifecycle === "error") return _("The server could not be built, so there is nothing to log in to.");
-  if (guest.lifecycle === "deleted") return _("The server is deleted.");
-  if (guest.lifecycle !== "active") return _("The server is being deleted.");
-  if (guest.power_state === "shutoff") return _("The server is off. Start it to log in.");
-  return "";
+  const words = boot.staff ? STAFF_WORDS() : WORDS();
+  if (guest.suspensions.length) return words.suspended;
+  if (guest.lifecycle !== "active") return words[guest.lifecycle] || words.deleting;
+  return guest.power_state === "shutoff" ? words.off : "";
 }
+
+const WORDS = () => ({
+  suspended: _("The server is suspended: it cannot be reached until that is lifted."),
+  provisioning: _("The server is being built. The command works as soon as its first boot is done."),
+  error: _("The server could not be built, so there is nothing to log in to."),
+  deleted: _("The server is deleted."), deleting: _("The server is being deleted."),
+  off: _("The server is off. Start it to log in."),
+});
+const STAFF_WORDS = () => ({
+  suspended: _("The guest is suspended: it cannot be reached until that is lifted."),
+  provisioning: _("The guest is being built. The command works as soon as its first boot is done."),
+  error: _("The guest could not be built, so there is nothing to log in to."),
+  deleted: _("The guest is deleted."), deleting: _("The guest is being deleted."),
+  off: _("The guest is off. Start it to log in."),
+});
 
 function OncePassword({ guest, password, onDismiss }) {
   return html`<div class="stack-small once"><div class="spread"><h3>${_("Root password")}</h3><button type="button" class="btn btn-sm btn-quiet" onClick=${onDismiss}>${_("I have kept it")}</button></div>
@@ -33,7 +47,7 @@ function OncePassword({ guest, password, onDismiss }) {
 function Fingerprints({ keys }) {
   if (!keys.length) return html`<p class="field-hint">${_("The host-key fingerprints appear here after the first boot.")}</p>`;
   return html`<details class="fold" open><summary><${Icon} name="chevron-right" />${_("Host-key fingerprints")}</summary>
-    <div class="stack-small"><p class="field-hint">${_("Read from the server’s own boot output. Compare before the first “yes”.")}</p>
+    <div class="stack-small"><p class="field-hint">${_("Read from its own boot output. Compare before the first “yes”.")}</p>
     <ul class="fingerprints">${keys.map((key) => html`<li key=${key.fingerprint}><span class="kind">${key.type.replace(/^ssh-|-sha2.*$/g, "").toUpperCase()}</span><code>${key.fingerprint}</code></li>`)}</ul></div></details>`;
 }
 
@@ -48,7 +62,7 @@ function resetPassword(guest, onDone) {
         toast(_("A new password is being set."));
         onDone(answer);
       } catch (problem) { toastProblem(problem); }
-    }}><p>${_("A running server is restarted and takes the new password while it boots. What is not yet on disk is lost. Keys stay.")}</p><//>`);
+    }}><p>${_("If it runs, it is restarted and takes the new password while it boots. What is not yet on disk is lost. Keys stay.")}</p><//>`);
 }
 
 export function RootCard({ guest, onDone }) {
@@ -75,7 +89,7 @@ export function RootCard({ guest, onDone }) {
       ${main && isPrivate(main) && html`<${Notice}><p>${_("This address is private: only the host reaches it. From elsewhere, go through the host:")}</p>
         <${SecretLine} value=${`ssh -J root@${jumpHost()} root@${main.address}`} label=${_("Copy command")} /><//>`}
       ${password ? html`<${OncePassword} guest=${guest} password=${password} onDismiss=${dismiss} />`
-        : html`<p class="field-hint">${guest.password_set ? _("Root has a password. It is not kept here; a lost one is replaced by “Reset password”.") : _("Root logs in with the SSH keys the server was made with; there is no password.")}</p>`}
+        : html`<p class="field-hint">${guest.password_set ? _("Root has a password. It is not kept here; a lost one is replaced by “Reset password”.") : _("Root logs in with the SSH keys that it was made with; there is no password.")}</p>`}
       <${Fingerprints} keys=${guest.host_keys} />
     </div></section>`;
 }

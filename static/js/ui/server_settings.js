@@ -2,10 +2,12 @@
 import { patch, post, remove } from "../lib/api.js";
 import { boot, may, serverPath } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
+import { versionFor } from "../lib/edit.js";
 import { gib, mib, money } from "../lib/format.js";
-import { html, useState } from "../lib/html.js";
+import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { keepOnce } from "../lib/once.js";
+import { forgetTyped } from "../lib/typed.js";
 import { Button, Card } from "./basic.js";
 import { Confirm, FormDialog } from "./dialog.js";
 import { CheckField, NumberField, SelectField, TextField } from "./fields.js";
@@ -13,20 +15,33 @@ import { passwordKey } from "./root.js";
 import { toast, toastProblem } from "./toast.js";
 
 const support = (guest, action) => guest.supports.find((entry) => entry.action === action) || { allowed: false, reason: "" };
+const RESIZE = () => (boot.staff ? _("Resize guest") : _("Resize server"));
+const REBUILD = () => (boot.staff ? _("Rebuild guest") : _("Rebuild server"));
+const DELETE = () => (boot.staff ? _("Delete guest") : _("Delete server"));
 export const labelsText = (labels) => Object.entries(labels || {}).map(([key, value]) => (value ? `${key}=${value}` : key)).join(" ");
 export const labelsOf = (text) => Object.fromEntries(text.split(/[\s,]+/).filter(Boolean).map((word) => word.split(/=(.*)/s).slice(0, 2)).map(([key, value]) => [key, value || ""]));
 
 function Labels({ guest, onDone }) {
+  const [opened, setOpened] = useState(guest);
   const [text, setText] = useState(labelsText(guest.labels));
   const [problem, setProblem] = useState(null);
-  const rename = may("guest.operate");
+  const rename = may("guest.operate", guest.customer);
+  const untouched = text === labelsText(opened.labels);
+  useEffect(() => { if (untouched) { setOpened(guest); setText(labelsText(guest.labels)); } }, [guest]);
   const save = async (event) => {
     event?.preventDefault();
     setProblem(null);
-    try { onDone(await patch(`/guests/${guest.id}`, { labels: labelsOf(text) }, { etag: `"${guest.version}"` })); toast(_("Labels saved.")); } catch (error) { setProblem(error); }
+    try {
+      const saved = await patch(`/guests/${guest.id}`, { labels: labelsOf(text) }, { etag: versionFor(opened, guest, ["labels"]) });
+      setOpened(saved);
+      setText(labelsText(saved.labels));
+      forgetTyped();
+      onDone(saved);
+      toast(_("Labels saved."));
+    } catch (error) { setProblem(error); }
   };
   return html`<${Card} title=${_("Labels")} id="labels"><form class="fields" onSubmit=${save}>
-    <${TextField} label=${_("Labels")} value=${text} disabled=${!rename} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding servers again.")} error=${problem && (problem.errors[0]?.message || problem.message)} onInput=${setText} />
+    <${TextField} label=${_("Labels")} value=${text} disabled=${!rename} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding it again.")} error=${problem && (problem.errors[0]?.message || problem.message)} onInput=${setText} />
     ${rename && html`<div><${Button} onClick=${save}>${_("Save labels")}<//></div>`}</form><//>`;
 }
 
@@ -35,9 +50,13 @@ function ResizeDialog({ guest, onClose, onDone }) {
   const [form, setForm] = useState({ plan: "", own: false, vcpus: guest.vcpus, memory_mib: guest.memory_mib, disk_gib: guest.disk_gib });
   const fits = (plans.data?.results || []).filter((plan) => plan.disk_gib >= guest.disk_gib && plan.slug !== guest.plan);
   const sizes = { vcpus: form.vcpus, memory_mib: form.memory_mib, disk_gib: form.disk_gib };
-  const save = async () => { onDone(await post(`/guests/${guest.id}/actions/resize`, form.own ? sizes : { plan: form.plan })); onClose(); };
+  const save = async () => {
+    const answer = await post(`/guests/${guest.id}/actions/resize`, form.own ? sizes : { plan: form.plan });
+    onClose();
+    onDone(answer);
+  };
   const bind = (name) => ({ name, value: form[name], onInput: (value) => setForm({ ...form, [name]: value }) });
-  return html`<${FormDialog} title=${_("Resize %(name)s", { name: guest.name })} submit=${_("Resize server")} onSubmit=${save} onClose=${onClose} ready=${form.own || Boolean(form.plan)}>${(problem) => html`
+  return html`<${FormDialog} title=${_("Resize %(name)s", { name: guest.name })} submit=${RESIZE()} onSubmit=${save} onClose=${onClose} ready=${form.own || Boolean(form.plan)}>${(problem) => html`
     <p class="soft">${_("The disk only grows; what is on it stays. The new price counts from now.")}</p>
     ${!form.own && html`<${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(plan) => setForm({ ...form, plan })}
       options=${[["", _("Choose a plan")], ...fits.map((plan) => [plan.slug, `${plan.name} · ${plan.vcpus} vCPU · ${mib(plan.memory_mib)} · ${gib(plan.disk_gib)} · ${money(plan.price_monthly, plan.currency)}`])]} />`}
@@ -52,10 +71,10 @@ function RebuildDialog({ guest, onClose, onDone }) {
   const save = async () => {
     const answer = await post(`/guests/${guest.id}/actions/rebuild`, { image: form.image, want_password: form.want_password });
     if (answer.root_password) keepOnce(passwordKey(guest), answer.root_password);
-    onDone(answer);
     onClose();
+    onDone(answer);
   };
-  return html`<${FormDialog} title=${_("Rebuild %(name)s", { name: guest.name })} submit=${_("Rebuild server")} danger onSubmit=${save} onClose=${onClose} ready=${form.typed === guest.name}>${(problem) => html`
+  return html`<${FormDialog} title=${_("Rebuild %(name)s", { name: guest.name })} submit=${REBUILD()} danger onSubmit=${save} onClose=${onClose} ready=${form.typed === guest.name}>${(problem) => html`
     <p>${_("Everything on its disk is lost and cannot be brought back. Name, addresses, size and price stay.")}</p>
     <${SelectField} label=${_("Image")} name="image" value=${form.image} error=${problem?.field("image")} options=${(images.data?.results || [{ slug: guest.image, name: guest.image_name }]).map((image) => [image.slug, image.name])} onChange=${(image) => setForm({ ...form, image })} />
     <${CheckField} label=${_("Make a root password, shown once")} checked=${form.want_password} onChange=${(want_password) => setForm({ ...form, want_password })} />
@@ -73,7 +92,7 @@ function SuspendDialog({ subscription, onClose, onDone }) {
 
 /** Staff: the contract behind the server, and withholding it. */
 function Service({ guest, onAnswer }) {
-  const resource = useResource("/subscriptions", { guest: guest.id, status: undefined, limit: 1 }, { when: (message) => message.id === guest.id });
+  const resource = useResource("/subscriptions", { guest: guest.id, limit: 1 }, { when: (message) => message.id === guest.id });
   const [asking, setAsking] = useState(false);
   const subscription = resource.data?.results[0];
   if (!subscription || subscription.status === "terminated") return null;
@@ -91,7 +110,8 @@ function Row({ title, text, button, rule, danger, onClick }) {
     <button type="button" class=${`btn ${danger ? "btn-quiet-danger" : ""}`} disabled=${!rule.allowed} onClick=${onClick}>${button}</button></div>`;
 }
 
-export function ServerSettings({ guest, onGuest, onAnswer }) {
+/** `onBegin` gets the answer of what takes a while: a rebuild or a new size. */
+export function ServerSettings({ guest, onGuest, onAnswer, onBegin }) {
   const [dialog, setDialog] = useState("");
   const close = () => setDialog("");
   const destroy = async () => {
@@ -100,15 +120,15 @@ export function ServerSettings({ guest, onGuest, onAnswer }) {
     location.assign(serverPath());
   };
   return html`<div class="stack settings-narrow"><${Labels} key=${guest.id} guest=${guest} onDone=${onGuest} />
-    <${Card} title=${_("Size")} id="size"><${Row} title=${`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`} text=${_("Possible while the server is off; takes a few seconds.")} button=${_("Resize server")}
+    <${Card} title=${_("Size")} id="size"><${Row} title=${`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`} text=${boot.staff ? _("Possible while the guest is off; takes a few seconds.") : _("Possible while the server is off; takes a few seconds.")} button=${RESIZE()}
       rule=${support(guest, "resize")} onClick=${() => setDialog("resize")} /><//>
     ${boot.staff && may("subscription.manage") && html`<${Service} guest=${guest} onAnswer=${onAnswer} />`}
     <${Card} title=${_("Danger zone")} id="danger" danger><div class="setting-rows">
-      <${Row} danger title=${_("Rebuild")} text=${_("Starts again from an image. Everything on the disk is lost; name, addresses and size stay.")} button=${_("Rebuild server")} rule=${support(guest, "rebuild")} onClick=${() => setDialog("rebuild")} />
-      <${Row} danger title=${_("Delete")} text=${_("The server, its disk and its addresses are given up at once. It cannot be undone.")} button=${boot.staff ? _("Delete guest") : _("Delete server")} rule=${support(guest, "delete")} onClick=${() => setDialog("delete")} />
+      <${Row} danger title=${_("Rebuild")} text=${_("Starts again from an image. Everything on the disk is lost; name, addresses and size stay.")} button=${REBUILD()} rule=${support(guest, "rebuild")} onClick=${() => setDialog("rebuild")} />
+      <${Row} danger title=${_("Delete")} text=${_("Its disk and its addresses are given up at once. It cannot be undone.")} button=${DELETE()} rule=${support(guest, "delete")} onClick=${() => setDialog("delete")} />
     </div><//>
-    ${dialog === "resize" && html`<${ResizeDialog} guest=${guest} onClose=${close} onDone=${onAnswer} />`}
-    ${dialog === "rebuild" && html`<${RebuildDialog} guest=${guest} onClose=${close} onDone=${onAnswer} />`}
-    ${dialog === "delete" && html`<${Confirm} title=${_("Delete %(name)s", { name: guest.name })} submit=${boot.staff ? _("Delete guest") : _("Delete server")} typed=${guest.name} onClose=${close} onConfirm=${destroy}>
-      <p>${_("Lost: everything on its disk, and its addresses. Stays: your keys, other servers, the record in the activity. It cannot be undone.")}</p><//>`}</div>`;
+    ${dialog === "resize" && html`<${ResizeDialog} guest=${guest} onClose=${close} onDone=${onBegin} />`}
+    ${dialog === "rebuild" && html`<${RebuildDialog} guest=${guest} onClose=${close} onDone=${onBegin} />`}
+    ${dialog === "delete" && html`<${Confirm} title=${_("Delete %(name)s", { name: guest.name })} submit=${DELETE()} typed=${guest.name} onClose=${close} onConfirm=${destroy}>
+      <p>${_("Lost: everything on its disk, and its addresses. Stays: SSH keys, everything else, the record in the activity. It cannot be undone.")}</p><//>`}</div>`;
 }

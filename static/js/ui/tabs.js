@@ -7,7 +7,9 @@ export function useTabs(tabs, label) {
   const [query, setQuery] = useUrlQuery();
   const bar = useRef(null);
   const now = tabs.some(([key]) => key === query.tab) ? query.tab : tabs[0][0];
-  const choose = (key) => setQuery({ tab: key === tabs[0][0] ? "" : key }, { push: true });
+  // What a list of one tab keeps in the address means nothing to another tab's.
+  const others = () => Object.fromEntries(Object.keys(query).map((name) => [name, ""]));
+  const choose = (key) => setQuery({ ...others(), tab: key === tabs[0][0] ? "" : key }, { push: true });
   const keys = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;

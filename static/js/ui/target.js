@@ -1,12 +1,16 @@
 // What a job works on, as a link.
 import { boot, serverPath } from "../lib/boot.js";
 import { html } from "../lib/html.js";
-import { _ } from "../lib/i18n.js";
+
+const target = (job) => ["guest", "host", "image"].map((type) => job.resources.find((one) => one.type === type)).find(Boolean);
+
+/** Its name, or "". */
+export const targetName = (job) => target(job)?.name || "";
 
 export function Target({ job }) {
-  const guest = job.resources.find((resource) => resource.type === "guest");
-  const host = job.resources.find((resource) => resource.type === "host");
-  if (guest) return html`<a href=${serverPath(guest.id)}>${boot.staff ? _("Guest") : _("Server")} <span class="mono">${guest.id.slice(0, 8)}</span></a>`;
-  if (host && boot.staff) return html`<a href=${`/hosts/${host.id}`}>${_("Host")} <span class="mono">${host.id.slice(0, 8)}</span></a>`;
-  return html`<span class="muted">–</span>`;
+  const found = target(job);
+  const text = found?.name || found?.id.slice(0, 8);
+  if (found?.type === "guest") return html`<a href=${serverPath(found.id)}>${text}</a>`;
+  if (found?.type === "host" && boot.staff) return html`<a href=${`/hosts/${found.id}`}>${text}</a>`;
+  return found ? html`<span>${text}</span>` : html`<span class="muted">–</span>`;
 }

@@ -4,6 +4,7 @@ import { _ } from "../lib/i18n.js";
 import { Icon } from "./basic.js";
 
 const SHOW_MS = 6000;
+const SPEAK_MS = 100;
 let shown = [];
 let last = 0;
 
@@ -41,5 +42,7 @@ export const toastProblem = (problem) => toast(problem.message, { kind: "bad", r
 
 export function announce(text) {
   const region = document.getElementById("announcer");
-  if (region) region.textContent = text;
+  if (!region) return;
+  region.textContent = ""; // the same words again are news again
+  setTimeout(() => { region.textContent = text; }, SPEAK_MS);
 }

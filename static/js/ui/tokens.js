@@ -14,9 +14,10 @@ const DAY_MS = 86_400_000;
 const LIVES = () => [["30", _("30 days")], ["90", _("90 days")], ["365", _("1 year")], ["", _("Never ends")]];
 
 export function NewToken({ client, onClose, onDone }) {
+  const [opened] = useState(Date.now()); // lives count from here, so that the same form sent again is the same request
   const [form, setForm] = useState({ name: "", scope: "write", days: "365" });
   const save = async () => {
-    const body = { name: form.name, scope: form.scope, expires_at: form.days ? new Date(Date.now() + Number(form.days) * DAY_MS).toISOString() : null };
+    const body = { name: form.name, scope: form.scope, expires_at: form.days ? new Date(opened + Number(form.days) * DAY_MS).toISOString() : null };
     if (client) body.client = client.id;
     const answer = await post("/tokens", body);
     onClose();

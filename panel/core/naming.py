@@ -1,0 +1,33 @@
+"""What things are called, for records that know only their type and id.
+
+The kernel knows no guests and hosts: the app that owns a type says here how to find names when it is loaded.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from uuid import UUID
+
+from panel.core.models import Job
+
+Namer = Callable[[Collection[UUID]], dict[UUID, str]]
+"""Returns the names of those of the ids that exist, in one query."""
+_NAMERS: dict[str, Namer] = {}
+
+
+def named_by(kind: str, namer: Namer) -> None:
+    """Let ``namer`` say the names of a type of resource; called when an app is ready."""
+    _NAMERS[kind] = namer
+
+
+def with_names(jobs: Iterable[Job]) -> list[Job]:
+    """Attach ``resource_names`` to jobs, in one query a type of resource for any number of jobs."""
+    rows = list(jobs)
+    wanted: dict[str, set[UUID]] = {}
+    for job in rows:
+        for resource in job.resources.all():
+            wanted.setdefault(resource.type, set()).add(resource.resource_id)
+    names = {
+        (kind, pk): name for kind, ids in wanted.items() if kind in _NAMERS for pk, name in _NAMERS[kind](ids).items()
+    }
+    for job in rows:
+        job.resource_names = names  # type: ignore[attr-defined]
+    return rows

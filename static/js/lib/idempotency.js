@@ -1,0 +1,33 @@
+// Idempotency keys: the same request, sent again because its answer never came, is the same request to the server.
+import { boot } from "./boot.js";
+
+const NAME = `innkeeper.unanswered.${boot.user_id}.${boot.acting_for || ""}`;
+const MOST = 20;
+const UNSETTLED = ["idempotency_in_flight"];
+
+function stored() {
+  try { return JSON.parse(sessionStorage.getItem(NAME) || "[]"); } catch { return []; }
+}
+
+const unanswered = new Map(stored()); // "path body" -> the key it was sent with
+
+function keep() {
+  try { sessionStorage.setItem(NAME, JSON.stringify([...unanswered].slice(-MOST))); } catch { /* for this page only */ }
+}
+
+const nameOf = (path, text) => `${path} ${text || ""}`;
+
+/** The key for a POST: a new one, unless the very same request is still without an answer. */
+export function keyFor(path, text) {
+  const name = nameOf(path, text);
+  if (!unanswered.has(name)) unanswered.set(name, crypto.randomUUID());
+  keep();
+  return unanswered.get(name);
+}
+
+/** The answer has come: the next such request is a new one, unless this one may still have been carried out. */
+export function settleKey(path, text, status, code) {
+  if (status >= 500 || UNSETTLED.includes(code)) return;
+  unanswered.delete(nameOf(path, text));
+  keep();
+}
