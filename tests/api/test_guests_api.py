@@ -37,7 +37,7 @@ def test_create_answers_with_guest_job_and_addresses(one_host, admin_api, custom
     assert (shown["status"], shown["lifecycle"], shown["active_job"]) == ("creating", "provisioning", body["job"]["id"])
     assert [(a["address"], a["family"]) for a in shown["addresses"]] == [("10.77.0.2", 4), ("fd00:77::2", 6)]
     assert {a["mac"][:8] for a in shown["addresses"]} == {"52:54:00"}
-    assert body["job"]["resources"] == [{"type": "guest", "id": shown["id"]}]
+    assert body["job"]["resources"] == [{"type": "guest", "id": shown["id"], "name": "web-1"}]
 
 
 def test_password_is_in_the_first_answer_and_in_no_replay(one_host, admin_api):
