@@ -46,7 +46,8 @@ def test_sign_in_by_keyboard(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     page = visitor.page
     page.goto(f"{visitor.site.url}/accounts/login/")
-    page.keyboard.type(STAFF)  # the first field has the focus
+    expect(page.locator("[name=login]")).to_be_focused()
+    page.keyboard.type(STAFF)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
