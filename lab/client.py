@@ -56,6 +56,10 @@ class Api:
         """Return the body of a POST that must succeed."""
         return self._must("POST", path, {} if body is None else body, query)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """Return the body of a PATCH that must succeed."""
+        return self._must("PATCH", path, body, {})
+
     def delete(self, path: str) -> Any:
         """Return the body of a DELETE that must succeed."""
         return self._must("DELETE", path, None, {})

@@ -11,6 +11,7 @@ from pathlib import Path
 from lab.client import Api
 from lab.host import LabHost
 from lab.processes import LabError, Process, call, wait_ready
+from lab.server import wait_until
 from lab.stores import Postgres, Redis
 from panel.setup.subnet import GuestSubnets
 
@@ -165,6 +166,13 @@ class LabPanel:
     def api(self, token: str | None = None) -> Api:
         """Return the API with a token; without one that of the first administrator."""
         return Api("127.0.0.1", self.port, token or self.manage("api_token").strip())
+
+    def wait_hosts(self) -> None:
+        """Wait until every host was looked at: servers can be ordered. Raises: LabError."""
+        api = self.api()
+        wait_until(
+            lambda: {host["state"] for host in api.get("/hosts")["results"]} == {"active"}, "the hosts are active"
+        )
 
     def token_of(self, email: str) -> str:
         """Return a fresh API token of a person."""

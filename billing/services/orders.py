@@ -58,7 +58,7 @@ def guest_order(*, actor: Actor, order: Mapping[str, Any]) -> Ordered:
     customer = customer_choose(actor=actor, customer_id=order.get("customer"), permission=Permission.GUEST_CREATE)
     found = order_resolve(actor=actor, customer=customer, order=order)
     if found.errors and found.plan is not None and "image" in found.guest and "ssh_keys" in found.guest:
-        found.errors = errors_by_plan(guest_check(**found.guest).errors) | found.errors
+        found.errors = errors_by_plan(guest_check(actor=actor, **found.guest).errors) | found.errors
     found.refuse()
     if found.plan is None:
         made = guest_create(actor=actor, **found.guest)
@@ -87,7 +87,7 @@ def _quote(actor: Actor, found: Resolved, errors: dict[str, str], *, prefix: str
     explain = actor.may(Permission.FLEET_VIEW)
     checked = Feasibility(errors={}, feasible=False, reason="")
     if complete:
-        checked = guest_check(explain=explain, **found.guest)
+        checked = guest_check(actor=actor, explain=explain, **found.guest)
     seen = errors_by_plan(checked.errors, prefix=prefix) if found.plan else dict(checked.errors)
     errors = seen | errors
     reason = next(iter(errors.values()), "") or checked.reason
@@ -151,8 +151,11 @@ def subscription_order(*, actor: Actor, order: Mapping[str, Any]) -> Ordered:
 
 
 def subscription_quote(*, actor: Actor, order: Mapping[str, Any]) -> Quote:
-    """Say what ``subscription_order`` would say of a new order, and change nothing."""
+    """Say what ``subscription_order`` would say, and change nothing."""
     actor.require(Permission.SUBSCRIPTION_MANAGE)
+    external_id = order.get("external_id")
+    if external_id and (before := _placed(actor, external_id)):
+        return _quote_again(before, order_digest(order))
     try:
         customer = _customer(actor, order)
     except InvalidInputError as error:
@@ -181,6 +184,14 @@ def _again(subscription: Subscription, digest: str) -> Ordered:
         root_password=None,
         created=False,
     )
+
+
+def _quote_again(subscription: Subscription, digest: str) -> Quote:
+    if subscription.order_hash != digest:
+        used = "You have used this external_id for another order."
+        return Quote(plan=None, errors={"external_id": used}, feasible=False, reason=used)
+    placed = "You have placed this order: the same again gives the server you have."
+    return Quote(plan=subscription.plan, errors={}, feasible=True, reason=placed)
 
 
 def _customer(actor: Actor, order: Mapping[str, Any]) -> Customer:

@@ -34,7 +34,7 @@ def _take_v4(network: Network, owner_id: UUID, nic_id: UUID) -> IPAddress:
     free = IPAddress.objects.filter(network=network, family=4, owner_id__isnull=True).order_by("order")
     row = free.select_for_update(skip_locked=True).first() or _wait_for_v4(free)
     if row is None:
-        raise CapacityError(f"No address is left in network {network.name}.")
+        raise CapacityError("No address is left.")
     row.owner_id, row.nic_id, row.taken_at = owner_id, nic_id, timezone.now()
     row.save(update_fields=["owner_id", "nic_id", "taken_at"])
     return row
@@ -66,7 +66,7 @@ def _take_v6(network: Network, owner_id: UUID, nic_id: UUID, *, preferred: int |
                 )
         except IntegrityError:
             continue
-    raise CapacityError(f"No IPv6 address is left in network {network.name}.")
+    raise CapacityError("No IPv6 address is left.")
 
 
 def addresses_release(*, owner_id: UUID) -> int:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Prefetch
+from django.db.models import Exists, F, OuterRef, Prefetch, Q
 
 from hosts.drivers.types import Capability
-from hosts.models import Host, HostConnection, Network, StoragePool
+from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.states import HostState
 
 CONSIDERED = 50  # hosts scored for one guest; the roomiest come first
@@ -35,6 +35,7 @@ class Candidate:
     connection: HostConnection | None
     pools: Sequence[StoragePool]
     networks: Sequence[Network]
+    full_networks: frozenset[UUID] = frozenset()  # those of ``networks`` without a free IPv4 address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ def _refusal(candidate: Candidate, wish: Wish) -> str:
         return "Not enough disk space is left."
     if not candidate.networks:
         return "The host has no network."
+    if all(network.pk in candidate.full_networks for network in candidate.networks):
+        return "No address is left."
     return ""
 
 
@@ -110,10 +113,12 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
             rows = rows.filter(pk=wish.host_id)
         rows = rows[:CONSIDERED]
     of_type = HostConnection.objects.filter(host_type=wish.host_type, enabled=True)
+    free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
+    open_networks = Network.objects.filter(enabled=True).annotate(has_free=Q(cidr_v4="") | Exists(free))
     hosts = rows.prefetch_related(
         Prefetch("connections", of_type, to_attr="of_type"),
         Prefetch("pools", StoragePool.objects.order_by("used_gib"), to_attr="all_pools"),
-        Prefetch("networks", Network.objects.filter(enabled=True).order_by("name"), to_attr="open_networks"),
+        Prefetch("networks", open_networks.order_by("name"), to_attr="open_networks"),
     )
     return [_candidate(host) for host in hosts]
 
@@ -125,4 +130,5 @@ def _candidate(host: Any) -> Candidate:
         connection=next(iter(host.of_type), None),
         pools=host.all_pools,
         networks=host.open_networks,
+        full_networks=frozenset(network.pk for network in host.open_networks if not network.has_free),
     )

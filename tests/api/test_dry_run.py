@@ -1,9 +1,13 @@
 """Dry runs: what would come of an order, and nothing done; a parameter misspelt orders nothing."""
 
+from uuid import uuid4
+
 import pytest
 
 from billing.models import Subscription
+from hosts.models import Host, IPAddress
 from panel.core.models import Job
+from tests import factories
 from tests.client import problem
 from tests.stock import host_make, image_make, network_make, plan_make
 from vms.models import Guest
@@ -86,3 +90,39 @@ def test_a_billing_system_sees_no_host(billing_api, order):
     answer = billing_api.post("/subscriptions", body, dry_run="true").json()
     assert (answer["feasible"], answer["placement"]) == (True, [])
     assert nothing_ordered()
+
+
+def test_a_dry_run_knows_when_no_address_is_left(admin_api, owner_api, order):
+    IPAddress.objects.filter(family=4).update(owner_id=uuid4())
+    said = "No host can take this server at the moment: no address is left."
+    for api in (admin_api, owner_api):
+        answer = api.post("/guests", order, dry_run="true").json()
+        assert (answer["feasible"], answer["errors"], answer["reason"]) == (False, [], said)
+    placement = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["refusal"]) for row in placement] == [("able", "No address is left.")]
+    assert problem(owner_api.post("/guests", order), 409, "no_capacity")["detail"] == said
+    network_make(Host.objects.get())
+    assert owner_api.post("/guests", order, dry_run="true").json()["feasible"]
+    assert nothing_ordered()
+
+
+def test_a_dry_run_knows_the_ids_that_are_used(billing_api, order):
+    guest = {name: order[name] for name in ("name", "host_type", "image")}
+    body = {"customer": order["customer"], "plan": "small", "guest": guest, "external_id": "o-1"}
+    assert billing_api.post("/subscriptions", body, dry_run="true").json()["reason"] == ""
+    assert billing_api.post("/subscriptions", body).status_code == 202
+    again = billing_api.post("/subscriptions", body, dry_run="true").json()
+    assert (again["feasible"], again["errors"], again["price"]["monthly"]) == (True, [], "4.90")
+    assert again["reason"] == "You have placed this order: the same again gives the server you have."
+    other = billing_api.post("/subscriptions", body | {"plan": "large"}, dry_run="true").json()
+    assert (other["feasible"], [row["field"] for row in other["errors"]]) == (False, ["external_id"])
+
+
+def test_a_dry_run_knows_the_ids_of_servers_that_are_used(api_of, order):
+    api = api_of(factories.client_make(role="admin"))
+    body = order | {"external_id": "s-1"}
+    assert api.post("/guests", body, dry_run="true").json()["errors"] == []
+    assert api.post("/guests", body).status_code == 202
+    taken = {"field": "external_id", "message": "This external_id is taken by another server."}
+    assert api.post("/guests", body, dry_run="true").json()["errors"] == [taken]
+    problem(api.post("/guests", body), 409, "conflict")

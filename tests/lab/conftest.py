@@ -43,10 +43,6 @@ class Lab:
             self.admin.done({"job": {"id": said[-1]}})
         assert self.admin.get(f"/images/{slug}")["state"] == "ready"
 
-    def wait_host(self) -> None:
-        """Wait until the host was looked at: servers can be ordered."""
-        wait_until(lambda: self.admin.get("/hosts")["results"][0]["state"] == "active", "the host is looked at")
-
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
@@ -73,7 +69,7 @@ def lab() -> Iterator[Lab]:
         panel.enrol_host(host)
         panel.start()
         built = Lab(host, outside, panel, panel.api(), key_make(state / "keys"))
-        built.wait_host()
+        panel.wait_hosts()
         built.wait_image("micro")
         yield built
     finally:

@@ -17,8 +17,13 @@ def candidate(name: str = "h", **changes) -> Candidate:
     connection = changes.pop("connection", HostConnection(host_type="kvm"))
     pool = StoragePool(limit_gib=100, used_gib=changes.pop("used_gib", 0))
     networks = changes.pop("networks", [Network(name="n")])
+    full = frozenset(network.pk for network in networks[: changes.pop("full_networks", 0)])
     return Candidate(
-        host=Host(name=name, **{**fields, **changes}), connection=connection, pools=[pool], networks=networks
+        host=Host(name=name, **{**fields, **changes}),
+        connection=connection,
+        pools=[pool],
+        networks=networks,
+        full_networks=full,
     )
 
 
@@ -35,6 +40,8 @@ WISH = Wish(host_type="kvm", vcpus=2, memory_mib=1024, disk_gib=10)
         ({"used_memory_mib": 8000}, WISH, "Not enough memory is left."),
         ({"used_gib": 95}, WISH, "Not enough disk space is left."),
         ({"networks": []}, WISH, "The host has no network."),
+        ({"full_networks": 1}, WISH, "No address is left."),
+        ({"networks": [Network(name="a"), Network(name="b")], "full_networks": 1}, WISH, ""),
         ({}, Wish(host_type="kvm", vcpus=1, memory_mib=1, disk_gib=1, location="oslo"), "The host is in seoul."),
     ],
 )

@@ -112,7 +112,7 @@ def place(guest: Guest, request: GuestRequest) -> Place:
         return Place(
             host=verdict.candidate.host, pool=found[0], network=found[1], notice=_notice(verdict.candidate, request)
         )
-    raise address_error or CapacityError(why_not(wish))
+    raise CapacityError(_no_host(str(address_error)) if address_error else why_not(wish))
 
 
 class _FullError(Exception):
@@ -157,7 +157,11 @@ def why_not(wish: Wish) -> str:
     if not refusals:
         return "No host can take this server at the moment."
     telling = [r for r in refusals if "is left" in r or "are left" in r] or refusals
-    return f"No host can take this server at the moment: {telling[0][0].lower()}{telling[0][1:]}"
+    return _no_host(telling[0])
+
+
+def _no_host(refusal: str) -> str:
+    return f"No host can take this server at the moment: {refusal[0].lower()}{refusal[1:]}"
 
 
 def _notice(candidate: Candidate, request: GuestRequest) -> str:

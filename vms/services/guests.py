@@ -20,6 +20,8 @@ from vms.services.passwords import password_check, password_for, password_hash
 from vms.services.validation import GuestRequest, request_errors
 from vms.states import GuestAction, PowerWanted
 
+TAKEN = "This external_id is taken by another server."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestCreated:
@@ -91,17 +93,19 @@ def _take_everything(guest: Guest, request: GuestRequest) -> None:
         with transaction.atomic():
             guest.save(force_insert=True)
     except IntegrityError as error:
-        raise ConflictError("This external_id is taken by another server.", external_id=request.external_id) from error
+        raise ConflictError(TAKEN, external_id=request.external_id) from error
     found = place(guest, request)
     guest.host, guest.pool, guest.notice = found.host, found.pool, found.notice
     guest.save(update_fields=["host", "pool", "notice"])
     Disk.objects.create(guest=guest, index=0, size_gib=request.disk_gib)
 
 
-def guest_check(*, explain: bool = False, **request_fields: Any) -> Feasibility:
+def guest_check(*, actor: Actor, explain: bool = False, **request_fields: Any) -> Feasibility:
     """Say what ``guest_create`` would say, and change nothing; with ``explain`` also what speaks against each host."""
     request = GuestRequest(**request_fields)
     errors = request_errors(request)
+    if request.external_id and _used(actor, request.external_id):
+        errors["external_id"] = TAKEN
     if request.root_password is not None:
         try:
             password_check(request.root_password)
@@ -123,6 +127,10 @@ def guest_check(*, explain: bool = False, **request_fields: Any) -> Feasibility:
         reason=reason or next(iter(errors.values()), ""),
         verdicts=verdicts if explain else (),
     )
+
+
+def _used(actor: Actor, external_id: str) -> bool:
+    return Guest.objects.filter(client_id=actor.client_id, external_id=external_id, client__isnull=False).exists()
 
 
 @transaction.atomic
