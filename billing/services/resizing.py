@@ -7,7 +7,8 @@ from django.db import transaction
 
 from billing.models import Plan
 from billing.selectors import plan_get_for, subscription_of
-from billing.services.order_request import SIZES, errors_by_plan
+from billing.services.order_request import SIZES
+from billing.services.plan_resize import guest_resize_to_plan
 from billing.services.subscriptions import subscription_change_plan
 from billing.states import SubscriptionStatus
 from panel.core.actors import Actor
@@ -58,9 +59,4 @@ def _to_plan(actor: Actor, guest: Guest, reference: str) -> Job:
 def _without_subscription(actor: Actor, guest: Guest, plan: Plan) -> Job:
     if not actor.may(Permission.GUEST_PLACE):
         raise InvalidStateError("This server is on no plan. Ask us to change its size.", current="no_plan")
-    try:
-        return guest_resize(
-            actor=actor, guest=guest, **{name: getattr(plan, name) for name in SIZES}, plan_slug=plan.slug
-        )
-    except InvalidInputError as error:
-        raise InvalidInputError(fields=errors_by_plan(error.fields)) from error
+    return guest_resize_to_plan(actor=actor, guest=guest, plan=plan)

@@ -8,20 +8,16 @@ from django.db.models.functions import Now
 
 from billing.models import Plan, Subscription
 from billing.selectors import active_job_of, subscription_of
-from billing.services.order_request import errors_by_plan
-from billing.services.plans import plan_sell
+from billing.services.plan_resize import guest_resize_to_plan
 from billing.states import SubscriptionStatus
-from hosts.drivers.types import Capability
-from hosts.models import HostConnection
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
-from panel.core.errors import InvalidInputError, InvalidStateError
+from panel.core.errors import InvalidStateError
 from panel.core.models import Job
 from panel.core.permissions import Permission
 from vms.models import Guest
 from vms.services.guests import guest_delete
-from vms.services.resize import guest_resize
 from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import GuestAction, Lifecycle
 
@@ -67,9 +63,8 @@ def subscription_change_plan(*, actor: Actor, subscription: Subscription, plan: 
     Should the job fail, guest and subscription have the old plan again (a trigger keeps them in step).
 
     Raises:
-        InvalidInputError: ``plan`` is archived, for another type, has a smaller disk, or needs what the host lacks.
-        InvalidStateError: the guest is not stopped, or the subscription was terminated.
-        QuotaExceededError, CapacityError: nothing was changed.
+        InvalidStateError: the subscription was terminated.
+        InvalidInputError, InvalidStateError, QuotaExceededError, CapacityError: as ``guest_resize_to_plan``.
     """
     guest = _locked(subscription)
     _refuse_terminated(subscription)
@@ -77,43 +72,10 @@ def subscription_change_plan(*, actor: Actor, subscription: Subscription, plan: 
     if subscription.plan_id == plan.pk:
         return Outcome(started=False, job=active_job_of(guest, GuestAction.RESIZE))
     before = subscription.plan
-    plan = plan_sell(plan)
-    if guest.host_type not in plan.host_types:
-        raise InvalidInputError(fields={"plan": f"The plan {plan.slug} is not for {guest.host_type.upper()}."})
-    notice = _bandwidth_notice(guest, plan)
-    try:
-        job = guest_resize(
-            actor=actor,
-            guest=guest,
-            vcpus=plan.vcpus,
-            memory_mib=plan.memory_mib,
-            disk_gib=plan.disk_gib,
-            plan_slug=plan.slug,
-            limits={
-                "notice": notice,
-                "bandwidth_mbit_per_s": plan.bandwidth_mbit_per_s,
-                "max_processes": plan.max_processes if guest.host_type == "lxc" else 0,
-            },
-        )
-    except InvalidInputError as error:
-        raise InvalidInputError(fields=errors_by_plan(error.fields)) from error
+    job = guest_resize_to_plan(actor=actor, guest=guest, plan=plan)
     Subscription.objects.filter(pk=subscription.pk).update(plan=plan)
     _record(actor, subscription, "subscription.plan-changed", plan=(before.slug, plan.slug))
     return Outcome(started=True, job=job)
-
-
-def _bandwidth_notice(guest: Guest, plan: Plan) -> str:
-    """Return the sentence on a limit that is not applied; "" when it is, or there is none."""
-    if not plan.bandwidth_mbit_per_s:
-        return ""
-    connection = HostConnection.objects.filter(host=guest.host, host_type=guest.host_type).first()
-    if connection is None or connection.can(Capability.BANDWIDTH):
-        return ""
-    if plan.bandwidth_required:
-        raise InvalidInputError(
-            fields={"plan": f"The plan {plan.slug} needs a limit of traffic, which this server's host cannot give."}
-        )
-    return f"The limit of {plan.bandwidth_mbit_per_s} Mbit/s is not applied: this host cannot shape traffic."
 
 
 @transaction.atomic

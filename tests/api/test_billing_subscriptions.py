@@ -5,7 +5,7 @@ from django.db import connection
 
 from billing.models import Subscription
 from hosts.drivers.simulated import FaultKind
-from hosts.models import HostConnection, IPAddress
+from hosts.models import Host, HostConnection, Image, IPAddress
 from panel.core.models import AuditEntry, Job, JobStatus
 from tests import factories
 from tests.client import problem
@@ -156,6 +156,42 @@ def test_an_owner_resizes_by_plan_and_not_by_numbers(shop, admin_api):
     assert shop.get(shop.path).json()["plan"] == "large"
     body = admin_api.post(path, {"vcpus": 4})
     assert (body.status_code, body.json()["guest"]["vcpus"], body.json()["guest"]["plan"]) == (202, 4, "large")
+
+
+def test_no_size_is_less_than_the_image_needs(shop, admin_api):
+    stop(shop)
+    plan_make(slug="thin", memory_mib=128, disk_gib=4)
+    Image.objects.update(min_memory_mib=300, min_disk_gib=6)
+    path, used = f"/guests/{shop.guest_id}/actions/resize", list(Host.objects.values("used_memory_mib", "used_vcpus"))
+    for api, there, body, field, sentence in (
+        (shop, f"{shop.path}/actions/change-plan", {"plan": "thin"}, "plan", "at least 300 MiB of memory."),
+        (shop.owner, path, {"plan": "thin"}, "plan", "at least 300 MiB of memory."),
+        (admin_api, path, {"memory_mib": 299}, "memory_mib", "at least 300 MiB of memory."),
+        (admin_api, path, {"disk_gib": 5}, "disk_gib", "a disk of at least 6 GiB."),
+    ):
+        answer = problem(api.post(there, body), 400, "invalid_input", field)
+        assert [row["message"] for row in answer["errors"]] == [f"The image micro needs {sentence}"]
+    assert list(Host.objects.values("used_memory_mib", "used_vcpus")) == used
+    assert (Job.objects.filter(action="guest.resize").count(), guest_of(shop).plan_slug) == (0, "small")
+    # What a server has had since before the image needed more stays.
+    assert admin_api.post(path, {"vcpus": 2}).status_code == 202
+
+
+def test_staff_put_a_server_on_no_plan_only_on_one_that_is_sold_for_its_type(shop, admin_api):
+    stop(shop)
+    Subscription.objects.update(guest=None)
+    plan_make(slug="containers", host_types=["lxc"], memory_mib=256, disk_gib=2)
+    plan_make(slug="old", archived_at="2026-11-01T00:00:00Z", memory_mib=256, disk_gib=2)
+    plan_make(slug="fast", memory_mib=256, disk_gib=2, bandwidth_mbit_per_s=100)
+    path = f"/guests/{shop.guest_id}/actions/resize"
+    for plan, sentence in {
+        "containers": "The plan containers is not for KVM.",
+        "old": "The plan old is no longer sold.",
+    }.items():
+        assert problem(admin_api.post(path, {"plan": plan}), 400, "invalid_input", "plan")["detail"] == sentence
+    assert (Job.objects.filter(action="guest.resize").count(), guest_of(shop).plan_slug) == (0, "small")
+    assert admin_api.post(path, {"plan": "fast"}).json()["guest"]["plan"] == "fast"
+    assert guest_of(shop).bandwidth_mbit_per_s == 100
 
 
 # ── the end ─────────────────────────────────────────────────────────────────────────────────────────

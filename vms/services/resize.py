@@ -10,8 +10,9 @@ from panel.core.actors import Actor
 from panel.core.errors import CapacityError, InvalidInputError
 from panel.core.models import Job
 from vms.models import Guest
-from vms.services.actions import guest_action_submit
+from vms.services.actions import guest_action_submit, guest_locked
 from vms.services.allocation import amounts, quota_give_back, quota_take
+from vms.services.validation import size_errors
 from vms.states import GuestAction
 
 _LIMITS = ("bandwidth_mbit_per_s", "max_processes", "notice")
@@ -30,16 +31,16 @@ def guest_resize(
 ) -> Job:
     """Take the new size at once (quota, host, pool) and submit the job that applies it. Disks only grow.
 
-    ``limits`` may change bandwidth_mbit_per_s, max_processes and the notice about them. What the guest no longer
+    Of ``limits`` bandwidth_mbit_per_s, max_processes and the notice about them count. What the guest no longer
     needs is given back when the job has succeeded, so that a failed one can always put the old size back.
 
     Raises:
-        InvalidInputError: the disk would shrink.
+        InvalidInputError: the disk would shrink, or what changes becomes less than the image needs.
         InvalidStateError: it is not stopped.
         QuotaExceededError, CapacityError: nothing was changed.
     """
-    if disk_gib < guest.disk_gib:
-        raise InvalidInputError(fields={"disk_gib": f"A disk cannot shrink: this server has {guest.disk_gib} GiB."})
+    guest = guest_locked(guest)
+    _check(guest, vcpus=vcpus, memory_mib=memory_mib, disk_gib=disk_gib)
     after = {"vcpus": vcpus, "memory_mib": memory_mib, "disk_gib": disk_gib, "plan_slug": plan_slug}
     after |= {name: value for name, value in (limits or {}).items() if name in _LIMITS}
     before = {name: getattr(guest, name) for name in after}
@@ -56,6 +57,15 @@ def guest_resize(
     Guest.objects.filter(pk=guest.pk).update(**after)
     locked.disks.filter(index=0).update(size_gib=disk_gib)
     return job
+
+
+def _check(guest: Guest, **size: int) -> None:
+    errors = size_errors(guest.image, **size)
+    errors = {name: message for name, message in errors.items() if size[name] != getattr(guest, name)}
+    if size["disk_gib"] < guest.disk_gib:
+        errors["disk_gib"] = f"A disk cannot shrink: this server has {guest.disk_gib} GiB."
+    if errors:
+        raise InvalidInputError(fields=errors)
 
 
 def _growth(smaller: Mapping[str, Any], larger: Mapping[str, Any]) -> dict[str, int]:

@@ -49,15 +49,26 @@ def request_errors(request: GuestRequest) -> dict[str, str]:
     checks = {
         "name": _name(request.name),
         "image": _image(request),
-        "disk_gib": _disk(request),
-        "memory_mib": _memory(request),
         "ssh_keys": _keys(request.ssh_keys),
         "user_data": _user_data(request),
     }
     errors.update({name: message for name, message in checks.items() if message})
+    errors |= size_errors(
+        request.image, vcpus=request.vcpus, memory_mib=request.memory_mib, disk_gib=request.disk_gib
+    )  # fmt: skip
     if request.host_type not in set(HostType):
         errors["host_type"] = f"Choose one of: {', '.join(HostType)}."
-    if request.vcpus < 1:
+    return errors
+
+
+def size_errors(image: Image, *, vcpus: int, memory_mib: int, disk_gib: int) -> dict[str, str]:
+    """Return what is too small for an image, by field; empty when the size is enough."""
+    errors: dict[str, str] = {}
+    if disk_gib < image.min_disk_gib:
+        errors["disk_gib"] = f"The image {image.slug} needs a disk of at least {image.min_disk_gib} GiB."
+    if memory_mib < image.min_memory_mib:
+        errors["memory_mib"] = f"The image {image.slug} needs at least {image.min_memory_mib} MiB of memory."
+    if vcpus < 1:
         errors["vcpus"] = "A server needs at least one vCPU."
     return errors
 
@@ -76,18 +87,6 @@ def _image(request: GuestRequest) -> str:
         return f"The image {image.slug} cannot be ordered."
     if request.host_type not in image.host_types:
         return f"The image {image.slug} does not run on {request.host_type.upper()}."
-    return ""
-
-
-def _disk(request: GuestRequest) -> str:
-    if request.disk_gib < request.image.min_disk_gib:
-        return f"The image {request.image.slug} needs a disk of at least {request.image.min_disk_gib} GiB."
-    return ""
-
-
-def _memory(request: GuestRequest) -> str:
-    if request.memory_mib < request.image.min_memory_mib:
-        return f"The image {request.image.slug} needs at least {request.image.min_memory_mib} MiB of memory."
     return ""
 
 
