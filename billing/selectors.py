@@ -8,7 +8,7 @@ from billing.models import Plan, Subscription
 from billing.states import SubscriptionStatus
 from hosts.selectors import by_id_or_slug
 from panel.core.actors import Actor
-from panel.core.errors import NotFoundError
+from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.models import Job, JobResource
 from vms.models import Guest
 from vms.states import GuestAction
@@ -37,6 +37,14 @@ def plan_get_for(actor: Actor, reference: str, *, lock: bool = False) -> Plan:
     if plan is None:
         raise NotFoundError("There is no such plan.")
     return plan
+
+
+def plan_chosen(actor: Actor, reference: str) -> Plan:
+    """Return the plan that the field ``plan`` names. Raises InvalidInputError."""
+    try:
+        return plan_get_for(actor, reference)
+    except NotFoundError as error:
+        raise InvalidInputError(fields={"plan": f"There is no plan {reference}."}) from error
 
 
 # ── subscriptions ───────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from hosts.models import Host, HostImage, Image, IPAddress, Network, StoragePool
 from hosts.states import ImageState
 from panel.core.actors import Actor
-from panel.core.errors import NotFoundError
+from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.permissions import Permission
 
 _SLUG = re.compile(r"^[A-Za-z0-9_-]{1,63}$")
@@ -139,6 +139,14 @@ def image_get_for(actor: Actor, reference: str) -> Image:
     """Return an image by id or slug. Raises NotFoundError."""
     image: Image = _one(image_list_for(actor), "image", **by_id_or_slug(reference))
     return image
+
+
+def image_chosen(actor: Actor, reference: str) -> Image:
+    """Return the image that the field ``image`` names. Raises InvalidInputError."""
+    try:
+        return image_get_for(actor, reference)
+    except NotFoundError as error:
+        raise InvalidInputError(fields={"image": f"There is no image {reference}."}) from error
 
 
 def images_placed(images: list[Image]) -> list[Image]:

@@ -14,7 +14,6 @@ from billing.models import Plan
 from hosts.api.filters import parameter
 from panel.core.api.query import known_params, text_param
 from panel.core.api.views import PanelView
-from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.permissions import Permission
 
 CUSTOMERS_SEE = 10  # a customer may know that little is left, not how large the house is
@@ -61,16 +60,14 @@ class CapacityView(PanelView):
         """
         known_params(request, "plan", "location")
         reference = text_param(request, "plan")
-        plans = [self._plan(reference)] if reference else list(selectors.plan_list_for(self.actor).order_by("slug"))
+        plans = (
+            [selectors.plan_chosen(self.actor, reference)]
+            if reference
+            else list(selectors.plan_list_for(self.actor).order_by("slug"))
+        )
         rooms = capacity_of(plans, location=text_param(request, "location") or "")
         results = [row for plan in plans for row in self._rows(plan, rooms[plan.pk])]
         return Response({"plan": plans[0].slug if reference else None, "results": results})
-
-    def _plan(self, reference: str) -> Plan:
-        try:
-            return selectors.plan_get_for(self.actor, reference)
-        except NotFoundError as error:
-            raise InvalidInputError(fields={"plan": f"There is no plan {reference}."}) from error
 
     def _rows(self, plan: Plan, rooms: Iterable[Room]) -> list[dict[str, Any]]:
         most = None if self.actor.customer_ids is None else CUSTOMERS_SEE

@@ -21,7 +21,6 @@ from panel.core.api.paging import page
 from panel.core.api.query import choice_param, text_param, uuid_param
 from panel.core.api.schema import PAGING
 from panel.core.api.views import PanelView, parsed, with_etag
-from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.models import Job
 from panel.core.permissions import Permission
 from vms.api.serializers import guest_json
@@ -216,10 +215,7 @@ class SubscriptionChangePlanView(SubscriptionActionView):
         while the first try still runs.
         """
         subscription, body = self.subscription(subscription_id), parsed(ChangePlanIn, request)
-        try:
-            plan = selectors.plan_get_for(self.actor, body["plan"])
-        except NotFoundError as error:
-            raise InvalidInputError(fields={"plan": f"There is no plan {body['plan']}."}) from error
+        plan = selectors.plan_chosen(self.actor, body["plan"])
         return self.outcome(
             subscription, services.subscription_change_plan(actor=self.actor, subscription=subscription, plan=plan)
         )

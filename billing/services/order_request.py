@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 
 from billing.models import Plan
-from billing.selectors import plan_get_for
-from hosts.selectors import hosts_named, image_get_for
+from billing.selectors import plan_chosen
+from hosts.selectors import hosts_named, image_chosen
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.models import Customer
@@ -65,9 +65,9 @@ def _plan_or_sizes(actor: Actor, order: Mapping[str, Any], found: Resolved) -> N
 
 def _plan(actor: Actor, order: Mapping[str, Any], found: Resolved) -> None:
     try:
-        plan = plan_get_for(actor, order["plan"])
-    except NotFoundError:
-        found.errors["plan"] = f"There is no plan {order['plan']}."
+        plan = plan_chosen(actor, order["plan"])
+    except InvalidInputError as error:
+        found.errors |= error.fields
         return
     found.plan = plan
     found.guest |= plan_sizes(plan, order["host_type"])
@@ -88,9 +88,9 @@ def plan_sizes(plan: Plan, host_type: str) -> dict[str, Any]:
 
 def _image(actor: Actor, order: Mapping[str, Any], found: Resolved) -> None:
     try:
-        found.guest["image"] = image_get_for(actor, order["image"])
-    except NotFoundError:
-        found.errors["image"] = f"There is no image {order['image']}."
+        found.guest["image"] = image_chosen(actor, order["image"])
+    except InvalidInputError as error:
+        found.errors |= error.fields
 
 
 def _keys(customer: Customer, order: Mapping[str, Any], found: Resolved) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 from django.db import transaction
 
 from billing.models import Plan
-from billing.selectors import plan_get_for, subscription_of
+from billing.selectors import plan_chosen, subscription_of
 from billing.services.order_request import SIZES
 from billing.services.plan_resize import guest_resize_to_plan
 from billing.services.subscriptions import subscription_change_plan
 from billing.states import SubscriptionStatus
 from panel.core.actors import Actor
-from panel.core.errors import InvalidInputError, InvalidStateError, NotFoundError
+from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.models import Job
 from panel.core.permissions import Permission
 from vms.models import Guest
@@ -43,10 +43,7 @@ def guest_resize_by_owner(*, actor: Actor, guest: Guest, wanted: Mapping[str, An
 
 
 def _to_plan(actor: Actor, guest: Guest, reference: str) -> Job:
-    try:
-        plan = plan_get_for(actor, reference)
-    except NotFoundError as error:
-        raise InvalidInputError(fields={"plan": f"There is no plan {reference}."}) from error
+    plan = plan_chosen(actor, reference)
     subscription = subscription_of(guest)
     if subscription is None or subscription.status != SubscriptionStatus.ACTIVE:
         return _without_subscription(actor, guest, plan)

@@ -70,6 +70,24 @@ def test_each_action_is_accepted_and_does_its_work(guest, member_api, action):
     assert job.status == "success"
 
 
+def test_a_rebuild_names_what_is_wrong_with_its_image(guest, member_api, admin_api):
+    path, before = f"/guests/{guest['id']}/actions/rebuild", Guest.objects.values().get()
+    factories.image_make(slug="box", host_types=["lxc"])
+    factories.image_make(slug="gone", state="retired")
+    for api, image, sentence in (
+        (member_api, "none", "There is no image none."),
+        (member_api, str(uuid.uuid4()), None),
+        (member_api, "no such/thing", "There is no image no such/thing."),
+        (member_api, "gone", "There is no image gone."),
+        (admin_api, "gone", "The image gone cannot be ordered."),
+        (member_api, "box", "The image box does not run on KVM."),
+    ):
+        answer = problem(api.post(path, {"image": image}), 400, "invalid_input", "image")
+        assert answer["detail"] == (sentence or f"There is no image {image}.")
+    assert Guest.objects.values().get() == before
+    assert Job.objects.exclude(action="guest.create").count() == 0
+
+
 def test_stopped_guest_starts(guest, member_api):
     member_api.post(f"/guests/{guest['id']}/actions/stop")
     jobs_run()

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hosts.drivers.types import HostType, PowerState
-from hosts.selectors import image_get_for
+from hosts.selectors import image_chosen
 from panel.core.api.input import EmptyIn
 from panel.core.api.job_json import job_json
 from panel.core.api.paging import page
@@ -237,7 +237,7 @@ class GuestRebuildView(GuestActionView):
         guest = self.guest(guest_id, Permission.GUEST_OPERATE)
         body = parsed(RebuildIn, request)
         if "image" in body:
-            body["image"] = image_get_for(self.actor, body["image"])
+            body["image"] = image_chosen(self.actor, body["image"])
         if "ssh_keys" in body:
             body["ssh_keys"] = keys_resolve(customer=guest.customer, items=body["ssh_keys"])
         job, password = guest_rebuild(actor=self.actor, guest=guest, **body)
