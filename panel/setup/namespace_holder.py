@@ -2,8 +2,10 @@
 
 Run as a script, already inside the new namespaces (``unshare --mount --uts``), with one argument: a JSON object
 ``{"name", "run_dir", "prepared", "hide_kvm", "own_network", "binds": [[source, target], …]}``; ``prepared`` when the
-namespace has its mounts already and only lost its holder. Prints ``ready`` and becomes ``sleep``; prints one sentence
-and returns 1 when it cannot. It must stand alone: no import from this package.
+namespace has its mounts already and only lost its holder. Prints ``ready``, waits for a line on its standard input and
+becomes ``sleep``; prints one sentence and returns 1 when it cannot. That line comes when whoever started it has noted
+its process id: a set-up that is cut before leaves no holder that nobody knows of. It must stand alone: no import from
+this package.
 
 The mounts, and why:
 
@@ -40,6 +42,8 @@ def main() -> NoReturn:
         print(f"cannot make the namespace: {str(reason).strip()}", flush=True)
         sys.exit(1)
     print("ready", flush=True)
+    if not sys.stdin.readline():
+        sys.exit(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)

@@ -161,6 +161,7 @@ def _apt(arguments: list[str], *, output: BinaryIO) -> _Ended:
     try:
         well = process.wait() == 0
     except KeyboardInterrupt:
+        print("(stops when apt has finished) ", end="", flush=True)
         process.wait()
         raise
     with open(output.name, "rb") as written:

@@ -190,9 +190,7 @@ class PrivateLibvirtd:
         else:
             network = ["nsenter", f"--net={_netns_path(self.netns)}"] if self.netns else []
             into = [*network, "unshare", "--mount", "--uts", "--propagation", "private"]
-        holder = _spawn_holder([*into, sys.executable, "-I", str(_HOLDER), json.dumps(spec)])
-        holder.save(self._holder_file)
-        return holder
+        return _spawn_holder([*into, sys.executable, "-I", str(_HOLDER), json.dumps(spec)], note=self._holder_file)
 
     def _daemon(self, name: str) -> ProcessRef | None:
         try:
@@ -222,22 +220,26 @@ class PrivateLibvirtd:
         self._holder_file.unlink(missing_ok=True)
 
 
-def _spawn_holder(command: Sequence[str]) -> ProcessRef:
+def _spawn_holder(command: Sequence[str], *, note: Path) -> ProcessRef:
+    """Start the holder and write it down in ``note``; it ends by itself when this is cut in between."""
     holder = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd="/",
         start_new_session=True,  # a Ctrl-C at the terminal is not for it
     )
-    assert holder.stdout is not None  # noqa: S101 - for the type checker; PIPE was asked for
-    with holder.stdout:
+    assert holder.stdin is not None  # noqa: S101 - for the type checker; PIPE was asked for
+    assert holder.stdout is not None  # noqa: S101
+    with holder.stdin, holder.stdout:
         said = holder.stdout.readline().strip()
-    ref = ProcessRef.of(holder.pid)
-    if said != "ready" or ref is None:
-        raise SetupError(f"The namespace for libvirtd cannot be made: {said or 'it ended at once'}")
+        ref = ProcessRef.of(holder.pid)
+        if said != "ready" or ref is None:
+            raise SetupError(f"The namespace for libvirtd cannot be made: {said or 'it ended at once'}")
+        ref.save(note)
+        holder.stdin.write("\n")
     return ref
 
 

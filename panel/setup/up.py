@@ -27,6 +27,8 @@ from panel.setup.supervisor import Supervisor
 from panel.setup.tls import certificate_ensure, main_address
 from panel.setup.welcome import password_show, where_words
 
+_OWED = "first_password_owed"  # a record from before the first password is made until it has been shown
+
 
 def up(layout: Layout, environment: Mapping[str, str], *, password_to: int | None = None) -> None:
     """Do everything and return when asked to stop (Ctrl-C, SIGTERM, SIGHUP).
@@ -197,8 +199,14 @@ class _Run:
         return self.manage.call("enrol_local", *words, *dns).splitlines()[-1]
 
     def _first_admin(self) -> str:
-        self.password = self.manage.call("first_admin")
-        return "made" if self.password else "present"
+        records = self.context.records
+        cut = records.get(_OWED) is not None  # a run ended before it could show the password that it had made
+        records.set(_OWED, "yes")
+        self.password = self.manage.call("first_admin") or (self.manage.call("admin_password") if cut else "")
+        if self.password:
+            return "made"
+        records.forget(_OWED)
+        return "present"
 
     def _images(self) -> str:
         return "; ".join(self.manage.call("starter_images").splitlines())
@@ -232,6 +240,7 @@ class _Run:
         if self.password:
             said, self.password = self.password, ""
             password_show(said, to=self.password_to)
+            self.context.records.forget(_OWED)
 
 
 def _say(text: str) -> None:

@@ -4,19 +4,26 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from panel.setup import detached, renewal, running_guests, supervisor
 from panel.setup.code_copy import code_digest
+from panel.setup.context import Context
 from panel.setup.detached import up_detached
 from panel.setup.errors import SetupError
 from panel.setup.layout import Layout
+from panel.setup.listen import parse_listen
+from panel.setup.manage_client import ManageClient
 from panel.setup.processes import ProcessRef, wait_for
 from panel.setup.renewal import code_note, make_way
 from panel.setup.services import Service
+from panel.setup.steps import Records
 from panel.setup.supervisor import Supervisor, log_rotate, registered
+from panel.setup.up import _Run
 from panel.setup.welcome import password_show
 
 
@@ -136,6 +143,50 @@ def test_when_the_caller_has_gone_the_password_is_not_printed(capsys: pytest.Cap
         capsys.readouterr().out
         == "  Sign in   admin@localhost\n  Password  could not be handed over: make admin-password\n"
     )
+
+
+class Manage:
+    """Stands in for the panel's commands: each call takes the next reply, or is cut."""
+
+    def __init__(self, *replies: str | type[BaseException]) -> None:
+        self.replies, self.called = list(replies), list[str]()
+
+    def call(self, command: str) -> str:
+        self.called.append(command)
+        reply = self.replies.pop(0)
+        if isinstance(reply, str):
+            return reply
+        raise reply
+
+
+def first_admin(layout: Layout, *replies: str | type[BaseException]) -> list[str]:
+    """Do a run's step "First administrator" and its end. Returns the commands it called."""
+    layout.state.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        context = Context(layout, Records.load(layout.records), {}, parse_listen(""))
+        run = _Run(context, Supervisor(register=layout.run_dir / "services.json", say=print), stack)
+        manage = Manage(*replies)
+        run.manage = cast(ManageClient, manage)
+        stack.callback(run.show_password)
+        with suppress(KeyboardInterrupt):
+            run._first_admin()
+    return manage.called
+
+
+def test_a_password_that_a_cut_run_could_not_show_is_replaced_and_shown_once(layout: Layout, capsys):
+    """The command ran on to its end, and only its answer was lost."""
+    assert first_admin(layout, KeyboardInterrupt) == ["first_admin"]
+    assert "Password" not in capsys.readouterr().out
+    assert first_admin(layout, "", "admin@localhost another") == ["first_admin", "admin_password"]
+    assert "Password  another   (shown only now" in capsys.readouterr().out
+    assert first_admin(layout, "") == ["first_admin"]
+    assert "Password" not in capsys.readouterr().out
+
+
+def test_a_password_that_was_shown_stays(layout: Layout, capsys):
+    assert first_admin(layout, "admin@localhost the-password") == ["first_admin"]
+    assert "Password  the-password" in capsys.readouterr().out
+    assert first_admin(layout, "") == ["first_admin"]
 
 
 def test_beside_a_running_panel_it_says_so(layout: Layout, monkeypatch, capsys: pytest.CaptureFixture[str]):
