@@ -29,10 +29,10 @@ NewDriver = Callable[[], HypervisorDriver]
 Value = TypeVar("Value")
 
 
-def given(value: Value | None) -> Value:
-    """Return an optional fixture's value, or skip the test where the host has none."""
+def given(value: Value | None, name: str) -> Value:
+    """Return an optional fixture's value, or skip the test where the host has none; ``name`` is the fixture's."""
     if value is None:
-        pytest.skip("this host has no such fixture")
+        pytest.skip(f"this host has no fixture {name}")
     return value
 
 

@@ -105,7 +105,7 @@ class DomainContract:
     def test_what_the_host_cannot_do_is_refused(
         self, driver: HypervisorDriver, make_spec: MakeSpec, bandwidth_nic: NicSpec | None
     ):
-        spec = make_spec(nics=(given(bandwidth_nic),))
+        spec = make_spec(nics=(given(bandwidth_nic, "bandwidth_nic"),))
         if can(driver, Capability.BANDWIDTH):
             driver.domain_define(spec)
             assert driver.domain_is_current(spec)
@@ -172,7 +172,7 @@ class DomainContract:
     def test_foreign_domains_are_listed_and_marked(
         self, driver: HypervisorDriver, make_spec: MakeSpec, foreign_domain: UUID | None
     ):
-        foreign, spec = given(foreign_domain), make_spec()
+        foreign, spec = given(foreign_domain, "foreign_domain"), make_spec()
         driver.domain_define(spec)
 
         ids = [info.id for info in driver.domain_list()]

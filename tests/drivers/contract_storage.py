@@ -36,7 +36,7 @@ class StorageContract:
         assert driver.pool_info(pool.name).capacity_bytes == info.capacity_bytes
 
     def test_removing_a_pool_keeps_its_files(self, driver: HypervisorDriver, spare_pool: PoolSpec | None):
-        pool = given(spare_pool)
+        pool = given(spare_pool, "spare_pool")
         driver.pool_ensure(pool)
         volume = VolumeRef(pool.name, "kept")
         info = driver.volume_create(volume, format=RAW, capacity_bytes=MIB)
@@ -55,7 +55,7 @@ class StorageContract:
         self, driver: HypervisorDriver, new_driver: NewDriver | None, spare_pool: PoolSpec | None
     ):
         """As the first servers of a fresh host do, each in a worker of its own."""
-        pool, drivers = given(spare_pool), [given(new_driver)() for _ in range(8)]
+        pool, drivers = given(spare_pool, "spare_pool"), [given(new_driver, "new_driver")() for _ in range(8)]
         together = threading.Barrier(len(drivers))
 
         def ensure(one: HypervisorDriver) -> str:
@@ -180,7 +180,7 @@ class StorageContract:
         half_made: Callable[[VolumeRef], None] | None,
         tmp_path: Path,
     ):
-        leave_half_made = given(half_made)
+        leave_half_made = given(half_made, "half_made")
         source, cloned, uploaded = new_volume(), new_volume(), new_volume()
         file = data_file(tmp_path, MIB)
         original = driver.volume_upload(source, source=file, format=RAW)
@@ -209,7 +209,7 @@ class StorageContract:
     def test_a_full_pool_refuses_and_keeps_nothing(
         self, driver: HypervisorDriver, new_volume: NewVolume, small_pool: PoolSpec | None, tmp_path: Path
     ):
-        pool, large = given(small_pool), new_volume()
+        pool, large = given(small_pool, "small_pool"), new_volume()
         file = data_file(tmp_path, 32 * MIB)
         driver.volume_upload(large, source=file, format=RAW)
         before = driver.pool_info(pool.name)

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -15,7 +15,6 @@ from hosts.drivers.simulated.connection import ServerConnection
 from hosts.drivers.types import (
     DomainSpec,
     HostType,
-    PoolSpec,
     SeedFiles,
     VolumeFormat,
     VolumeRef,
@@ -25,16 +24,9 @@ from panel.core.errors import (
 )
 from panel.core.units import MIB
 
+pytestmark = pytest.mark.usefixtures("pool")
 VOLUME = VolumeRef("pool", "volume")
 InThread = Callable[[Callable[[], Any]], Future[Any]]
-
-
-@pytest.fixture
-def driver(server: SimulatedServer, host: str) -> Iterator[SimulatedDriver]:
-    driver = server.driver(host)
-    driver.pool_ensure(PoolSpec(name="pool", path="/simulated/pool"))
-    yield driver
-    driver.close()
 
 
 def test_a_fault_strikes_at_its_nth_time_and_as_often_as_told(

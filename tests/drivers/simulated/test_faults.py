@@ -1,7 +1,7 @@
 """Every kind of scripted fault: what it does to the caller, to others and to the work."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -11,7 +11,6 @@ from hosts.drivers.simulated import FaultKind, SimulatedAdmin, SimulatedDriver, 
 from hosts.drivers.simulated.call_log import CallRecord
 from hosts.drivers.simulated.wire import ERRORS
 from hosts.drivers.types import (
-    PoolSpec,
     VolumeFormat,
     VolumeRef,
 )
@@ -27,16 +26,9 @@ from panel.core.errors import (
 from panel.core.units import MIB
 from tests.drivers.checks import wait_until
 
+pytestmark = pytest.mark.usefixtures("pool")
 VOLUME = VolumeRef("pool", "volume")
 InThread = Callable[[Callable[[], Any]], Future[Any]]
-
-
-@pytest.fixture
-def driver(server: SimulatedServer, host: str) -> Iterator[SimulatedDriver]:
-    driver = server.driver(host)
-    driver.pool_ensure(PoolSpec(name="pool", path="/simulated/pool"))
-    yield driver
-    driver.close()
 
 
 @pytest.fixture
