@@ -39,9 +39,12 @@ class Subscription:
     def __init__(self, wants: Callable[[Event], bool]) -> None:
         self.wants = wants
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._ended = False
 
     def offer(self, event: Event) -> None:
         """Queue an event, or end the subscription when the reader is too far behind."""
+        if self._ended:
+            return
         if self._queue.qsize() >= BACKLOG:
             self.end()
         elif self.wants(event):
@@ -49,7 +52,9 @@ class Subscription:
 
     def end(self) -> None:
         """Let the reader see the end after what is queued."""
-        self._queue.put_nowait(None)
+        if not self._ended:
+            self._ended = True
+            self._queue.put_nowait(None)
 
     async def next(self) -> Event | None:
         """Return the next event; None at the end."""
@@ -133,6 +138,8 @@ class EventHub:
                 if message is None:
                     continue
                 if message["type"] == "subscribe":
+                    if self._ready.is_set():  # the client has connected anew by itself: what was said between is lost
+                        self.end_all()
                     self._ready.set()
                 elif message["type"] == "message" and (event := _parse(message["data"])) is not None:
                     for reader in list(self._readers):

@@ -12,10 +12,12 @@ from panel.core.permissions import Permission
 from panel.live.access import Entered, enter
 from panel.live.http import Headers, Receive, Scope, Send, refuse, respond
 from panel.live.hub import Event, EventHub, HubDownError, Subscription
-from panel.live.slots import Slots
+from panel.live.slots import BusyError, Slots
 
 HEARTBEAT_S = 15.0
 RECHECK_S = 60.0
+RECHECK_WHEN_BUSY_S = 10.0
+WRITE_S = 30.0  # a reader that takes nothing for so long has gone
 RECONNECT_MS = 2000
 ALIVE = "event: alive\ndata: {}\n\n"  # data, because a page cannot hear comments and so not notice their absence
 _HEADERS: Headers = [
@@ -48,9 +50,12 @@ class Stream:
         check = time.monotonic() + RECHECK_S * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the checks
         while True:
             if time.monotonic() >= check:
-                if not await self._still_allowed():
-                    break
-                check = time.monotonic() + RECHECK_S
+                try:
+                    if not await self._still_allowed():
+                        break
+                    check = time.monotonic() + RECHECK_S
+                except BusyError:  # ending it now would only bring its reader back at once
+                    check = time.monotonic() + RECHECK_WHEN_BUSY_S
             if time.monotonic() >= beat:
                 await self._write(ALIVE)
                 beat = time.monotonic() + HEARTBEAT_S
@@ -72,7 +77,8 @@ class Stream:
         return True
 
     async def _write(self, text: str) -> None:
-        await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        async with asyncio.timeout(WRITE_S):
+            await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
 def _lines(event: Event) -> str:
