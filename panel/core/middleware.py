@@ -1,12 +1,12 @@
 """What surrounds every request: its id and address, and a plain answer when the database is away."""
 
+import ipaddress
 import logging
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -83,9 +83,20 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the caller's address. Forwarded headers count only behind a configured proxy."""
-    if getattr(settings, "TRUSTED_PROXY", False):
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rsplit(",", 1)[-1].strip()
-        if forwarded:
-            return forwarded
-    return request.META.get("REMOTE_ADDR") or None
+    """Return the caller's address, which the web server has from the connection or from a proxy that it trusts."""
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def client_network(request: HttpRequest) -> str:
+    """Return what tries are counted by: see ``network_of``."""
+    return network_of(client_address(request))
+
+
+def network_of(address: str | None) -> str:
+    """Return the part of an address that is one subscriber's: of IPv6 the /64. "" for none."""
+    address = address or ""
+    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if ":" in address else address

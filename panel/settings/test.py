@@ -11,4 +11,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-API_RATE_LIMIT_PER_MINUTE = 1_000_000
+API_RATE_LIMIT_PER_MINUTE = API_REFUSED_LIMIT_PER_MINUTE = 1_000_000

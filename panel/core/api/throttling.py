@@ -10,7 +10,7 @@ from rest_framework.throttling import BaseThrottle
 
 from panel.core.actors import Actor
 from panel.core.events import redis_client
-from panel.core.middleware import client_address
+from panel.core.middleware import client_network
 
 logger = logging.getLogger(__name__)
 WINDOW_S = 60
@@ -20,11 +20,14 @@ class ClientThrottle(BaseThrottle):
     """A fixed window of a minute per client (or address); leaves its numbers for the headers."""
 
     def allow_request(self, request: Request, view: object) -> bool:
-        limit = settings.API_RATE_LIMIT_PER_MINUTE
-        identity = request.user.pk if isinstance(request.user, Actor) else client_address(request._request)
+        identity = request.user.pk if isinstance(request.user, Actor) else client_network(request._request)
+        return self.counted(request, f"rate:{identity}", settings.API_RATE_LIMIT_PER_MINUTE)
+
+    def counted(self, request: Request, name: str, limit: int) -> bool:
+        """Count a request. False: there were more than ``limit`` in this minute."""
         window = int(time.time()) // WINDOW_S
         self.reset_s = WINDOW_S - int(time.time()) % WINDOW_S
-        key = f"innkeeper:rate:{identity}:{window}"
+        key = f"innkeeper:{settings.INSTANCE_ID}:{name}:{window}"
         try:
             with redis_client().pipeline() as pipe:
                 pipe.incr(key)
@@ -38,3 +41,12 @@ class ClientThrottle(BaseThrottle):
 
     def wait(self) -> float:
         return float(self.reset_s)
+
+
+class RefusedThrottle(ClientThrottle):
+    """The same per address for tokens that are refused. Valid ones from there are not counted and not slowed."""
+
+    def allow_request(self, request: Request, view: object) -> bool:
+        return self.counted(
+            request, f"refused:{client_network(request._request)}", settings.API_REFUSED_LIMIT_PER_MINUTE
+        )

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.db import transaction
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +13,7 @@ from panel.core.actors import Actor
 from panel.core.api.idempotency import idempotent
 from panel.core.api.input import StrictSerializer
 from panel.core.api.query import known_params
+from panel.core.api.throttling import RefusedThrottle
 from panel.core.errors import VersionMismatchError
 from panel.core.permissions import Permission
 
@@ -38,13 +40,29 @@ class PanelView(APIView):
         have nothing to hide.
         """
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().dispatch(request, *args, **kwargs)
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
         if rate := getattr(request, "rate_limit", None):
             response["RateLimit-Limit"], response["RateLimit-Remaining"], response["RateLimit-Reset"] = map(str, rate)
         if "Cache-Control" not in response:
             response["Cache-Control"] = "no-store"
         return response
+
+    def perform_authentication(self, request: Request) -> None:
+        try:
+            super().perform_authentication(request)
+        except APIException:
+            throttle = RefusedThrottle()
+            if not throttle.allow_request(request, self):
+                self.throttled(request, throttle.wait())
+            raise
+
+    def check_permissions(self, request: Request) -> None:
+        super().check_throttles(request)  # before: who lacks the right is counted too
+        super().check_permissions(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """Done by ``check_permissions``."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
