@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from panel.core.models import IdempotencyRecord
+from panel.core.people.token_use import token_uses_forget
 
 
 def daily_maintenance() -> None:
@@ -18,3 +19,4 @@ def daily_maintenance() -> None:
         cursor.execute("DELETE FROM core_cache WHERE expires < now()")
     IdempotencyRecord.objects.filter(created_at__lt=now - timedelta(days=settings.IDEMPOTENCY_DAYS)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
+    token_uses_forget()

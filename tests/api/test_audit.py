@@ -45,6 +45,32 @@ def test_entries_lie_in_monthly_partitions_and_old_months_go():
     assert AuditEntry.objects.count() == 1
 
 
+def test_what_lies_in_no_month_is_moved_to_its_own():
+    later = datetime.now(UTC).replace(day=15) + timedelta(days=200)
+    past = datetime(2001, 1, 15, tzinfo=UTC)
+    for at in (later, later + timedelta(days=40), past):
+        AuditEntry.objects.create(at=at, action="test.done", actor_kind="system", actor_label="system")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM core_auditentry_default")
+        assert cursor.fetchone()[0] == 3
+        for _ in range(2):
+            cursor.execute("SELECT innkeeper_audit_partitions(9, 24)")
+        cursor.execute("SELECT tableoid::regclass::text FROM core_auditentry ORDER BY at")
+        assert [name for (name,) in cursor.fetchall()] == [
+            f"core_auditentry_{at:%Y_%m}" for at in (later, later + timedelta(days=40))
+        ]
+        cursor.execute("SELECT to_regclass('core_auditentry_2001_01')")
+        assert cursor.fetchone()[0] is None
+    AuditEntry.objects.create(at=past, action="test.done", actor_kind="system", actor_label="system")
+    for statement in ("DELETE FROM core_auditentry", "DELETE FROM core_auditentry_default"):
+        with (
+            pytest.raises(DatabaseError, match="never changed or deleted"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+
+
 def test_only_changed_fields_are_kept_secrets_named_and_large_ones_cut():
     changes = {"name": ("a", "b"), "email": ("same", "same"), "root_password": (None, "hunter2"), "token": ("x", None)}
     entry = audit_record(actor=SYSTEM, action="test.done", changes=changes)

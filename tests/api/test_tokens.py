@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from panel.core.maintenance import daily_maintenance
 from panel.core.models import ApiToken, AuditEntry
+from panel.core.people import token_use
 from tests import factories
 from tests.client import ApiUser, problem
 
@@ -106,6 +109,39 @@ def test_use_from_a_new_address_is_audited_once(owner_api):
     row = ApiToken.objects.get(pk=made["id"])
     assert row.last_used_at is not None
     assert row.last_used_address == "127.0.0.1"
+
+
+def uses(made):
+    entries = AuditEntry.objects.filter(action="token.used-from-new-address", object_id=made.token.pk).order_by("at")
+    return [entry.address for entry in entries]
+
+
+def use(made, address: str) -> None:
+    assert ApiUser(made.value, browser=Client(REMOTE_ADDR=address)).get("/me").status_code == 200
+
+
+def test_an_address_is_new_to_a_token_only_once(customer, monkeypatch):
+    made = factories.token_make(factories.member_make(customer))
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "192.0.2.1"):
+        use(made, address)
+    assert uses(made) == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+    other = factories.token_make(factories.member_make(customer))
+    use(other, "192.0.2.1")
+    assert uses(other) == ["192.0.2.1"]
+    monkeypatch.setattr(token_use, "KEPT", 2)
+    use(made, "192.0.2.3")
+    assert sorted(made.token.networks.values_list("network", flat=True)) == ["192.0.2.3", "2001:db8::/64"]
+
+
+def test_the_addresses_of_ended_tokens_are_forgotten(customer):
+    tokens = [factories.token_make(factories.member_make(customer)) for _ in range(3)]
+    for made in tokens:
+        use(made, "192.0.2.1")
+    now = timezone.now()
+    ApiToken.objects.filter(pk=tokens[0].token.pk).update(revoked_at=now)
+    ApiToken.objects.filter(pk=tokens[1].token.pk).update(expires_at=now)
+    daily_maintenance()
+    assert [made.token.networks.count() for made in tokens] == [0, 0, 1]
 
 
 def test_a_token_follows_its_owners_role(customer, api_of, owner_api):

@@ -2,7 +2,6 @@
 
 import hmac
 import re
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -14,11 +13,11 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from panel.core.actors import Actor, act_for, bearer, person
-from panel.core.audit import audit_record
 from panel.core.errors import IdentityChangedError
 from panel.core.middleware import client_address
 from panel.core.models import ApiToken, Customer
 from panel.core.people.acting import ACT_FOR_KEY
+from panel.core.people.token_use import token_used
 from panel.core.permissions import Permission
 from panel.core.secrets import PREFIX_LENGTH, secret_hmac
 
@@ -37,7 +36,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         token = self._token(value.strip())
         address = client_address(request._request)
         actor = bearer(token, address=address, request_id=getattr(request._request, "request_id", ""))
-        _note_use(token, actor)
+        token_used(token, actor)
         return actor, token
 
     @staticmethod
@@ -59,23 +58,6 @@ class BearerAuthentication(authentication.BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="innkeeper"'
-
-
-def _note_use(token: ApiToken, actor: Actor) -> None:
-    """Remember when and from where, at most once a minute an address; a new address is audited."""
-    now = timezone.now()
-    if token.last_used_address != actor.address:
-        audit_record(
-            actor=actor,
-            action="token.used-from-new-address",
-            object_type="token",
-            object_id=token.pk,
-            object_label=token.name,
-            changes={"address": (token.last_used_address, actor.address)},
-        )
-    elif token.last_used_at and now - token.last_used_at < timedelta(minutes=1):
-        return
-    ApiToken.objects.filter(pk=token.pk).update(last_used_at=now, last_used_address=actor.address)
 
 
 def session_actor(request: HttpRequest) -> Actor | None:

@@ -9,6 +9,7 @@ from panel.core.models.accounts import (
     Membership,
     SshKey,
     StaffRole,
+    TokenNetwork,
     TokenScope,
     User,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "ResourceSlot",
     "SshKey",
     "StaffRole",
+    "TokenNetwork",
     "TokenScope",
     "User",
 ]

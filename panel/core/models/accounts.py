@@ -4,7 +4,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower, Upper
+from django.db.models.functions import Lower, Now, Upper
 
 from panel.core.models.base import Record, VersionedRecord
 
@@ -171,6 +171,20 @@ class ApiToken(Record):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class TokenNetwork(models.Model):
+    """An address that a token was used from; of IPv6 the /64."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="networks")
+    network = models.CharField(max_length=43)
+    first_used_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "network"], name="core_tokennetwork_once")]
+
+    def __str__(self) -> str:
+        return f"{self.token_id} from {self.network}"
 
 
 class SshKey(Record):
