@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from hosts.models import IPAddress, Network
+from panel.core import events
 from panel.core.errors import CapacityError
 
 _V6_TRIES = 8
@@ -22,6 +23,7 @@ def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IP
     Raises:
         CapacityError: the network has no free address.
     """
+    events.publish("network", network.pk)
     taken: list[IPAddress] = []
     if network.cidr_v4:
         taken.append(_take_v4(network, owner_id, nic_id))
@@ -71,6 +73,8 @@ def _take_v6(network: Network, owner_id: UUID, nic_id: UUID, *, preferred: int |
 
 def addresses_release(*, owner_id: UUID) -> int:
     """Give a guest's addresses back. Returns how many."""
+    for network_id in IPAddress.objects.filter(owner_id=owner_id).values_list("network_id", flat=True).distinct():
+        events.publish("network", network_id)
     released = IPAddress.objects.filter(owner_id=owner_id, family=4).update(owner_id=None, nic_id=None, taken_at=None)
     removed, _ = IPAddress.objects.filter(owner_id=owner_id, family=6).delete()
     return released + removed

@@ -21,12 +21,16 @@ BACKLOG = 1000  # events a slow reader may be behind before its stream is ended
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something changed. ``customer_id`` None: only staff of the fleet hear of it. ``final``: a job has ended."""
+    """Something changed. ``customer_id`` None: only staff of the fleet hear of it, and the person ``user_id``.
+
+    ``final``: a job has ended.
+    """
 
     type: str
     id: str
     customer_id: str | None
     final: bool
+    user_id: str | None = None
 
 
 class HubDownError(Exception):
@@ -149,7 +153,7 @@ class EventHub:
 def _parse(data: Any) -> Event | None:
     try:
         fields = json.loads(data)
-        return Event(fields["type"], fields["id"], fields["customer"], bool(fields.get("final")))
+        return Event(fields["type"], fields["id"], fields["customer"], bool(fields.get("final")), fields.get("user"))
     except (ValueError, KeyError, TypeError) as error:
         logger.warning("not an event: %s", error)
         return None

@@ -37,6 +37,8 @@ class Stream:
 
     def wants(self, event: Event) -> bool:
         """True when the caller may know of the change."""
+        if event.user_id is not None and event.user_id == str(self._actor.user_id):
+            return True
         if event.customer_id is None:
             return Permission.FLEET_VIEW in self._actor.everywhere
         visible = self._actor.customer_ids

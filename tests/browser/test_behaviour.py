@@ -152,6 +152,29 @@ def test_a_change_made_elsewhere_shows_within_two_seconds(owner: Visitor, admin:
     expect(owner.page.get_by_role("link", name="web-1", exact=True)).to_be_visible(timeout=LIVE_MS)
 
 
+def test_a_token_made_or_revoked_elsewhere_shows_within_two_seconds(owner: Visitor) -> None:
+    page = owner.page
+    owner.open("/tokens")
+    expect(page.locator(".live-pill")).to_be_visible(timeout=SLOW_MS)
+    row = page.locator("tr", has_text="made-elsewhere")
+    made = api(page, "POST", "/tokens", {"name": "made-elsewhere"})
+    expect(row.get_by_role("button", name="Revoke")).to_be_visible(timeout=LIVE_MS)
+    api(page, "DELETE", f"/tokens/{made['id']}")
+    expect(row.get_by_role("button", name="Revoke")).to_have_count(0, timeout=LIVE_MS)
+
+
+def test_what_a_customer_uses_shows_within_two_seconds(owner: Visitor, admin: Visitor) -> None:
+    customer = owner.site.ids["customer"]
+    admin.open("/customers")
+    expect(admin.page.locator(".live-pill")).to_be_visible(timeout=SLOW_MS)
+    row = admin.page.locator("tr", has=admin.page.locator(f'a[href="/customers/{customer}"]'))
+    cell = row.locator("[data-column=guests]")
+    before = int(cell.inner_text().split()[0])
+    order = {"name": "counted-1", "customer": customer, "plan": "c-1", "host_type": "lxc", "image": "micro"}
+    assert "guest" in api(admin.page, "POST", "/guests", order)
+    expect(cell).to_have_text(re.compile(rf"^{before + 1}\b"), timeout=LIVE_MS)
+
+
 def test_with_the_stream_cut_the_page_says_so_and_recovers(owner: Visitor, admin: Visitor) -> None:
     owner.open("/servers")
     expect(owner.page.locator(".live-pill")).to_be_visible(timeout=SLOW_MS)

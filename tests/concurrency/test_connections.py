@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
@@ -104,14 +105,22 @@ def test_200_streams_and_200_waits_leave_the_lists_alone(server, aside):
 
 def test_a_stream_shows_only_what_its_caller_sees(server, aside):
     ours, theirs = factories.customer_make(), factories.customer_make()
-    owner = factories.token_make(factories.member_make(ours)).value
+    user, colleague = factories.member_make(ours), factories.member_make(ours)
+    owner = factories.token_make(user).value
     admin = factories.token_make(factories.staff_make()).value
-    published = [("guest", ours.pk, "ours"), ("guest", theirs.pk, "theirs"), ("host", None, "fleet")]
+    to_whom: dict[str, dict[str, Any]] = {
+        "ours": {"customer_id": ours.pk},
+        "theirs": {"customer_id": theirs.pk},
+        "fleet": {},
+        "mine": {"user_id": user.pk},
+        "colleague": {"user_id": colleague.pk},
+        "last": {"customer_id": ours.pk},
+    }
 
     def publish() -> None:
         with transaction.atomic():
-            for kind, customer_id, name in [*published, ("guest", ours.pk, "last")]:
-                events.publish(kind, name, customer_id=customer_id)
+            for name, whom in to_whom.items():
+                events.publish("thing", name, **whom)
 
     async def heard(stream: Opened) -> list[str]:
         text = b""
@@ -120,14 +129,14 @@ def test_a_stream_shows_only_what_its_caller_sees(server, aside):
         lines = [line.removeprefix("data: ") for line in text.decode().splitlines() if line.startswith("data: ")]
         found = [json.loads(line) for line in lines]
         assert all(set(event) == {"type", "id"} for event in found)
-        return [event["id"] for event in found if event["id"] in ("ours", "theirs", "fleet", "last")]
+        return [event["id"] for event in found if event["id"] in to_whom]
 
     async def scenario() -> None:
         streams = [await request(server.port, "/events", token) for token in (owner, admin)]
         await aside(publish)
         async with asyncio.timeout(10):
-            assert await heard(streams[0]) == ["ours", "last"]
-            assert await heard(streams[1]) == ["ours", "theirs", "fleet", "last"]
+            assert await heard(streams[0]) == ["ours", "mine", "last"]
+            assert await heard(streams[1]) == ["ours", "theirs", "fleet", "mine", "colleague", "last"]
         for stream in streams:
             stream.close()
         assert (await answer(server.port, "/events"))[0] == 401

@@ -11,6 +11,7 @@ from hosts.models import Host, IPAddress, Network, StoragePool
 from hosts.services.addresses import addresses_release, addresses_take
 from hosts.services.capacity import host_give_back, host_take, pool_give_back, pool_take
 from hosts.services.placement import Candidate, Wish, candidates, rank
+from panel.core import events
 from panel.core.errors import CapacityError, QuotaExceededError
 from panel.core.models import Customer
 from vms.models import Guest, Nic
@@ -56,6 +57,7 @@ def quota_take(*, customer: Customer, wanted: dict[str, int]) -> None:
     moved = Customer.objects.filter(fits).update(**{f"used_{n}": F(f"used_{n}") + a for n, a in wanted.items()})
     if not moved:
         raise quota_error(Customer.objects.get(pk=customer.pk), wanted)
+    events.publish("customer", customer.pk, customer_id=customer.pk)
 
 
 def quota_error(customer: Customer, wanted: dict[str, int]) -> QuotaExceededError:
@@ -71,6 +73,7 @@ def quota_error(customer: Customer, wanted: dict[str, int]) -> QuotaExceededErro
 
 def quota_give_back(*, customer: Customer, wanted: dict[str, int]) -> None:
     """Give back to the customer's quota."""
+    events.publish("customer", customer.pk, customer_id=customer.pk)
     Customer.objects.filter(pk=customer.pk).update(**{f"used_{n}": F(f"used_{n}") - a for n, a in wanted.items()})
 
 

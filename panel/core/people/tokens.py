@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
 from panel.core.errors import InvalidInputError, InvalidStateError, PermissionDeniedError
@@ -55,6 +56,7 @@ def token_create(
         created_by_id=actor.user_id,
     )
     token.refresh_from_db()
+    _publish(token)
     audit_record(
         actor=actor,
         action="token.created",
@@ -102,7 +104,12 @@ def token_revoke(*, actor: Actor, token: ApiToken) -> ApiToken:
         audit_record(
             actor=actor, action="token.revoked", object_type="token", object_id=token.pk, object_label=token.name
         )
+        _publish(token)
     return token
+
+
+def _publish(token: ApiToken) -> None:
+    events.publish("token", token.pk, user_id=token.client.user_id)
 
 
 @transaction.atomic
@@ -111,6 +118,7 @@ def client_create(*, actor: Actor, name: str, role: str) -> ApiClient:
     actor.require(Permission.USER_MANAGE)
     client = ApiClient.objects.create(name=name, role=role)
     client.refresh_from_db()
+    events.publish("client", client.pk)
     audit_record(
         actor=actor,
         action="client.created",
@@ -136,6 +144,7 @@ def client_update(*, actor: Actor, client: ApiClient, changes: dict[str, object]
     for name, value in changes.items():
         setattr(client, name, value)
     client.save(update_fields=list(changes))
+    events.publish("client", client.pk)
     audit_record(
         actor=actor,
         action="client.changed",

@@ -87,7 +87,7 @@ def _change(actor: Actor, user: User, changes: dict[str, Any]) -> User:
     user.save(update_fields=list(changes))
     user.refresh_from_db()
     _audit(actor, "user.changed", user, {name: (before[name], value) for name, value in changes.items()})
-    events.publish("user", user.pk)
+    events.publish("user", user.pk, user_id=user.pk)
     return user
 
 

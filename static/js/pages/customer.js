@@ -54,7 +54,7 @@ function Overview({ customer, onEdit, onDelete }) {
 }
 
 function Customer() {
-  const resource = useResource(`/customers/${id}`, null, { when: (message) => (message.type === "customer" && message.id === id) || (message.type === "guest" && message.customer === id) });
+  const resource = useResource(`/customers/${id}`, null, { when: (message) => message.type === "customer" && message.id === id });
   const [dialog, setDialog] = useState("");
   const [tab, tabs] = useTabs([["guests", _("Guests")], ["overview", _("People and quota")], ...(may("audit.view") ? [["audit", _("Audit")]] : [])], _("Parts of the customer"));
   const customer = resource.data;

@@ -22,7 +22,7 @@ const columns = [
 ];
 
 function Network() {
-  const resource = useResource(`/networks/${id}`, null, { when: (message) => (message.type === "network" && message.id === id) || message.type === "guest" });
+  const resource = useResource(`/networks/${id}`, null, { when: (message) => message.type === "network" && message.id === id });
   const [dialog, setDialog] = useState("");
   const network = resource.data;
   useEffect(() => { if (network) setTitle(network.name); }, [network?.name]);
@@ -34,7 +34,7 @@ function Network() {
     <${Stale} resource=${resource} /><div class="columns columns-wide-left"><div>
       <${List} endpoint="/addresses" fixed=${{ network: id }} caption=${_("Addresses")} columns=${columns} sort="address" search=${_("Address or subnet")} href=${undefined}
         filters=${[{ param: "taken", label: _("State"), options: [["true", _("Taken")], ["false", _("Free")]] }, { param: "family", label: _("Family"), options: [["4", "IPv4"], ["6", "IPv6"]] }]}
-        when=${(message) => message.type === "guest"} empty=${{ text: _("This network has no address.") }} /></div>
+        when=${(message) => message.type === "network" && message.id === id} empty=${{ text: _("This network has no address.") }} /></div>
       <div class="stack"><${Card} title=${_("Use")} id="use"><${Meter} label=${_("IPv4 taken")} used=${network.addresses_v4_taken} limit=${network.addresses_v4_taken + network.addresses_v4_free} />
         <p class="field-hint">${_("IPv6 taken: %(n)s", { n: number(network.addresses_v6_taken) })}</p><//>
       <${Card} title=${_("Facts")} id="facts"><${Facts} rows=${[

@@ -56,7 +56,7 @@ function Integrations() {
   const create = may("user.manage") && html`<button class="btn btn-primary btn-sm" onClick=${() => setDialog({ kind: "client" })}><${Icon} name="plus" />${_("Create integration")}</button>`;
   const open = { edit: (client) => setDialog({ kind: "client", client }), token: (client) => setDialog({ kind: "token", client }) };
   const close = () => setDialog(null);
-  return html`<${List} endpoint="/clients" caption=${_("Integrations")} columns=${columns(open)} sort="-created_at" onRows=${setList} toolbarEnd=${create}
+  return html`<${List} endpoint="/clients" caption=${_("Integrations")} columns=${columns(open)} sort="-created_at" onRows=${setList} toolbarEnd=${create} when=${(message) => message.type === "client"}
       empty=${{ text: _("No integration yet. A billing system or a shop gets its own, with tokens of its own.") }} />
     ${dialog?.kind === "client" && html`<${ClientForm} client=${dialog.client} onClose=${close} onDone=${(made) => { list?.reload(); if (made) open.token(made); }} />`}
     ${dialog?.kind === "token" && html`<${NewToken} client=${dialog.client} onClose=${close} />`}`;
