@@ -98,6 +98,22 @@ def test_customers_see_their_own_usage_and_billing_sees_all(
         problem(billing_api.get("/usage", month=month), 400, "invalid_input", "month")
 
 
+def test_a_deleted_customers_last_usage_has_the_id_that_billing_knows(billing_api):
+    made = billing_api.post("/customers", {"name": "Ada Ltd", "external_id": "4711"}).json()
+    guest_make(Customer.objects.get(), plan=plan_make(), created="2026-09-10T12:00", ended="2026-09-10T14:00:01")
+    assert billing_api.delete(f"/customers/{made['id']}").status_code == 204
+    again = billing_api.post("/customers", {"name": "Ada again", "external_id": "4711"})
+    assert (again.status_code, again.json()["id"] != made["id"]) == (201, True)
+    assert billing_api.post("/customers", {"name": "Ada again", "external_id": "4711"}).status_code == 200
+    problem(billing_api.post("/customers", {"name": "Bob", "external_id": "4711"}), 409, "external_id_conflict")
+    (used,) = billing_api.get("/usage", month="2026-09").json()["results"]
+    assert (used["customer"], used["customer_external_id"], used["totals"][0]["amount"]) == (made["id"], "4711", "0.02")
+    (contract,) = billing_api.get("/subscriptions", customer=made["id"]).json()["results"]
+    assert contract["customer_external_id"] == "4711"
+    (found,) = billing_api.get("/customers", external_id="4711").json()["results"]
+    assert found["id"] == again.json()["id"]
+
+
 def test_usage_costs_the_same_number_of_queries_for_any_number(billing_api, customer):
     plan = plan_make()
 

@@ -105,7 +105,9 @@ class Customer(VersionedRecord):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["client", "external_id"], name="core_customer_external_id"),
+            models.UniqueConstraint(
+                fields=["client", "external_id"], condition=Q(deleted_at__isnull=True), name="core_customer_external_id"
+            ),
             models.UniqueConstraint(fields=["is_house"], condition=Q(is_house=True), name="core_customer_one_house"),
         ]
         indexes = [

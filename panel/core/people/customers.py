@@ -45,7 +45,7 @@ def customer_create(
         with transaction.atomic():
             customer = Customer.objects.create(external_id=external_id, client_id=actor.client_id, **fields)
     except IntegrityError as error:
-        customer = Customer.objects.get(client_id=actor.client_id, external_id=external_id)
+        customer = Customer.objects.get(client_id=actor.client_id, external_id=external_id, deleted_at__isnull=True)
         if any(getattr(customer, key) != value for key, value in fields.items()):
             raise ExternalIdConflictError(
                 "A customer with this external_id exists already.", customer_id=str(customer.pk)
@@ -88,8 +88,8 @@ def customer_update(*, actor: Actor, customer: Customer, changes: dict[str, Any]
 def customer_delete(*, actor: Actor, customer: Customer) -> None:
     """Delete a customer who has no servers: members lose access, keys go, the external id is free again.
 
-    The row stays, unseen, because jobs, deleted servers and contracts name it. A quota of no servers makes
-    the database refuse a creation that began before.
+    The row stays, unseen and with its external id, because jobs, usage and contracts name it. A quota of no
+    servers makes the database refuse a creation that began before.
 
     Raises:
         InvalidStateError: there are servers or running jobs, or it is the house's own customer.
@@ -106,10 +106,8 @@ def customer_delete(*, actor: Actor, customer: Customer) -> None:
         raise InvalidStateError("A job of this customer is still running. Try again when it has ended.")
     locked.memberships.all().delete()
     locked.ssh_keys.all().delete()
-    Customer.objects.filter(pk=locked.pk).update(
-        deleted_at=Now(), external_id=None, quota_guests=0, quota_vcpus=0, email=""
-    )
-    _announce(actor, "customer.deleted", locked, {"external_id": (locked.external_id, None)})
+    Customer.objects.filter(pk=locked.pk).update(deleted_at=Now(), quota_guests=0, quota_vcpus=0, email="")
+    _announce(actor, "customer.deleted", locked, {})
 
 
 def customer_choose(
