@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from billing import selectors
 from billing.api.dry_run import DRY_RUN, QuoteOut, is_dry_run, quote_response, read_order
 from billing.api.inputs import OwnGuestOrderIn, ResizeIn
-from billing.api.outputs import OrderAnswerOut, subscription_json
+from billing.api.outputs import GuestOrderAnswerOut, subscription_json
 from billing.services.orders import guest_order, guest_quote
 from billing.services.resizing import guest_resize_by_owner
 from billing.services.subscriptions import guest_terminate
@@ -56,7 +56,7 @@ class GuestOrderView(views.GuestListView):
         summary="Order a guest",
         parameters=[DRY_RUN],
         request=OwnGuestOrderIn,
-        responses={202: OrderAnswerOut, 200: QuoteOut},
+        responses={202: GuestOrderAnswerOut, 200: QuoteOut},
         examples=EXAMPLES,
     )
     def post(self, request: Request) -> Response:
@@ -70,6 +70,7 @@ class GuestOrderView(views.GuestListView):
         made = guest_order(actor=self.actor, order=parsed(OwnGuestOrderIn, request))
         assert made.job is not None  # noqa: S101 - a new order has one
         more: dict[str, Any] = {"root_password": made.root_password} if made.root_password else {}
+        more["subscription"] = None
         if made.subscription is not None:
             full = selectors.subscription_get_for(self.actor, made.subscription.pk)
             more["subscription"] = subscription_json(full)

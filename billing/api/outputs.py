@@ -133,8 +133,15 @@ class SubscriptionAnswerOut(Shape):
 
 
 class OrderAnswerOut(SubscriptionAnswerOut):
-    """What an order answers."""
+    """What a billing system's order answers."""
 
     root_password = serializers.CharField(
         required=False, help_text="Only when one was made, and only in the first answer. It is kept nowhere."
     )
+
+
+class GuestOrderAnswerOut(OrderAnswerOut):
+    """What one's own order answers."""
+
+    subscription = SubscriptionOut(allow_null=True, help_text="Null: staff gave sizes instead of a plan.")
+    job = JobOut()

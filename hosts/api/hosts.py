@@ -150,6 +150,19 @@ class HostCheckView(HostActionView):
         return Response(body, status=202, headers={"Location": f"/api/v1/jobs/{job.pk}"})
 
 
+class HostEnrolView(HostCheckView):
+    """``…/enrol``."""
+
+    @extend_schema(
+        operation_id="host_enrol", summary="Take a host into service", request=EmptyIn, responses={202: HostAccepted}
+    )  # fmt: skip
+    def post(self, request: Request, host_id: UUID) -> Response:
+        """Tries again to take in a host that did not answer when it was added; one in service is looked at as by
+        `check`. New hosts are added on the machine itself, by `make up`.
+        """
+        return super().post(request, host_id)
+
+
 class PoolListView(PanelView):
     """``/pools``."""
 

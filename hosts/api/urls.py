@@ -17,6 +17,7 @@ urlpatterns = [
         hosts.HostLeaveMaintenanceView.as_view(),
         name="host-leave-maintenance",
     ),
+    path("hosts/<uuid:host_id>/actions/enrol", hosts.HostEnrolView.as_view(), name="host-enrol"),
     path("hosts/<uuid:host_id>/actions/check", hosts.HostCheckView.as_view(), name="host-check"),
     path("pools", hosts.PoolListView.as_view(), name="pools"),
     path("pools/<uuid:pool_id>", hosts.PoolView.as_view(), name="pool"),

@@ -33,6 +33,7 @@ def test_create_answers_with_guest_job_and_addresses(one_host, admin_api, custom
     body = answer.json()
     assert answer["Location"] == f"/api/v1/jobs/{body['job']['id']}"
     assert "root_password" not in body or body["root_password"] is None
+    assert body["subscription"] is None
     shown = body["guest"]
     assert (shown["status"], shown["lifecycle"], shown["active_job"]) == ("creating", "provisioning", body["job"]["id"])
     assert [(a["address"], a["family"]) for a in shown["addresses"]] == [("10.77.0.2", 4), ("fd00:77::2", 6)]

@@ -140,15 +140,23 @@ def test_maintenance_is_entered_and_left_and_repeating_it_is_no_error(admin_api,
     problem(admin_api.post("/hosts/00000000-0000-0000-0000-000000000000/actions/enter-maintenance"), 404, "not_found")
 
 
-def test_checking_a_host_starts_one_job(admin_api):
-    host = host_make()
-    first = admin_api.post(f"/hosts/{host.pk}/actions/check")
+@pytest.mark.parametrize(("verb", "state"), [("check", "active"), ("enrol", "enrolling")])
+def test_checking_or_enrolling_a_host_starts_one_job(admin_api, verb, state):
+    host = host_make(state=state)
+    first = admin_api.post(f"/hosts/{host.pk}/actions/{verb}")
     assert first.status_code == 202, first.content
     job = first.json()["job"]
     assert (job["action"], job["status"]) == ("host.check", "queued")
     assert first["Location"] == f"/api/v1/jobs/{job['id']}"
     assert admin_api.post(f"/hosts/{host.pk}/actions/check").json()["job"]["id"] == job["id"]
     assert Job.objects.count() == 1
+
+
+@pytest.mark.parametrize("verb", ["check", "enrol"])
+def test_a_retired_host_is_left_alone(admin_api, verb):
+    host = host_make(state="retired")
+    problem(admin_api.post(f"/hosts/{host.pk}/actions/{verb}"), 409, "invalid_state")
+    assert Job.objects.count() == 0
 
 
 def test_pools_show_what_is_sold_and_take_another_over_commit(admin_api, operator_api):

@@ -3,6 +3,7 @@
 import pytest
 
 from panel.core.models import Customer, IdempotencyRecord
+from panel.core.people.acting import ACT_FOR_KEY
 from tests import factories
 from tests.client import problem
 
@@ -15,7 +16,7 @@ def test_a_repeat_gets_the_first_answer_word_for_word(admin_api):
     again = admin_api.post("/customers", {"name": "A"}, headers=KEY)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
-    assert again["Location"] == first["Location"]
+    assert (again["Location"], again["ETag"]) == (first["Location"], first["ETag"])
     assert again["Idempotent-Replayed"] == "true"
     assert Customer.objects.count() == 1
 
@@ -33,6 +34,22 @@ def test_keys_belong_to_a_client_not_to_a_token(api_of):
     new_token = api_of(client).post("/customers", {"name": "A"}, headers=KEY).json()
     another = api_of(other).post("/customers", {"name": "A"}, headers=KEY).json()
     assert first["id"] == new_token["id"] != another["id"]
+
+
+def test_for_another_customer_it_is_another_request(browser_of):
+    house, one, other = factories.house_make(), factories.customer_make(), factories.customer_make()
+    api = browser_of(factories.staff_make())
+    body = {"name": "laptop", "public_key": factories.ED25519}
+
+    def keep_as(customer):
+        session = api.browser.session
+        session[ACT_FOR_KEY] = str(customer.pk)
+        session.save()
+        return api.post("/ssh-keys", body, headers=KEY)
+
+    assert (keep_as(one).status_code, keep_as(one)["Idempotent-Replayed"]) == (201, "true")
+    problem(keep_as(other), 422, "idempotency_key_reused")
+    assert [house.ssh_keys.count(), one.ssh_keys.count(), other.ssh_keys.count()] == [0, 1, 0]
 
 
 def test_a_refused_request_leaves_the_key_free(admin_api):

@@ -8,6 +8,7 @@ from hosts.api.inputs import labels_checked
 from hosts.drivers.types import HostType, PowerState
 from panel.core.actors import Actor
 from panel.core.api.input import StrictSerializer
+from panel.core.api.job_json import JobOut
 from panel.core.permissions import Permission
 from vms.models import Guest
 from vms.selectors import STATUSES, guest_status
@@ -175,5 +176,5 @@ class AcceptedOut(serializers.Serializer[Any]):
     """The guest and the job that works on it."""
 
     guest = GuestOut()
-    job = serializers.DictField(help_text="As `GET /jobs/{id}` shows it.")
+    job = JobOut()
     root_password = serializers.CharField(required=False, allow_null=True, help_text="Shown once, only here.")

@@ -44,7 +44,7 @@ def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
 
 
 def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Response]) -> Response:
-    digest, client_id = _request_hash(request), cast(UUID, actor.client_id)
+    digest, client_id = _request_hash(request, actor), cast(UUID, actor.client_id)
     with transaction.atomic():
         _lock(f"{client_id}:{key}")
         record = IdempotencyRecord.objects.filter(client_id=client_id, key=key).first()
@@ -58,6 +58,7 @@ def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Respons
             status_code=response.status_code,
             body=_without_secrets(response.data),
             location=response.get("Location", ""),
+            etag=response.get("ETag", ""),
         )
         return response
 
@@ -75,9 +76,11 @@ def _lock(name: str) -> None:
         raise IdempotencyInFlightError(retry_after_s=2) from error
 
 
-def _request_hash(request: Request) -> str:
+def _request_hash(request: Request, actor: Actor) -> str:
     body = json.dumps(request.data, sort_keys=True, default=str)
     text = f"{request.method} {request.get_full_path()} {body}"
+    if actor.acting_for is not None:
+        text += f" for {actor.acting_for}"
     # Keyed, because a body may hold a password that a plain hash would let somebody guess.
     return hmac.new(settings.TOKEN_PEPPER.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -96,6 +99,7 @@ def _replay(record: IdempotencyRecord, digest: str) -> Response:
         raise IdempotencyMismatchError
     response = Response(record.body, status=record.status_code)
     response["Idempotent-Replayed"] = "true"
-    if record.location:
-        response["Location"] = record.location
+    for name, value in {"Location": record.location, "ETag": record.etag}.items():
+        if value:
+            response[name] = value
     return response

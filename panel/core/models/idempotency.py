@@ -17,6 +17,7 @@ class IdempotencyRecord(models.Model):
     status_code = models.PositiveSmallIntegerField(null=True)
     body = models.JSONField(null=True)
     location = models.CharField(max_length=500, blank=True)
+    etag = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
