@@ -2,41 +2,24 @@
 
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
-from django.db import connections
 
 from panel.core.models import AuditEntry, Customer, CustomerRole, Membership
 from tests import factories
 from tests.client import ApiUser
+from tests.concurrency.http import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 10
+BODY = {"name": "Only one"}
 REPEATS = 200 if os.environ.get("INNKEEPER_TEST_FULL") else 30
-
-
-def at_once(count: int, call) -> list:
-    """Return the results of ``call(n)`` made in parallel, AT_ONCE at a time, beginning together."""
-    together = Barrier(AT_ONCE)
-
-    def one(number: int):
-        if number < AT_ONCE:
-            together.wait()
-        try:
-            return call(number)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        return list(threads.map(one, range(count)))
 
 
 def test_identical_posts_make_one_customer():
     token = factories.token_make(factories.staff_make()).value
     headers = {"Idempotency-Key": "the same"}
-    answers = at_once(REPEATS, lambda _: ApiUser(token).post("/customers", {"name": "Only one"}, headers=headers))
+    answers = at_once(REPEATS, lambda _: ApiUser(token).post("/customers", BODY, headers=headers), threads=AT_ONCE)
     assert Counter(answer.status_code for answer in answers) == {201: REPEATS}
     assert all(answer.json() == answers[0].json() for answer in answers)
     assert sum("Idempotent-Replayed" not in answer for answer in answers) == 1
@@ -47,7 +30,7 @@ def test_identical_posts_make_one_customer():
 def test_the_same_external_id_makes_one_customer_also_without_a_key():
     token = factories.token_make(factories.client_make()).value
     order = {"name": "Only one", "external_id": "4711"}
-    answers = at_once(REPEATS, lambda _: ApiUser(token).post("/customers", order))
+    answers = at_once(REPEATS, lambda _: ApiUser(token).post("/customers", order), threads=AT_ONCE)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: REPEATS - 1}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Customer.objects.count() == 1

@@ -1,33 +1,16 @@
 """Two changes with the same ETag at the same moment: one is made, the other told that it is late."""
 
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 
 from tests import factories
 from tests.client import ApiUser
+from tests.concurrency.http import at_once
 from tests.stock import host_make, network_make, plan_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TIMES = 6
-
-
-def at_once(call) -> list:
-    """Return the answers of ``TIMES`` calls that begin at the same moment, each with its own connection."""
-    gate = threading.Barrier(TIMES)
-
-    def run(number: int):
-        try:
-            gate.wait(timeout=30)
-            return call(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(TIMES) as pool:
-        return list(pool.map(run, range(TIMES)))
 
 
 def things() -> dict:
@@ -52,7 +35,7 @@ def test_of_changes_with_one_etag_one_is_made():
         send = lambda n, path=path, change=change, etag=etag: ApiUser(token).patch(  # noqa: E731
             path, change(n), headers={"If-Match": etag}
         )
-        answers = at_once(send)
+        answers = at_once(TIMES, send)
         assert Counter(a.status_code for a in answers) == {200: 1, 412: TIMES - 1}, path
         (made,) = [a for a in answers if a.status_code == 200]
         assert ApiUser(token).get(path)["ETag"] == made["ETag"] != etag

@@ -1,17 +1,15 @@
 """The same order many times at the same moment."""
 
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 
 from billing.models import Subscription
 from hosts.models import Host, IPAddress
 from panel.core.models import Customer, Job
 from tests import factories
 from tests.client import ApiUser
+from tests.concurrency.http import at_once
 from tests.stock import host_make, image_make, network_make, plan_make
 from vms.models import Guest
 
@@ -35,27 +33,12 @@ def order(**changes):
     return {"customer_external_id": "c-1", "plan": "small", "external_id": "o-1", "guest": guest, **changes}
 
 
-def at_once(call, times: int = TIMES) -> list:
-    """Return the answers of ``times`` calls that begin at the same moment, each with its own connection."""
-    gate = threading.Barrier(times)
-
-    def run(number: int):
-        try:
-            gate.wait(timeout=30)
-            return call(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(run, range(times)))
-
-
 def send(token: str, body, **more):
     return ApiUser(token).post("/subscriptions", body, **more)
 
 
 def test_the_same_order_twenty_times_is_one_subscription_and_one_guest(shop):
-    answers = at_once(lambda _: send(shop.token, order()))
+    answers = at_once(TIMES, lambda _: send(shop.token, order()))
     assert Counter(a.status_code for a in answers) == {202: 1, 200: TIMES - 1}
     bodies = [a.json() for a in answers]
     assert len({b["subscription"]["id"] for b in bodies}) == 1
@@ -72,7 +55,7 @@ def test_the_same_order_twenty_times_is_one_subscription_and_one_guest(shop):
 def test_of_different_orders_under_one_id_one_wins_and_the_others_are_refused(shop):
     for slug in ("a", "b", "c", "d"):
         plan_make(slug=slug)
-    answers = at_once(lambda n: send(shop.token, order(plan="abcd"[n % 4])))
+    answers = at_once(TIMES, lambda n: send(shop.token, order(plan="abcd"[n % 4])))
     winner = Subscription.objects.get().plan.slug
     for number, answer in enumerate(answers):
         if "abcd"[number % 4] == winner:
@@ -85,18 +68,18 @@ def test_of_different_orders_under_one_id_one_wins_and_the_others_are_refused(sh
 
 def test_orders_for_the_last_place_of_a_quota_leave_the_refused_ones_free_to_be_placed_again(shop):
     Customer.objects.update(quota_guests=5)
-    answers = at_once(lambda n: send(shop.token, order(external_id=f"o-{n}")))
+    answers = at_once(TIMES, lambda n: send(shop.token, order(external_id=f"o-{n}")))
     assert Counter(a.status_code for a in answers) == {202: 5, 409: 15}
     assert {a.json()["code"] for a in answers if a.status_code == 409} == {"quota_exceeded"}
     assert (Subscription.objects.count(), Guest.objects.count(), Host.objects.get().used_vcpus) == (5, 5, 5)
     Customer.objects.update(quota_guests=None)
-    again = at_once(lambda n: send(shop.token, order(external_id=f"o-{n}")))
+    again = at_once(TIMES, lambda n: send(shop.token, order(external_id=f"o-{n}")))
     assert Counter(a.status_code for a in again) == {202: 15, 200: 5}
     assert Subscription.objects.count() == TIMES
 
 
 def test_terminating_many_times_at_once_is_one_deletion(shop):
     made = send(shop.token, order()).json()["subscription"]["id"]
-    answers = at_once(lambda _: ApiUser(shop.token).post(f"/subscriptions/{made}/actions/terminate"), 8)
+    answers = at_once(8, lambda _: ApiUser(shop.token).post(f"/subscriptions/{made}/actions/terminate"))
     assert Counter(a.status_code for a in answers) == {202: 1, 200: 7}
     assert Job.objects.filter(action="guest.delete").count() == 1
