@@ -1,20 +1,16 @@
-"""Rows for tests, made directly: short to write where a test is about something else.
+"""People, customers and jobs for tests, made directly: short to write where a test is about something else.
 
 Every function takes the model's fields as keywords over sensible defaults and returns the row as the
 database has it.
 """
 
 import itertools
-from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from billing.models import Plan
-from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from panel.core.actors import SYSTEM, Actor, bearer
 from panel.core.models import (
     ApiClient,
@@ -35,7 +31,6 @@ from panel.core.models.jobs import FINAL
 from panel.core.people.ssh_public_key import public_key_parse
 from panel.core.people.tokens import PREFIX_LENGTH, SECRET_LENGTH, TokenCreated
 from panel.core.secrets import secret_hmac
-from vms.models import Guest
 
 _numbers = itertools.count(1)
 PASSWORD = "correct horse battery"
@@ -128,77 +123,6 @@ def job_make(*, guest_id: UUID | None = None, **fields: Any) -> Job:
     return job
 
 
-def image_make(**fields: Any) -> Image:
-    """Make an image that is ready, for all host types, without files."""
-    name = f"image-{number()}"
-    fields = {
-        "slug": name,
-        "name": name,
-        "os": "micro",
-        "state": "ready",
-        "host_types": ["kvm", "lxc", "xen"],
-        **fields,
-    }
-    return Image.objects.create(**fields)
-
-
-def host_make(*, host_types: tuple[str, ...] = ("kvm", "lxc"), **fields: Any) -> Host:
-    """Make a host in service with simulated connections and one pool."""
-    name = f"host-{number()}"
-    room = {"cpus": 64, "memory_mib": 1 << 18, "limit_vcpus": 256, "limit_memory_mib": 1 << 18}
-    host = Host.objects.create(**{"name": name, "state": "active", **room, **fields})
-    for host_type in host_types:
-        HostConnection.objects.create(
-            host=host, host_type=host_type, driver="simulated", uri=f"simulated:///{host.name}?socket=/nonexistent"
-        )
-    StoragePool.objects.create(host=host, name="innkeeper", path="/var/lib/pool", limit_gib=10_000)
-    host.refresh_from_db()
-    return host
-
-
-def network_make(*, hosts: Iterable[Host] = (), addresses: int = 0, **fields: Any) -> Network:
-    """Make a NAT network 10.99.N.0/24 with its first ``addresses`` IPv4 addresses free, reached by ``hosts``."""
-    third = number() % 256
-    network = Network.objects.create(
-        **{
-            "name": f"network-{number()}",
-            "bridge": "ink0",
-            "cidr_v4": f"10.99.{third}.0/24",
-            "gateway_v4": f"10.99.{third}.1",
-            **fields,
-        }
-    )
-    network.hosts.set(hosts)
-    IPAddress.objects.bulk_create(
-        IPAddress(network=network, address=f"10.99.{third}.{last}", family=4, order=last)
-        for last in range(2, 2 + addresses)
-    )
-    return network
-
-
-def guest_make(customer: Customer | None = None, **fields: Any) -> Guest:
-    """Make a guest row, active and off, without devices; nothing of it is on a host."""
-    size = {"vcpus": 1, "memory_mib": 128, "disk_gib": 1}
-    state = {"lifecycle": "active", "power_state": "shutoff", "power_wanted": "off"}
-    fields = {"name": f"guest-{number()}", "host_type": "kvm", **size, **state, **fields}
-    fields.setdefault("image", None)
-    if fields["image"] is None:
-        fields["image"] = image_make()
-    guest = Guest.objects.create(customer=customer or customer_make(), **fields)
-    guest.refresh_from_db()
-    return guest
-
-
-def plan_make(**fields: Any) -> Plan:
-    """Make a small plan for all host types."""
-    slug = f"plan-{number()}"
-    size = {"vcpus": 1, "memory_mib": 128, "disk_gib": 1}
-    price = {"price_monthly": Decimal("4.00"), "price_hourly": Decimal("0.006"), "currency": "EUR"}
-    return Plan.objects.create(
-        **{"slug": slug, "name": slug, "host_types": ["kvm", "lxc", "xen"], **size, **price, **fields}
-    )
-
-
 __all__ = [
     "ED25519",
     "PASSWORD",
@@ -206,15 +130,10 @@ __all__ = [
     "actor_make",
     "client_make",
     "customer_make",
-    "guest_make",
-    "host_make",
     "house_make",
-    "image_make",
     "job_make",
     "member_make",
-    "network_make",
     "number",
-    "plan_make",
     "ssh_key_make",
     "staff_make",
     "token_make",

@@ -1,4 +1,4 @@
-"""Rows of a fleet for tests: hosts with room, networks with addresses, images that can be ordered, plans."""
+"""Rows of a fleet for tests: hosts with room, networks with addresses, images that can be ordered, plans, guests."""
 
 from typing import Any
 
@@ -8,8 +8,10 @@ from hosts.models import Host, HostConnection, Image, Network, StoragePool
 from hosts.services.networks import network_create
 from hosts.states import HostState, ImageState
 from panel.core.actors import SYSTEM
+from panel.core.models import Customer
 from panel.core.units import GIB
-from tests.factories import number
+from tests.factories import customer_make, number
+from vms.models import Guest
 
 NO_SHAPING = "The kernel of this host cannot shape traffic."
 
@@ -116,3 +118,16 @@ def plan_make(**fields: Any) -> Plan:
     )
     plan.refresh_from_db()
     return plan
+
+
+def guest_make(customer: Customer | None = None, **fields: Any) -> Guest:
+    """Make a guest row, active and off, without devices; nothing of it is on a host."""
+    size = {"vcpus": 1, "memory_mib": 128, "disk_gib": 1}
+    state = {"lifecycle": "active", "power_state": "shutoff", "power_wanted": "off"}
+    fields = {"name": f"guest-{number()}", "host_type": "kvm", **size, **state, **fields}
+    fields.setdefault("image", None)
+    if fields["image"] is None:
+        fields["image"] = image_make()
+    guest = Guest.objects.create(customer=customer or customer_make(), **fields)
+    guest.refresh_from_db()
+    return guest

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from panel.core.models import AuditEntry, Customer, Membership, SshKey
-from tests import factories
+from tests import factories, stock
 from tests.client import problem
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +157,7 @@ def test_a_deleted_customer_is_gone_for_everybody_and_its_id_free_again(billing_
     customer = Customer.objects.get(pk=made["id"])
     owner = api_of(factories.member_make(customer))
     factories.ssh_key_make(customer)
-    factories.guest_make(customer, lifecycle="deleted")  # a server of the past keeps the row
+    stock.guest_make(customer, lifecycle="deleted")  # a server of the past keeps the row
     assert billing_api.delete(f"/customers/{made['id']}").status_code == 204
     problem(billing_api.get(f"/customers/{made['id']}"), 404, "not_found")
     assert owner.get(f"/customers/{made['id']}").status_code in (403, 404)

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tests import factories
+from tests import stock
 from tests.client import problem
 
 pytestmark = pytest.mark.django_db
@@ -19,10 +19,10 @@ def test_the_last_seven_days_oldest_first(operator_api):
     def moment(days_ago: int, hour: int = 0):
         return datetime.combine(today - timedelta(days=days_ago), time(hour), tzinfo=UTC)
 
-    factories.guest_make(created_at=moment(7, 23), deleted_at=moment(6))
-    factories.guest_make(created_at=moment(6), lifecycle="deleted", deleted_at=moment(2, 23))
-    factories.guest_make(created_at=moment(2), lifecycle="deleted", deleted_at=moment(2, 1))
-    factories.guest_make(created_at=moment(0))
+    stock.guest_make(created_at=moment(7, 23), deleted_at=moment(6))
+    stock.guest_make(created_at=moment(6), lifecycle="deleted", deleted_at=moment(2, 23))
+    stock.guest_make(created_at=moment(2), lifecycle="deleted", deleted_at=moment(2, 1))
+    stock.guest_make(created_at=moment(0))
     days = operator_api.get("/fleet/week").json()["days"]
     assert [day["date"] for day in days] == [str(today - timedelta(days=n)) for n in range(6, -1, -1)]
     assert [day["arrived"] for day in days] == [1, 0, 0, 0, 1, 0, 1]
@@ -39,7 +39,7 @@ def test_it_costs_the_same_for_any_number(operator_api):
 
     before = queries()
     for _ in range(3):
-        factories.guest_make()
+        stock.guest_make()
     assert queries() == before
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from panel.core.models import Job
-from tests import factories
+from tests import factories, stock
 from tests.client import problem
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
@@ -73,8 +73,8 @@ def test_each_action_is_accepted_and_does_its_work(guest, member_api, action):
 
 def test_a_rebuild_names_what_is_wrong_with_its_image(guest, member_api, admin_api):
     path, before = f"/guests/{guest['id']}/actions/rebuild", Guest.objects.values().get()
-    factories.image_make(slug="box", host_types=["lxc"])
-    factories.image_make(slug="gone", state="retired")
+    stock.image_make(slug="box", host_types=["lxc"])
+    stock.image_make(slug="gone", state="retired")
     for api, image, sentence in (
         (member_api, "none", "There is no image none."),
         (member_api, str(uuid.uuid4()), None),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests import factories
+from tests import factories, stock
 from tests.client import problem
 from tests.stock import host_make, image_make, network_make, plan_make
 from vms.models import Guest
@@ -50,7 +50,7 @@ def test_user_data_that_yaml_cannot_make_is_refused(owner_api, order, text):
 
 @pytest.mark.parametrize("label", ["a\x00b", "a\nb", "", "-a", "x" * 64, "\ud800"])
 def test_labels_are_checked_alike_at_the_order_and_afterwards(owner_api, customer, order, label):
-    guest = factories.guest_make(customer)
+    guest = stock.guest_make(customer)
     for said in (
         owner_api.patch(f"/guests/{guest.pk}", {"labels": {label: "x"}}),
         owner_api.post("/guests", order | {"labels": {label: "x"}}),
@@ -61,7 +61,7 @@ def test_labels_are_checked_alike_at_the_order_and_afterwards(owner_api, custome
 
 
 def test_a_nul_in_a_label_is_refused(owner_api, customer):
-    guest = factories.guest_make(customer)
+    guest = stock.guest_make(customer)
     said = owner_api.patch(f"/guests/{guest.pk}", {"labels": {"a": "b\x00"}})
     assert [entry["field"] for entry in problem(said, 400, "invalid_input")["errors"]] == ["labels.a"]
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from panel.core import retry
 from panel.core.models import AuditEntry, Job, JobStatus
-from tests import factories
+from tests import factories, stock
 from tests.client import problem
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_jobs_name_what_they_work_on_in_the_same_number_of_queries_for_any_numbe
             assert owner_api.get("/jobs").status_code == 200
         return len(caught)
 
-    guests = [factories.guest_make(customer, name=f"web-{number}") for number in range(6)]
+    guests = [stock.guest_make(customer, name=f"web-{number}") for number in range(6)]
     factories.job_make(customer=customer, guest_id=guests[0].pk)
     queries()
     one = queries()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import factories
+from tests import stock
 from tests.client import problem
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def test_nobody_learns_of_methods_without_signing_in(anonymous):
 
 
 def test_head_is_a_get_without_its_body(viewer_api, operator_api, customer):
-    guest = factories.guest_make(customer)
+    guest = stock.guest_make(customer)
     head, get = viewer_api.call("HEAD", f"/guests/{guest.pk}"), viewer_api.get(f"/guests/{guest.pk}")
     assert (head.status_code, head.content, head["ETag"]) == (200, b"", get["ETag"])
     assert viewer_api.call("HEAD", "/hosts").status_code == 403

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 def guest(customer):
     host = stock.host_make(name="rack-7")
     network = stock.network_make(host, addresses=5)
-    guest = factories.guest_make(customer, name="web-shop", host=host, external_id="order-9")
+    guest = stock.guest_make(customer, name="web-shop", host=host, external_id="order-9")
     nic = Nic.objects.create(guest=guest, network=network, mac="52:54:00:aa:bb:cc")
     address = IPAddress.objects.filter(network=network, family=4).order_by("order")[0]
     IPAddress.objects.filter(pk=address.pk).update(owner_id=guest.pk, nic_id=nic.pk)
@@ -47,7 +47,7 @@ def test_hosts_are_for_staff_customers_and_jobs_for_those_who_see_them(
 
 def test_what_is_called_exactly_so_comes_first_however_many_contain_it(owner_api, customer):
     for name in ("a-web-1", "b-web-1", "c-web-1", "d-web-1", "e-web-1", "f-web-1", "web-10", "web-1"):
-        factories.guest_make(customer, name=name)
+        stock.guest_make(customer, name=name)
     names = [row["name"] for row in owner_api.get("/search", q="web-1").json()["results"]]
     assert names == ["web-1", "web-10", "a-web-1", "b-web-1", "c-web-1", "d-web-1"]
 

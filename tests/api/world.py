@@ -43,7 +43,7 @@ def _things(customer) -> dict[str, Any]:
     host = stock.host_make()
     network = stock.network_make(host, addresses=10)
     image, plan = stock.image_make(), stock.plan_make()
-    guest = factories.guest_make(customer, host=host, pool=host.pools.get(), image=image)
+    guest = stock.guest_make(customer, host=host, pool=host.pools.get(), image=image)
     subscription = Subscription.objects.create(customer=customer, plan=plan, guest=guest)
     return {
         "customer_id": customer.pk,

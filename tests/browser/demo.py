@@ -13,7 +13,7 @@ from hosts.models import Host, HostConnection, Image, IPAddress, Network, Storag
 from panel.core.audit import audit_record
 from panel.core.models import Customer, Job, User
 from panel.core.units import GIB
-from tests import factories
+from tests import factories, stock
 from tests.browser.pages import OWNER, PASSWORD, STAFF
 from vms.models import Disk, Guest, Nic
 
@@ -56,7 +56,7 @@ def demo_make() -> Demo:
     factories.token_make(owner)
     factories.ssh_key_make(northwind, name="grace laptop")
     images = [_image(**fields) for fields in IMAGES]
-    plans = {fields["slug"]: factories.plan_make(**fields) for fields in PLANS}
+    plans = {fields["slug"]: stock.plan_make(**fields) for fields in PLANS}
     hosts = [_host(number) for number in range(len(HOSTS))]
     network = _network(hosts)
     guests = _guests([northwind, house, *others], hosts, images, network)
@@ -97,15 +97,15 @@ HOSTS = (
 
 
 def _image(**fields: Any) -> Image:
-    return factories.image_make(checksum="5e0f6c1b" * 8, **fields)
+    return stock.image_make(checksum="5e0f6c1b" * 8, **fields)
 
 
 def _host(number: int) -> Host:
     name, location, cpus, memory, cpu, used, silent_s = HOSTS[number]
     emulated = name.startswith("lab")
     seen = timezone.now() - timedelta(seconds=silent_s)
-    host = factories.host_make(
-        host_types=(), name=name, location=location, cpus=cpus, memory_mib=memory, address=f"10.20.0.{number + 11}",
+    host = stock.host_make(
+        types=(), name=name, location=location, cpus=cpus, memory_mib=memory, address=f"10.20.0.{number + 11}",
         cpu_model="AMD EPYC 9454P 48-Core Processor", limit_vcpus=cpus * 4, limit_memory_mib=memory - 1024,
         used_vcpus=cpus * 4 * cpu // 100, used_memory_mib=memory * used // 110, load_cpu_percent=cpu * 0.6,
         load_memory_percent=used * 0.9, last_seen_at=seen, boot_id=str(uuid.uuid4()),
@@ -132,15 +132,11 @@ def _capabilities(emulated: bool) -> list[dict[str, Any]]:
 
 
 def _network(hosts: list[Host]) -> Network:
-    network = factories.network_make(
-        hosts=hosts, name="public-1", kind="nat", bridge="ink4f2a", cidr_v4="203.0.113.0/24",
+    return stock.network_make(
+        *hosts, addresses=253, name="public-1", kind="nat", bridge="ink4f2a", cidr_v4="203.0.113.0/24",
         gateway_v4="203.0.113.1", cidr_v6="2001:db8:40::/64", gateway_v6="2001:db8:40::1",
         dns_servers=["203.0.113.1"],
     )  # fmt: skip
-    IPAddress.objects.bulk_create(
-        IPAddress(network=network, address=f"203.0.113.{last}", family=4, order=last) for last in range(2, 255)
-    )
-    return network
 
 
 NAMES = ("web-1", "web-2", "db-1", "mail", "ci-runner", "staging", "cache-1", "old-shop", "backup", "vpn",
@@ -163,7 +159,7 @@ def _guests(customers: list[Customer], hosts: list[Host], images: list[Image], n
         born = timezone.now() - timedelta(hours=5 + number * 31)
         state = {"lifecycle": "active", "power_state": "running", "power_wanted": "on", **_STATES.get(number, {})}
         built = state["lifecycle"] == "active"
-        guest = factories.guest_make(
+        guest = stock.guest_make(
             customer, name=name, host=hosts[number % len(hosts)], image=images[1 if number in (4, 6) else 0],
             host_type="lxc" if number % 3 == 2 else "kvm", plan_slug=plan["slug"], vcpus=plan["vcpus"],
             memory_mib=plan["memory_mib"], disk_gib=plan["disk_gib"], observed_at=timezone.now(),

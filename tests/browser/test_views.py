@@ -10,7 +10,7 @@ from panel.core.models import Membership
 from panel.pages.icons import ICONS, sprite
 from panel.pages.modules import modules_of
 from panel.pages.urls import PAGES
-from tests import factories
+from tests import factories, stock
 from tests.browser.site import ROOT
 
 MOST_QUERIES = 7
@@ -73,7 +73,7 @@ def test_a_page_costs_the_same_queries_with_many_guests(who, customer, django_as
     with django_assert_max_num_queries(MOST_QUERIES) as few:
         client.get(path)
     for _ in range(5):
-        factories.guest_make(customer)
+        stock.guest_make(customer)
     with django_assert_max_num_queries(len(few)):
         client.get(path)
 

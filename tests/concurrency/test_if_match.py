@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests import factories
+from tests import factories, stock
 from tests.client import ApiUser
 from tests.concurrency.http import at_once
 from tests.stock import host_make, network_make, plan_make
@@ -18,7 +18,7 @@ def things() -> dict:
     host = host_make()
     network = network_make(host)
     return {
-        f"/guests/{factories.guest_make().pk}": lambda n: {"labels": {"n": str(n)}},
+        f"/guests/{stock.guest_make().pk}": lambda n: {"labels": {"n": str(n)}},
         f"/plans/{plan_make(slug='p').pk}": lambda n: {"name": f"Plan {n}"},
         f"/hosts/{host.pk}": lambda n: {"labels": {"n": str(n)}},
         f"/pools/{host.pools.get().pk}": lambda n: {"overcommit": f"1{n}.0"},

@@ -10,7 +10,7 @@ from hosts.services.enrolment import SLOTS
 from panel.core.errors import InvalidInputError, InvalidStateError, QuotaExceededError, ResourceBusyError
 from panel.core.jobs import job_claim
 from panel.core.models import Customer, JobStatus
-from tests import factories
+from tests import factories, stock
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
 from vms.services import access, actions, guests, suspension
@@ -99,7 +99,7 @@ def test_shutdown_that_is_ignored_says_so(guest, one_host, fleet, monkeypatch):
 
 def test_guests_that_do_not_go_down_leave_workers_to_others(one_host, customer):
     running = {"host": one_host, "power_state": "running", "power_wanted": "on"}
-    deaf = [factories.guest_make(customer, **running) for _ in range(SLOTS["power"] + 1)]
+    deaf = [stock.guest_make(customer, **running) for _ in range(SLOTS["power"] + 1)]
     actor = factories.actor_make(factories.staff_make())
     asked = [
         actions.guest_action_submit(actor=actor, guest=guest, action=action)
@@ -108,7 +108,7 @@ def test_guests_that_do_not_go_down_leave_workers_to_others(one_host, customer):
     claimed = [job_claim(job.pk, worker="w") is not None for job in asked]
     assert claimed == [True, True, True, False]
     stop = actions.guest_action_submit(
-        actor=actor, guest=factories.guest_make(customer, **running), action=GuestAction.STOP
+        actor=actor, guest=stock.guest_make(customer, **running), action=GuestAction.STOP
     )
     assert job_claim(stop.pk, worker="w") is not None
 

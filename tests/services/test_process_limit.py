@@ -4,7 +4,7 @@ import pytest
 
 from hosts.drivers.types import Capability, VolumeRef
 from hosts.models import HostConnection
-from tests import factories
+from tests import stock
 from vms.operations.specs import domain_spec, process_limit
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,7 @@ def limit(connection: HostConnection, *, can: bool = True, **fields) -> int:
         {"capability": Capability.PROCESS_LIMIT, "available": can, "reason": "" if can else "no"}
     ]
     connection.save()
-    guest = factories.guest_make(host=connection.host, host_type=connection.host_type, **fields)
+    guest = stock.guest_make(host=connection.host, host_type=connection.host_type, **fields)
     assert domain_spec(guest, root=VolumeRef("p", "r"), seed=VolumeRef("p", "s")).max_processes == process_limit(
         guest, connection
     ) * (guest.host_type == "lxc")
@@ -24,7 +24,7 @@ def limit(connection: HostConnection, *, can: bool = True, **fields) -> int:
 
 @pytest.fixture
 def lxc(db) -> HostConnection:
-    return factories.host_make().connections.get(host_type="lxc")
+    return stock.host_make().connections.get(host_type="lxc")
 
 
 @pytest.mark.parametrize(("memory_mib", "expected"), [(64, 512), (512, 512), (513, 513), (16384, 16384)])
@@ -41,6 +41,6 @@ def test_a_host_that_cannot_limit_them_still_takes_containers(lxc):
 
 
 def test_full_machines_have_no_limit():
-    kvm = factories.host_make().connections.get(host_type="kvm")
-    guest = factories.guest_make(host=kvm.host, host_type="kvm")
+    kvm = stock.host_make().connections.get(host_type="kvm")
+    guest = stock.guest_make(host=kvm.host, host_type="kvm")
     assert domain_spec(guest, root=VolumeRef("p", "r"), seed=VolumeRef("p", "s")).max_processes == 0
