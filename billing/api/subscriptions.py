@@ -1,9 +1,10 @@
 """HTTP for subscriptions: what a billing system calls."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,7 +16,7 @@ from billing.models import Subscription
 from billing.services import subscriptions as services
 from billing.services.orders import subscription_order, subscription_quote
 from hosts.api.filters import page_of, parameter, sort_parameter
-from panel.core.api.input import EmptyIn
+from panel.core.api.input import EmptyIn, StrictSerializer
 from panel.core.api.job_json import job_json
 from panel.core.api.paging import page
 from panel.core.api.query import choice_param, text_param, uuid_param
@@ -136,107 +137,102 @@ class SubscriptionView(PanelView):
 
 
 class SubscriptionActionView(PanelView):
-    """The base of ``/subscriptions/{id}/actions/…``."""
+    """The base of ``/subscriptions/{id}/actions/…``: what may be sent (``body``), and what it does (``act``)."""
 
     permissions = {"POST": Permission.SUBSCRIPTION_MANAGE}
+    body: type[StrictSerializer] = EmptyIn
 
     def must_see(self) -> None:
         selectors.subscription_get_for(self.actor, self.kwargs["subscription_id"])
 
-    def subscription(self, subscription_id: UUID) -> Subscription:
-        """Return the subscription, the right to change it checked."""
-        found = selectors.subscription_get_for(self.actor, subscription_id)
-        self.actor.require(Permission.SUBSCRIPTION_MANAGE, found.customer_id)
-        return found
+    def act(self, subscription: Subscription, body: dict[str, Any]) -> services.Outcome:
+        """Do it."""
+        raise NotImplementedError
 
-    def outcome(self, subscription: Subscription, outcome: services.Outcome) -> Response:
-        """Return 202 when something was started, 200 when it was so already."""
+    def post(self, request: Request, subscription_id: UUID) -> Response:
+        """Answer 202 when something was started, 200 when it was so already."""
+        subscription = selectors.subscription_get_for(self.actor, subscription_id)
+        self.actor.require(Permission.SUBSCRIPTION_MANAGE, subscription.customer_id)
+        outcome = self.act(subscription, parsed(self.body, request))
         return answered(self, subscription.pk, outcome.job, status=202 if outcome.started else 200)
 
 
-ANSWERS = {202: SubscriptionAnswerOut, 200: SubscriptionAnswerOut}
+def described(
+    verb: str, summary: str, text: str, *, body: type[StrictSerializer], examples: dict[str, dict[str, Any]]
+) -> Callable[[type[SubscriptionActionView]], type[SubscriptionActionView]]:
+    """Return the decorator that gives an action's view its body and its place in OpenAPI."""
+    operation = extend_schema(
+        operation_id=f"subscription_{verb}",
+        summary=summary,
+        description=text,
+        request=body,
+        responses={202: SubscriptionAnswerOut, 200: SubscriptionAnswerOut},
+        examples=[OpenApiExample(name, value=value, request_only=True) for name, value in examples.items()],
+    )
+
+    def decorate(view: type[SubscriptionActionView]) -> type[SubscriptionActionView]:
+        view.body = body
+        return extend_schema_view(post=operation)(view)
+
+    return decorate
 
 
+@described(
+    "suspend",
+    "Suspend a subscription",
+    "Withholds service: the server is stopped and its owner cannot start it. Reasons are a set; each is taken away by "
+    "its own. 200 when this reason is set already, also while the first try still runs.",
+    body=SuspendIn,
+    examples={"Not paid": {"reason": "payment"}},
+)
 class SubscriptionSuspendView(SubscriptionActionView):
     """``…/suspend``."""
 
-    @extend_schema(
-        operation_id="subscription_suspend",
-        summary="Suspend a subscription",
-        request=SuspendIn,
-        responses=ANSWERS,
-        examples=[OpenApiExample("Not paid", value={"reason": "payment"}, request_only=True)],
-    )
-    def post(self, request: Request, subscription_id: UUID) -> Response:
-        """Withholds service: the server is stopped and its owner cannot start it. Reasons are a set; each is taken
-        away by its own. 200 when this reason is set already, also while the first try still runs.
-        """
-        subscription, body = self.subscription(subscription_id), parsed(SuspendIn, request)
-        return self.outcome(
-            subscription, services.subscription_suspend(actor=self.actor, subscription=subscription, **body)
-        )
+    def act(self, subscription: Subscription, body: dict[str, Any]) -> services.Outcome:
+        return services.subscription_suspend(actor=self.actor, subscription=subscription, **body)
 
 
+@described(
+    "unsuspend",
+    "Unsuspend a subscription",
+    "Takes one reason away, or all. With the last one the server starts again if it ran when it was suspended: 202. "
+    "200 when there is nothing to start.",
+    body=UnsuspendIn,
+    examples={"It was paid": {"reason": "payment"}, "All reasons": {}},
+)
 class SubscriptionUnsuspendView(SubscriptionActionView):
     """``…/unsuspend``."""
 
-    @extend_schema(
-        operation_id="subscription_unsuspend",
-        summary="Unsuspend a subscription",
-        request=UnsuspendIn,
-        responses=ANSWERS,
-        examples=[
-            OpenApiExample("It was paid", value={"reason": "payment"}, request_only=True),
-            OpenApiExample("All reasons", value={}, request_only=True),
-        ],
-    )
-    def post(self, request: Request, subscription_id: UUID) -> Response:
-        """Takes one reason away, or all. With the last one the server starts again if it ran when it was suspended:
-        202. 200 when there is nothing to start.
-        """
-        subscription, body = self.subscription(subscription_id), parsed(UnsuspendIn, request)
-        return self.outcome(
-            subscription, services.subscription_unsuspend(actor=self.actor, subscription=subscription, **body)
-        )
+    def act(self, subscription: Subscription, body: dict[str, Any]) -> services.Outcome:
+        return services.subscription_unsuspend(actor=self.actor, subscription=subscription, **body)
 
 
+@described(
+    "change_plan",
+    "Change the plan",
+    "Gives a stopped server another plan's size. Disks only grow. 200 when it is on the plan already, also while the "
+    "first try still runs.",
+    body=ChangePlanIn,
+    examples={"A larger one": {"plan": "medium"}},
+)
 class SubscriptionChangePlanView(SubscriptionActionView):
     """``…/change-plan``."""
 
-    @extend_schema(
-        operation_id="subscription_change_plan",
-        summary="Change the plan",
-        request=ChangePlanIn,
-        responses=ANSWERS,
-        examples=[OpenApiExample("A larger one", value={"plan": "medium"}, request_only=True)],
-    )
-    def post(self, request: Request, subscription_id: UUID) -> Response:
-        """Gives a stopped server another plan's size. Disks only grow. 200 when it is on the plan already, also
-        while the first try still runs.
-        """
-        subscription, body = self.subscription(subscription_id), parsed(ChangePlanIn, request)
+    def act(self, subscription: Subscription, body: dict[str, Any]) -> services.Outcome:
         plan = selectors.plan_chosen(self.actor, body["plan"])
-        return self.outcome(
-            subscription, services.subscription_change_plan(actor=self.actor, subscription=subscription, plan=plan)
-        )
+        return services.subscription_change_plan(actor=self.actor, subscription=subscription, plan=plan)
 
 
+@described(
+    "terminate",
+    "Terminate a subscription",
+    "Ends the contract now and deletes the server with its disks, also a suspended one; nothing can bring them back. "
+    "200 when it is so already, also while the first try still runs.",
+    body=EmptyIn,
+    examples={"No body is needed": {}},
+)
 class SubscriptionTerminateView(SubscriptionActionView):
     """``…/terminate``."""
 
-    @extend_schema(
-        operation_id="subscription_terminate",
-        summary="Terminate a subscription",
-        request=EmptyIn,
-        responses=ANSWERS,
-        examples=[OpenApiExample("No body is needed", value={}, request_only=True)],
-    )
-    def post(self, request: Request, subscription_id: UUID) -> Response:
-        """Ends the contract now and deletes the server with its disks, also a suspended one; nothing can bring them
-        back. 200 when it is so already, also while the first try still runs.
-        """
-        subscription = self.subscription(subscription_id)
-        parsed(EmptyIn, request)
-        return self.outcome(
-            subscription, services.subscription_terminate(actor=self.actor, subscription=subscription)
-        )  # fmt: skip
+    def act(self, subscription: Subscription, body: dict[str, Any]) -> services.Outcome:
+        return services.subscription_terminate(actor=self.actor, subscription=subscription)
