@@ -3,8 +3,8 @@
 Any number may run; each host is asked by a thread of its own, so a silent host delays no other.
 """
 
-import functools
 import logging
+import operator
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,13 +43,11 @@ class HostWatcher:
     def look(self) -> None:
         """One round: power states, load, pool fill; never raises for what a host may do."""
         row = HostConnection.objects.select_related("host").get(pk=self._connection_id)
-        driver = registry.driver_of(row)
         asked_at = timezone.now()
         # The boot id first: should the host start anew in between, its guests are not taken for off under the new one.
-        facts = self._ask(driver, driver.facts)
-        boot_id = facts.boot_id if facts and facts.boot_id != "unknown" else ""
+        boot_id = self._ask(row, lambda driver: driver.boot_id()) or ""
         try:
-            domains = self._call(driver, driver.domain_list)
+            domains = self._call(row, lambda driver: driver.domain_list())
         except DriverError as error:
             hosts_observation.connection_silent(connection=row, error=str(error))
             observation.host_silent(host_id=row.host_id, host_type=row.host_type, asked_at=asked_at)
@@ -60,10 +58,10 @@ class HostWatcher:
         )
         for guest in suspension.running_though_suspended(host_id=row.host_id, host_type=row.host_type):
             suspension.suspension_enforce(guest=guest)
-        if (load := self._ask(driver, driver.load)) is not None:
+        if (load := self._ask(row, lambda driver: driver.load())) is not None:
             hosts_observation.load_record(host_id=row.host_id, load=load)
         for pool in StoragePool.objects.filter(host_id=row.host_id):
-            if (info := self._ask(driver, functools.partial(driver.pool_info, pool.name))) is not None:
+            if (info := self._ask(row, operator.methodcaller("pool_info", pool.name))) is not None:
                 hosts_observation.pool_record(pool=pool, info=info)
         self._read_consoles(row, observation.late(host_id=row.host_id, host_type=row.host_type))
 
@@ -76,22 +74,23 @@ class HostWatcher:
 
     def _read_consoles(self, row: HostConnection, guests: Sequence[Guest]) -> None:
         for guest in guests:
-            driver = registry.driver_of(row)
-            output = self._ask(driver, functools.partial(driver.console_output, guest.pk))
+            output = self._ask(row, operator.methodcaller("console_output", guest.pk))
             if output is not None:
                 observation.console_read(guest=guest, output=output)
 
-    def _ask(self, driver: HypervisorDriver, call: Callable[[], T]) -> T | None:
+    def _ask(self, row: HostConnection, call: Callable[[HypervisorDriver], T]) -> T | None:
         """Return an answer that the rest does not hang on; None when there is none."""
         try:
-            return self._call(driver, call)
+            return self._call(row, call)
         except DriverError as error:
             logger.info("host connection %s: %s", self._connection_id, error)
             return None
 
-    def _call(self, driver: HypervisorDriver, call: Callable[[], T]) -> T:
+    @staticmethod
+    def _call(row: HostConnection, call: Callable[[HypervisorDriver], T]) -> T:
+        driver = registry.driver_of(row)  # each time: after a call that hung it is another one
         try:
-            return call_within(CALL_DEADLINE_S, call)
+            return call_within(CALL_DEADLINE_S, lambda: call(driver))
         except DeadlinePassedError:
             registry.forget(driver)
             raise HostTimeoutError from None
@@ -136,6 +135,7 @@ class Collector:
                 next_look = time.monotonic() + settings.COLLECT_EVERY_S
                 self._guarded("look", watcher.look)
             self._guarded("listen", watcher.listen)
+            connection.close()  # there are as many of these threads as hypervisors
             self.stop.wait(CONSOLE_EVERY_S)
         connection.close()
 

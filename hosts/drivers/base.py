@@ -43,6 +43,10 @@ class HypervisorDriver(ABC):
         """Say what the host is and can do. Probes; may take a second."""
 
     @abstractmethod
+    def boot_id(self) -> str:
+        """Return the id of the host's present boot, as in its facts, without probing twice; "" when it is not known."""
+
+    @abstractmethod
     def load(self) -> HostLoad:
         """Return the host's counters of this moment."""
 

@@ -43,6 +43,9 @@ class HostContract:
         assert [state for state in facts.capabilities if not state.available and not state.reason] == []
         assert driver.facts() == facts
 
+    def test_boot_id_is_that_of_the_facts(self, driver: HypervisorDriver):
+        assert driver.boot_id() == driver.facts().boot_id
+
     def test_load_counts_upwards(self, driver: HypervisorDriver):
         before, after = driver.load(), driver.load()
 

@@ -73,3 +73,15 @@ def test_a_missing_capability_is_asked_for_again_and_a_present_one_is_not(host, 
     assert host.asked == asked
     host.said = GOOD
     assert available(session, Capability.BANDWIDTH)
+
+
+def test_boot_id_is_asked_for_once_on_a_connection(session: Session, host: Host):
+    assert [facts.boot_id(session, LXC) for _ in range(3)] == ["b", "b", "b"]
+    assert host.asked == 1
+
+
+def test_boot_id_is_unknown_without_a_hook_and_known_once_there_is_one(session: Session, host: Host):
+    host.said = None
+    assert facts.boot_id(session, LXC) == ""
+    host.said = dict(GOOD)
+    assert facts.boot_id(session, LXC) == "b"

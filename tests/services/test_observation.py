@@ -77,7 +77,7 @@ def test_what_only_the_collector_notes_does_not_raise_the_version(guest, watcher
     assert after.version == before.version
 
 
-@pytest.mark.parametrize("call", ["load", "pool_info", "facts"])
+@pytest.mark.parametrize("call", ["load", "pool_info", "boot_id"])
 def test_host_that_lists_its_guests_is_not_silent(guest, one_host, fleet, watcher, call):  # noqa: F811
     fleet.admin.set_fault(one_host.name, call, kind=FaultKind.ERROR, times=9)
     watcher.look()

@@ -42,6 +42,10 @@ class LibvirtDriver(HypervisorDriver):
         with self._connection.use() as session:
             return facts.facts(session, self._profile)
 
+    def boot_id(self) -> str:
+        with self._connection.use() as session:
+            return facts.boot_id(session, self._profile)
+
     def load(self) -> HostLoad:
         with self._connection.use() as session:
             return facts.load(session)

@@ -33,6 +33,12 @@ def facts(session: Session, profile: Profile) -> HostFacts:
     )
 
 
+def boot_id(session: Session, profile: Profile) -> str:
+    """Return what the hook said when this connection was new: no connection outlives its host's restart."""
+    answer = hook.check(session, profile) or {}
+    return str(answer.get("boot_id", ""))
+
+
 def is_emulated(session: Session, profile: Profile) -> bool:
     """True when this host's full machines run without hardware virtualization."""
     return profile.host_type is HostType.KVM and not session.once(

@@ -59,6 +59,10 @@ class FactCalls:
             ),
         )
 
+    def boot_id(self) -> str:
+        """Return the id of the host's boot."""
+        return self._host.state.boot_id
+
     def load(self) -> HostLoad:
         """Return the host's counters: total is all cores since the host was made."""
         state = self._host.state

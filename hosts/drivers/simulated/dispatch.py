@@ -45,6 +45,7 @@ DRIVER_CALLS: dict[str, Call] = {**_FACTS, **_STORAGE, **_DOMAINS}
 READS = frozenset(
     {
         "facts",
+        "boot_id",
         "load",
         "pool_info",
         "volume_list",

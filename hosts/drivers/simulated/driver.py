@@ -51,6 +51,11 @@ class SimulatedDriver(HypervisorDriver):
         facts: HostFacts = self._call(HostFacts, "facts")
         return facts
 
+    def boot_id(self) -> str:
+        """See the contract."""
+        boot_id: str = self._call(str, "boot_id")
+        return boot_id
+
     def load(self) -> HostLoad:
         """See the contract."""
         load: HostLoad = self._call(HostLoad, "load")
