@@ -88,7 +88,7 @@ class HostOut(Shape):
     connections = ConnectionOut(many=True)
     networks = NamedOut(many=True)
     boot_id = serializers.CharField(allow_blank=True)
-    answers = serializers.BooleanField(help_text="It was seen within the last minute.")
+    answers = serializers.BooleanField(help_text="Each of its hypervisors was seen within the last minute.")
     last_seen_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()

@@ -10,7 +10,7 @@ from hosts.drivers.types import HostType
 from hosts.states import HostState
 from panel.core.models.base import Record, VersionedRecord
 
-SILENT_AFTER = timedelta(seconds=60)  # a host not seen for this long does not answer
+SILENT_AFTER = timedelta(seconds=60)  # a host with a hypervisor not seen for this long does not answer
 HOST_TYPES = [(t.value, t.value.upper()) for t in HostType]
 
 
@@ -53,7 +53,7 @@ class Host(VersionedRecord):
 
     @property
     def answers(self) -> bool:
-        """True when the host was seen within ``SILENT_AFTER``, by this machine's clock."""
+        """True when each of its hypervisors was seen within ``SILENT_AFTER``, by this machine's clock."""
         return self.last_seen_at is not None and timezone.now() - self.last_seen_at < SILENT_AFTER
 
 

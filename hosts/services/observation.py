@@ -1,8 +1,9 @@
 """Writing down what a host says of itself."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from hosts.drivers.types import HostLoad, PoolInfo
@@ -14,7 +15,7 @@ def connection_seen(*, connection: HostConnection, at: datetime, boot_id: str = 
     """A hypervisor answered. ``boot_id`` is its host's, "" where it could not be read."""
     recovered = bool(connection.last_error)
     HostConnection.objects.filter(pk=connection.pk).update(last_seen_at=at, last_error="")
-    Host.objects.filter(pk=connection.host_id).update(last_seen_at=at, last_error="")
+    _host_follow(connection.host_id)
     restarted = boot_id and Host.objects.filter(pk=connection.host_id).exclude(boot_id=boot_id).update(boot_id=boot_id)
     if recovered or restarted:
         events.publish("host", connection.host_id)
@@ -22,21 +23,37 @@ def connection_seen(*, connection: HostConnection, at: datetime, boot_id: str = 
 
 def connection_silent(*, connection: HostConnection, error: str) -> None:
     """A hypervisor did not answer."""
+    HostConnection.objects.filter(pk=connection.pk).update(last_error=error)
+    _host_follow(connection.host_id)
     if connection.last_error != error:
-        HostConnection.objects.filter(pk=connection.pk).update(last_error=error)
-        Host.objects.filter(pk=connection.host_id).update(last_error=error)
         events.publish("host", connection.host_id)
 
 
+def _host_follow(host_id: UUID) -> None:
+    """A host has what its hypervisors have: seen when the one that is silent longest was, and all their errors."""
+    connections = list(HostConnection.objects.filter(host_id=host_id, enabled=True).order_by("host_type"))
+    seen = [one.last_seen_at for one in connections if one.last_seen_at is not None]
+    errors = {one.last_error for one in connections}
+    each = [f"{one.host_type.upper()}: {one.last_error}" for one in connections if one.last_error]
+    Host.objects.filter(pk=host_id).update(
+        last_seen_at=min(seen, default=None), last_error=errors.pop() if len(errors) == 1 else " ".join(each)
+    )
+
+
 def load_record(*, host_id: UUID, load: HostLoad) -> None:
-    """Turn two readings of the counters into percentages; the first one only starts the series."""
+    """Turn two readings of the counters into percentages; the first one only starts the series.
+
+    A reading soon after another (each hypervisor of the host gives one) says nothing and is left out.
+    """
     host = Host.objects.get(pk=host_id)
-    before = host.load_sample or {}
+    before, now = host.load_sample or {}, timezone.now()
+    if before and now - datetime.fromisoformat(before["at"]) < timedelta(seconds=settings.COLLECT_EVERY_S / 2):
+        return
     busy_ns = load.cpu_busy_ns - before.get("busy_ns", load.cpu_busy_ns)
     total_ns = load.cpu_total_ns - before.get("total_ns", load.cpu_total_ns)
     percent = 100 * busy_ns / total_ns if total_ns > 0 and busy_ns >= 0 else None
     Host.objects.filter(pk=host_id).update(
-        load_sample={"busy_ns": load.cpu_busy_ns, "total_ns": load.cpu_total_ns, "at": timezone.now().isoformat()},
+        load_sample={"busy_ns": load.cpu_busy_ns, "total_ns": load.cpu_total_ns, "at": now.isoformat()},
         load_cpu_percent=percent if percent is not None else host.load_cpu_percent,
         load_memory_percent=100 * load.memory_used_mib / max(1, load.memory_total_mib),
     )

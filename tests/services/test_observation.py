@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
+from hosts.drivers.types import HostLoad
 from hosts.models import Host, HostConnection
 from hosts.registry import driver_for
+from hosts.services import observation as hosts_observation
 from panel.core.models import Job
 from tests.services.test_guest_path import guest, order  # noqa: F401 - fixtures
 from tests.simulated_fleet import jobs_run
@@ -193,9 +196,41 @@ def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host
     assert (reads(watcher.listen), reads(watcher.look)) == (0, 1)
 
 
-def test_load_becomes_percent_from_two_readings(one_host, watcher):
-    watcher.look()
-    watcher.look()
+def test_load_is_measured_over_an_interval_not_between_two_hypervisors(one_host):
+    def record(busy_ns: int, total_ns: int) -> float | None:
+        load = HostLoad(cpu_busy_ns=busy_ns, cpu_total_ns=total_ns, memory_used_mib=1, memory_total_mib=4)
+        hosts_observation.load_record(host_id=one_host.pk, load=load)
+        return Host.objects.get(pk=one_host.pk).load_cpu_percent
+
+    assert record(100, 1000) is None
     one_host.refresh_from_db()
-    assert one_host.load_memory_percent is not None
-    assert one_host.last_seen_at is not None
+    assert one_host.load_memory_percent == 25
+    one_host.load_sample["at"] = (timezone.now() - timedelta(seconds=settings.COLLECT_EVERY_S)).isoformat()
+    one_host.save(update_fields=["load_sample"])
+    assert record(300, 2000) == 20
+    assert record(301, 2001) == 20  # the other hypervisor's, a moment later
+
+
+def test_host_has_what_its_hypervisors_have(one_host, fleet):
+    kvm, lxc = (HostConnection.objects.get(host=one_host, host_type=host_type) for host_type in ("kvm", "lxc"))
+    for connection in (kvm, lxc):
+        HostWatcher(connection.pk).look()
+    seen = HostConnection.objects.get(pk=lxc.pk).last_seen_at
+    HostConnection.objects.filter(pk=lxc.pk).update(uri="simulated:///nowhere?socket=/nonexistent")
+    for connection in (lxc, kvm, lxc, kvm):
+        HostWatcher(connection.pk).look()
+    one_host.refresh_from_db()
+    assert (one_host.last_seen_at, one_host.last_error) == (seen, "LXC: The host does not answer.")
+    HostConnection.objects.filter(pk=lxc.pk).update(enabled=False)
+    HostWatcher(kvm.pk).look()
+    one_host.refresh_from_db()
+    assert one_host.last_seen_at > seen
+    assert one_host.last_error == ""
+
+
+def test_host_none_of_whose_hypervisors_answers_says_so_once(one_host, fleet):
+    fleet.admin.set_reachable(one_host.name, False)
+    for connection in HostConnection.objects.filter(host=one_host):
+        HostWatcher(connection.pk).look()
+    one_host.refresh_from_db()
+    assert one_host.last_error == "The host does not answer."
