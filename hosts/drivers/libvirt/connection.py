@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 import libvirt
 
+from hosts.drivers.libvirt import sockets
 from hosts.drivers.libvirt.errors import translate
 from hosts.drivers.libvirt.event_loop import start_event_loop
 from panel.core.errors import DriverError, HostUnreachableError
 
 # A peer that is silent for 5 s is asked; after 5 unanswered questions the connection is cut.
 _KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT = 5, 5
-_LIBVIRT_PORTS = {16509, 16514}
 _LOOK_AGAIN_S = 0.1
 
 Value = TypeVar("Value")
@@ -125,14 +124,14 @@ class Connection:
 
 def _connect(uri: str) -> Session:
     has_events = start_event_loop()
-    before = _socket_descriptors()
-    try:
-        conn = libvirt.open(uri)
-        if has_events:
-            conn.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
-    except libvirt.libvirtError as error:
-        raise HostUnreachableError(detail=str(error)[:2000]) from error
-    return Session(conn=conn, sockets=_new_sockets(uri, before), pid=os.getpid())
+    with sockets.opening(uri) as opening:
+        try:
+            conn = libvirt.open(uri)
+            if has_events:
+                conn.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
+        except libvirt.libvirtError as error:
+            raise HostUnreachableError(detail=str(error)[:2000]) from error
+        return Session(conn=conn, sockets=opening.sockets(), pid=os.getpid())
 
 
 def _cut(session: Session) -> None:
@@ -145,42 +144,8 @@ def _cut(session: Session) -> None:
         if session.pid == os.getpid():
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        one.close()
+        sockets.release(one)
     session.sockets.clear()
     if session.pid == os.getpid():
         with suppress(libvirt.libvirtError):
             session.conn.close()
-
-
-def _socket_descriptors() -> set[int]:
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
-                found.add(int(name))
-    return found
-
-
-def _new_sockets(uri: str, before: set[int]) -> list[socket.socket]:
-    """Return duplicates of the sockets that opening ``uri`` made: libvirt has no call that names them."""
-    wanted = parse_qs(urlsplit(uri).query).get("socket", [""])[0]
-    port = urlsplit(uri).port
-    found = []
-    for descriptor in _socket_descriptors() - before:
-        with suppress(OSError):
-            one = socket.socket(fileno=os.dup(descriptor))
-            if _is_libvirtd(one, wanted, port):
-                found.append(one)
-            else:
-                one.close()
-    return found
-
-
-def _is_libvirtd(one: socket.socket, wanted: str, port: int | None) -> bool:
-    with suppress(OSError):
-        peer = one.getpeername()
-        if one.family == socket.AF_UNIX:
-            # By its last part: libvirtd may have bound it in another mount namespace, under another path.
-            return os.path.basename(peer) == (os.path.basename(wanted) or "libvirt-sock")
-        return peer[1] in ({port} if port else _LIBVIRT_PORTS)
-    return False
