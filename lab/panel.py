@@ -128,8 +128,8 @@ class LabPanel:
         wait_ready(web, self._answers, name="The page")
 
     def start_worker(self, number: int) -> Process:
-        """Start worker 1 or 2, with two processes that run jobs."""
-        return self.start_one(f"worker{number}", *_CELERY, "-Q", "jobs", "-c", "2", "-n", f"worker{number}@lab")
+        """Start worker 1 or 2, with three processes that run jobs."""
+        return self.start_one(f"worker{number}", *_CELERY, "-Q", "jobs", "-c", "3", "-n", f"worker{number}@lab")
 
     def start_one(self, name: str, *words: str) -> Process:
         """Start one Python process of the panel."""

@@ -10,11 +10,13 @@ from hosts.services.jobs import host_job
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
+from panel.core.host_slots import EVERY_JOB
 from panel.core.models import HostSlot, Job
 from panel.core.units import GIB
 
-# Parallel heavy work a host bears. Power: jobs that wait for a guest to go down; fewer than the workers there are.
-SLOTS = {"build": 4, "copy": 1, "power": 3}
+# How many jobs a host bears at once: of all kinds, half of the workers, so that the others have the rest when it hangs;
+# and of the kinds that are heavy, or wait for a guest to go down (power).
+SLOTS = {EVERY_JOB: 4, "build": 4, "copy": 1, "power": 3}
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from panel.setup.context import Context
 from panel.setup.services import Service
 from panel.setup.tls import certificate_files
 
-_WORKER_CONCURRENCY = 4
+_WORKER_CONCURRENCY = 8  # twice what one host may keep at work, see hosts/services/enrolment.py
 _CELERY = ("-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
 
 

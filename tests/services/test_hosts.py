@@ -1,10 +1,16 @@
 """Enrolling a host: what a look at it records, and what it then fetches by itself."""
 
+import re
+
 import pytest
+import yaml
+from django.conf import settings
 
 from hosts.models import Host, HostImage
-from hosts.services.enrolment import host_enrol
+from hosts.services.enrolment import SLOTS, host_enrol
 from panel.core.actors import SYSTEM
+from panel.core.host_slots import EVERY_JOB
+from panel.setup import panel_services
 from tests.simulated_fleet import jobs_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,6 +39,13 @@ def test_new_host_fetches_the_images_that_are_ready(fleet):
     image = fleet.image()
     host = enrol(fleet, "sim-enrol-2")
     assert {copy.file_id for copy in HostImage.objects.filter(host=host)} == {file.pk for file in image.files.all()}
+
+
+def test_host_that_hangs_leaves_workers_to_the_others():
+    compose = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
+    (worker,) = re.findall(r"-Q jobs -c (\d+)", compose["services"]["worker"]["command"])
+    assert SLOTS[EVERY_JOB] < int(worker) == panel_services._WORKER_CONCURRENCY
+    assert max(SLOTS.values()) <= SLOTS[EVERY_JOB]
 
 
 def test_enrolling_again_is_harmless(fleet):

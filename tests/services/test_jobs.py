@@ -19,6 +19,7 @@ from panel.core.errors import (
     ResourceBusyError,
     WaitError,
 )
+from panel.core.host_slots import EVERY_JOB
 from panel.core.models import HostSlot, Job, JobResource, JobStatus, JobUndo
 from panel.core.operations import Operation, Step
 
@@ -234,6 +235,39 @@ def test_host_slots_bound_parallel_work_and_a_freed_one_rings_the_next(monkeypat
     assert rung == [second.pk]
     assert HostSlot.objects.get().job is None
     assert jobs.job_claim(second.pk, worker="w") is not None
+
+
+def test_every_job_on_a_host_counts_and_those_of_other_hosts_go_on(monkeypatch):
+    rung = []
+    hanging, other = uuid.uuid4(), uuid.uuid4()
+    for host in (hanging, other):
+        HostSlot.objects.bulk_create(HostSlot(host_id=host, kind=EVERY_JOB, number=n) for n in range(2))
+        HostSlot.objects.create(host_id=host, kind="build", number=0)
+    kinds = ("build", "", "", "build")
+    built, started, stopped, waits = (submit(host_id=hanging, slot_kind=kind) for kind in kinds)
+    running = [claim(built), claim(started)]
+    for job in (stopped, waits):
+        assert jobs.job_claim(job.pk, worker="w") is None
+    assert not jobs.jobs_due(timezone.now()).filter(pk__in=[stopped.pk, waits.pk]).exists()
+    elsewhere = submit(host_id=other)
+    assert jobs.jobs_due(timezone.now() + timedelta(hours=1)).filter(pk=elsewhere.pk).exists()
+    assert jobs.job_claim(elsewhere.pk, worker="w") is not None
+
+    monkeypatch.setattr(jobs, "send", lambda job_id, queue, **_: rung.append(job_id))
+    tasks.run(running[1])
+    assert rung == [stopped.pk]  # the build that waits has no slot of its kind
+    tasks.run(running[0])
+    assert rung == [stopped.pk, stopped.pk, waits.pk]
+    assert HostSlot.objects.filter(host_id=hanging, job__isnull=False).count() == 0
+
+
+def test_slot_of_a_kind_is_not_kept_when_the_host_bears_no_more_jobs():
+    host = uuid.uuid4()
+    HostSlot.objects.create(host_id=host, kind=EVERY_JOB, number=0)
+    HostSlot.objects.create(host_id=host, kind="build", number=0)
+    claim(submit(host_id=host))
+    assert jobs.job_claim(submit(host_id=host, slot_kind="build").pk, worker="w") is None
+    assert HostSlot.objects.get(kind="build").job is None
 
 
 def test_cancel_of_a_queued_job_touches_nothing():
