@@ -141,7 +141,7 @@ class HypervisorDriver(ABC):
         """Remove the configuration and everything the driver itself made for it (directories,
         mounts, filter rules, the console log). Volumes stay. A missing domain is success.
 
-        Raises: DriverError when it is running.
+        Raises: DriverError when it is running; LeftoversError when something could not be removed.
         """
 
     @abstractmethod

@@ -142,6 +142,13 @@ class HostTimeoutError(DriverError):
     retryable = True
 
 
+class LeftoversError(DriverError):
+    """The host has not taken everything of the server away yet."""
+
+    code = "leftovers"
+    retryable = True
+
+
 class IdempotencyMismatchError(PanelError):
     """This Idempotency-Key was used before with another request."""
 

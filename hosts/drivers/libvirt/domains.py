@@ -18,7 +18,7 @@ from hosts.drivers.libvirt.xml.domain import domain_xml
 from hosts.drivers.libvirt.xml.elements import from_text, to_text
 from hosts.drivers.libvirt.xml.metadata import needs_hook
 from hosts.drivers.types import Capability, DomainInfo, DomainSpec, HostType, PowerState, domain_name
-from panel.core.errors import CapabilityError, DriverError, VolumeNotFoundError
+from panel.core.errors import CapabilityError, DriverError, LeftoversError, VolumeNotFoundError
 
 _POLL_S = 0.1
 # A guest that is just booting may miss the power button; it is pressed again.
@@ -114,17 +114,31 @@ def is_current(session: Session, spec: DomainSpec) -> bool:
 
 
 def undefine(session: Session, profile: Profile, identity: UUID) -> None:
-    """Remove a domain that is off and everything made for it; volumes stay."""
+    """Remove a domain that is off and everything made for it; volumes stay. Raises: LeftoversError."""
+    obstacle = hook.hook_obstacle(session, profile)
     if _exists(session, identity):
         domain = find(session, identity)
         if domain.isActive():
             raise DriverError("The server is running.")
+        if obstacle and profile.hooked and needs_hook(from_text(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))):
+            raise LeftoversError(detail=obstacle)  # while the domain still tells that there may be some
         domain.undefineFlags(_UNDEFINE if profile.host_type is HostType.KVM else 0)
     name = domain_name(identity)
-    if not hook.hook_obstacle(session, profile):
-        hook.ask(session, profile, kind="clean", about=name)
+    if not obstacle:
+        _clean(session, profile, name)
     if profile.keeps_console:
         console.remove(session, name)
+
+
+def _clean(session: Session, profile: Profile, name: str) -> None:
+    try:
+        left = hook.ask(session, profile, kind="clean", about=name)
+    except libvirt.libvirtError as error:
+        if is_code(error, libvirt.VIR_ERR_HOOK_SCRIPT_FAILED):
+            raise LeftoversError(detail=str(error)[:2000]) from error
+        raise
+    if left:
+        raise LeftoversError(detail=", ".join(left))
 
 
 def leftovers(session: Session, profile: Profile, identity: UUID) -> Iterator[str]:

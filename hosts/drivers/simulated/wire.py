@@ -20,6 +20,7 @@ from panel.core.errors import (
     DriverError,
     HostTimeoutError,
     HostUnreachableError,
+    LeftoversError,
     PanelError,
     StorageFullError,
     VolumeNotFoundError,
@@ -35,6 +36,7 @@ ERRORS: dict[str, type[DriverError]] = {
         StorageFullError,
         HostUnreachableError,
         HostTimeoutError,
+        LeftoversError,
     )
 }
 
