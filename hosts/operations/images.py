@@ -11,6 +11,7 @@ from django.conf import settings
 from hosts import registry
 from hosts.calls import guarded
 from hosts.drivers.types import VolumeFormat, VolumeRef
+from hosts.imagebuild.recipes import recipe_key
 from hosts.models import Host, HostImage, Image, ImageFile, StoragePool
 from hosts.services.images import image_copy_wanted, image_record, roles_for
 from hosts.states import HostState, ImageState
@@ -38,7 +39,7 @@ class ImageBuild(Operation):
 
     def prepare(self) -> None:
         self.image = Image.objects.get(pk=self.job.resources.get(type="image").resource_id)
-        self.recipe_key: str = self.job.params["recipe_key"]
+        self.recipe_key = recipe_key(self.image.slug)  # today's: that is what will be built
         self.folder = f"images/{self.image.slug}-{self.recipe_key}"
         self.target = Path(settings.CACHE_DIR) / self.folder
 
@@ -65,14 +66,16 @@ class ImageBuild(Operation):
         self.manifest = json.loads((self.target / "manifest.json").read_text())
 
     def succeeded(self) -> None:
-        image_record(image=self.image, manifest=self.manifest, folder=self.folder, recipe_key=self.recipe_key)
+        image = image_record(image=self.image, manifest=self.manifest, folder=self.folder, recipe_key=self.recipe_key)
+        if image.state == ImageState.RETIRED:
+            return
         for host in Host.objects.filter(state=HostState.ACTIVE):
-            for connection in host.connections.filter(enabled=True, host_type__in=self.image.host_types):
-                image_copy_wanted(actor=SYSTEM, host=host, image=self.image, host_type=connection.host_type)
+            for connection in host.connections.filter(enabled=True, host_type__in=image.host_types):
+                image_copy_wanted(actor=SYSTEM, host=host, image=image, host_type=connection.host_type)
 
     def failed(self, error: PanelError) -> None:
         image_id = self.job.resources.get(type="image").resource_id
-        Image.objects.filter(pk=image_id).exclude(state=ImageState.READY).update(state=ImageState.ERROR)
+        Image.objects.filter(pk=image_id, state=ImageState.BUILDING).update(state=ImageState.ERROR)
         events.publish("image", image_id)
 
 

@@ -33,19 +33,21 @@ def image_build(*, actor: Actor, slug: str, recipe_key: str) -> tuple[Image, Job
     if image.state == ImageState.READY and image.recipe_key == recipe_key and files_present(image):
         return image, None
     try:
-        job = job_submit(
-            action="image.build", actor=actor, resources=[("image", image.pk)], queue="builder",
-            params={"recipe_key": recipe_key},
-        )  # fmt: skip
+        job = job_submit(action="image.build", actor=actor, resources=[("image", image.pk)], queue="builder")
     except ResourceBusyError:
         return image, None
+    image_rebuilding(image)
+    if created:
+        audit_record(actor=actor, action="image.ordered", object_type="image", object_id=image.pk, object_label=slug)
+    return image, job
+
+
+def image_rebuilding(image: Image) -> None:
+    """Note that an image whose build failed is being built again."""
     if image.state == ImageState.ERROR:
         image.state = ImageState.BUILDING
         image.save(update_fields=["state"])
         events.publish("image", image.pk)
-    if created:
-        audit_record(actor=actor, action="image.ordered", object_type="image", object_id=image.pk, object_label=slug)
-    return image, job
 
 
 def files_present(image: Image) -> bool:
@@ -53,8 +55,12 @@ def files_present(image: Image) -> bool:
     return all((Path(settings.CACHE_DIR) / file.path).is_file() for file in image.files.all())
 
 
-def image_record(*, image: Image, manifest: Mapping[str, Any], folder: str, recipe_key: str) -> None:
-    """Write down what a build made; ``folder`` is below the cache. Runs in the caller's transaction."""
+def image_record(*, image: Image, manifest: Mapping[str, Any], folder: str, recipe_key: str) -> Image:
+    """Write down what a build made; ``folder`` is below the cache. Runs in the caller's transaction.
+
+    Returns the image as it is now. What was retired meanwhile stays so.
+    """
+    image = Image.objects.select_for_update().get(pk=image.pk)
     files = manifest["files"]
     image.name, image.os, image.os_version = manifest["name"], manifest["os"], manifest["version"]
     image.boot, image.cloud_init = manifest["boot"], manifest["cloud_init"]
@@ -64,7 +70,9 @@ def image_record(*, image: Image, manifest: Mapping[str, Any], folder: str, reci
     image.lxc_init = manifest.get("lxc_init", "/sbin/init")
     image.size_bytes = sum(file["size_bytes"] for file in files.values())
     image.checksum = hashlib.sha256("".join(f["sha256"] for _, f in sorted(files.items())).encode()).hexdigest()
-    image.recipe_key, image.state = recipe_key, ImageState.READY
+    image.recipe_key = recipe_key
+    if image.state != ImageState.RETIRED:
+        image.state = ImageState.READY
     image.save()
     # A file that changed is another file: no host has it yet, whatever it has of the old one.
     image.files.exclude(sha256__in=[file["sha256"] for file in files.values()]).delete()
@@ -81,6 +89,7 @@ def image_record(*, image: Image, manifest: Mapping[str, Any], folder: str, reci
             },
         )
     events.publish("image", image.pk)
+    return image
 
 
 def roles_for(image: Image, host_type: str) -> tuple[str, ...]:

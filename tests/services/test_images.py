@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from hosts.imagebuild.recipes import recipe_key
 from hosts.models import HostImage, Image, Volume
 from hosts.registry import driver_for
+from hosts.services.image_retire import image_retire
 from hosts.services.images import image_build, image_record, is_on_host
 from panel.core.actors import SYSTEM
 from panel.core.models import Job, JobStatus
+from tests import factories
+from tests.client import problem
 from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
 from tests.simulated_fleet import jobs_run
 from vms.states import GuestAction
@@ -45,19 +49,29 @@ def recipe(monkeypatch, tmp_path):
     return say
 
 
+GOOD = (
+    "import json, pathlib, sys\n"
+    "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
+    "out.mkdir(parents=True)\n"
+    f"manifest = json.loads({json.dumps(json.dumps(manifest('a')))})\n"
+    "print('STEP 1/2 Unpack', flush=True)\n"
+    "for file in manifest['files'].values(): (out / file['file']).write_bytes(b'12345')\n"
+    "(out / 'manifest.json').write_text(json.dumps(manifest))\n"
+)
+BAD = (
+    "import pathlib, sys\n"
+    "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
+    "out.mkdir(parents=True)\n"
+    "(out / '.micro.lock').touch()\n"
+    "print('mmdebstrap: no such suite'); raise SystemExit(1)\n"
+)
+
+
 def test_build_records_files_and_copies_to_every_host(fleet, recipe, tmp_path):
     host = fleet.host()
-    script = (
-        "import json, pathlib, sys\n"
-        "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
-        "out.mkdir(parents=True)\n"
-        f"manifest = json.loads({json.dumps(json.dumps(manifest('a')))})\n"
-        "print('STEP 1/2 Unpack', flush=True)\n"
-        "for file in manifest['files'].values(): (out / file['file']).write_bytes(b'12345')\n"
-        "(out / 'manifest.json').write_text(json.dumps(manifest))\n"
-    )
-    recipe(script)
-    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    recipe(GOOD)
+    key = recipe_key("micro")
+    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key=key)
     assert job is not None
     assert [(j.action, j.status) for j in jobs_run()] == [
         ("image.build", "success"),
@@ -67,29 +81,65 @@ def test_build_records_files_and_copies_to_every_host(fleet, recipe, tmp_path):
     image.refresh_from_db()
     assert (image.state, image.boot, image.size_bytes, image.min_disk_gib) == ("ready", "kernel", 20, 1)
     assert HostImage.objects.filter(host=host).count() == 4
-    again, nothing = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    again, nothing = image_build(actor=SYSTEM, slug="micro", recipe_key=key)
     assert (again.pk, nothing) == (image.pk, None)
 
 
 def test_failed_build_says_so_and_can_be_ordered_again(fleet, recipe):
-    recipe(
-        "import pathlib, sys\n"
-        "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
-        "out.mkdir(parents=True)\n"
-        "(out / '.micro.lock').touch()\n"
-        "print('mmdebstrap: no such suite'); raise SystemExit(1)\n"
-    )
+    recipe(BAD)
     image, _ = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
     (job,) = jobs_run()
     assert (job.status, job.error_code) == (JobStatus.ERROR, "image_build_failed")
     assert "no such suite" in job.error_detail
     # Another builder may be waiting for it.
-    assert (Path(settings.CACHE_DIR) / "images" / "micro-k1" / ".micro.lock").exists()
+    assert (Path(settings.CACHE_DIR) / "images" / f"micro-{recipe_key('micro')}" / ".micro.lock").exists()
     image.refresh_from_db()
     assert image.state == "error"
     image, again = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
     assert again is not None
     assert image.state == "building"
+
+
+def test_image_retired_while_it_is_built_anew_stays_retired(fleet, recipe):
+    fleet.host()
+    image = fleet.image(recipe_key="older")
+    staff = factories.actor_make(factories.staff_make())
+    for script, status in ((BAD, JobStatus.ERROR), (GOOD, JobStatus.SUCCESS)):
+        recipe(script)
+        Image.objects.update(state="ready")
+        _, job = image_build(actor=SYSTEM, slug="micro", recipe_key="newer")
+        assert job is not None
+        image_retire(actor=staff, image=image)
+        assert [(ran.action, ran.status) for ran in jobs_run()] == [("image.build", status)]
+        image.refresh_from_db()
+        assert image.state == "retired"
+    assert image.recipe_key == recipe_key("micro")
+
+
+def test_retired_image_is_not_built_by_trying_an_old_job_again(fleet, recipe, admin_api):
+    recipe(BAD)
+    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    jobs_run()
+    image_retire(actor=factories.actor_make(factories.staff_make()), image=image)
+    problem(admin_api.post(f"/jobs/{job.pk}/actions/retry"), 409, "invalid_state")
+    assert Job.objects.filter(action="image.build").count() == 1
+    image.refresh_from_db()
+    assert image.state == "retired"
+
+
+def test_build_tried_again_uses_the_recipe_of_today(fleet, recipe, admin_api, monkeypatch):
+    recipe(BAD)
+    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    jobs_run()
+    recipe(GOOD)
+    monkeypatch.setattr("hosts.operations.images.recipe_key", lambda _slug: "today")
+    assert admin_api.post(f"/jobs/{job.pk}/actions/retry").status_code == 202
+    image.refresh_from_db()
+    assert image.state == "building"
+    assert [again.status for again in jobs_run()] == [JobStatus.SUCCESS]
+    image.refresh_from_db()
+    assert (image.state, image.recipe_key) == ("ready", "today")
+    assert {Path(file.path).parent.name for file in image.files.all()} == {"micro-today"}
 
 
 def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):  # noqa: F811
