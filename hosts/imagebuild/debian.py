@@ -110,6 +110,7 @@ def build(*, work: Path, output: Path, progress: Progress) -> Manifest:
         cloud_init=True,
         host_types=("kvm", "lxc"),
         min_disk_gib=2,
+        min_memory_mib=512,
         kernel_arguments="",
         lxc_init="/sbin/init",
         files={

@@ -32,6 +32,7 @@ class Manifest:
     cloud_init: bool
     host_types: tuple[str, ...]
     min_disk_gib: int
+    min_memory_mib: int  # with which it still boots on every host type
     kernel_arguments: str
     lxc_init: str
     files: dict[str, Artefact]

@@ -101,6 +101,7 @@ def build(*, work: Path, output: Path, progress: Progress) -> Manifest:
         cloud_init=False,
         host_types=("kvm", "lxc"),
         min_disk_gib=1,
+        min_memory_mib=96,
         kernel_arguments="root=LABEL=root rw console=tty0 console=ttyS0 quiet",
         lxc_init="/sbin/init",
         files={

@@ -65,7 +65,7 @@ def image_record(*, image: Image, manifest: Mapping[str, Any], folder: str, reci
     image.name, image.os, image.os_version = manifest["name"], manifest["os"], manifest["version"]
     image.boot, image.cloud_init = manifest["boot"], manifest["cloud_init"]
     image.host_types = [*manifest["host_types"]]
-    image.min_disk_gib = manifest["min_disk_gib"]
+    image.min_disk_gib, image.min_memory_mib = manifest["min_disk_gib"], manifest["min_memory_mib"]
     image.kernel_arguments = manifest.get("kernel_arguments", "")
     image.lxc_init = manifest.get("lxc_init", "/sbin/init")
     image.size_bytes = sum(file["size_bytes"] for file in files.values())

@@ -33,7 +33,7 @@ def manifest(mark: str) -> dict[str, Any]:
         file["sha256"] = f"{number}{file['sha256'][1:]}"
     return {
         "name": "Micro", "os": "micro", "version": "1", "boot": "kernel", "cloud_init": False,
-        "host_types": ["kvm", "lxc"], "min_disk_gib": 1, "kernel_arguments": "quiet", "files": files,
+        "host_types": ["kvm", "lxc"], "min_disk_gib": 1, "min_memory_mib": 96, "kernel_arguments": "quiet", "files": files,
     }  # fmt: skip
 
 
@@ -79,7 +79,8 @@ def test_build_records_files_and_copies_to_every_host(fleet, recipe, tmp_path):
         ("image.copy", "success"),
     ]
     image.refresh_from_db()
-    assert (image.state, image.boot, image.size_bytes, image.min_disk_gib) == ("ready", "kernel", 20, 1)
+    assert (image.state, image.boot, image.size_bytes) == ("ready", "kernel", 20)
+    assert (image.min_disk_gib, image.min_memory_mib) == (1, 96)
     assert HostImage.objects.filter(host=host).count() == 4
     again, nothing = image_build(actor=SYSTEM, slug="micro", recipe_key=key)
     assert (again.pk, nothing) == (image.pk, None)

@@ -38,6 +38,7 @@ def manifest_of(directory: Path) -> Manifest:
         cloud_init=False,
         host_types=("kvm",),
         min_disk_gib=1,
+        min_memory_mib=96,
         kernel_arguments="",
         lxc_init="/sbin/init",
         files={"kvm_disk": artefact(directory / "disk", format="raw", capacity_bytes=4096)},
