@@ -1,9 +1,12 @@
 """Building images and copying them to hosts."""
 
 import json
+import queue
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -17,9 +20,11 @@ from hosts.services.images import image_copy_wanted, image_record, roles_for
 from hosts.states import HostState, ImageState
 from panel.core import events
 from panel.core.actors import SYSTEM
-from panel.core.errors import PanelError
+from panel.core.errors import JobCancelledError, PanelError
+from panel.core.jobs import cancel_requested
 from panel.core.operations import Operation, Step, register
 
+_END_S = 20.0
 _STEP = re.compile(r"^STEP (\d+)/(\d+) (.*)$")
 
 
@@ -35,7 +40,7 @@ class ImageBuild(Operation):
 
     action = "image.build"
     queue = "builder"
-    steps = (Step("build", "Build the image", deadline_s=1800), Step("record", "Record the files"))
+    steps = (Step("build", "Build the image"), Step("record", "Record the files"))
 
     def prepare(self) -> None:
         self.image = Image.objects.get(pk=self.job.resources.get(type="image").resource_id)
@@ -52,15 +57,25 @@ class ImageBuild(Operation):
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=settings.BASE_DIR
         ) as process:
-            for line in process.stdout or ():
-                tail = [*tail[-40:], line.rstrip()]
-                if found := _STEP.match(line.strip()):
-                    number, count, title = int(found[1]), int(found[2]), found[3]
-                    self.progress(100 * (number - 1) // count, title)
-                self.verify()
+            try:
+                for line in _lines(process, every_s=settings.JOB_RENEW_S):
+                    self._heard(line)
+                    tail = [*tail[-40:], *([line] if line else [])]
+            except BaseException:
+                _end(process)
+                raise
         if process.returncode:
             # What is half made the builder takes away itself; in the folder is the lock another one may wait for.
             raise ImageBuildError(detail="\n".join(tail))
+
+    def _heard(self, line: str) -> None:
+        """Take a line of the builder's, or "" while it is silent. Raises: JobLostError, JobCancelledError."""
+        self.verify()
+        if cancel_requested(self.job):
+            raise JobCancelledError
+        if found := _STEP.match(line):
+            number, count, title = int(found[1]), int(found[2]), found[3]
+            self.progress(100 * (number - 1) // count, title)
 
     def record(self) -> None:
         self.manifest = json.loads((self.target / "manifest.json").read_text())
@@ -77,6 +92,35 @@ class ImageBuild(Operation):
         image_id = self.job.resources.get(type="image").resource_id
         Image.objects.filter(pk=image_id, state=ImageState.BUILDING).update(state=ImageState.ERROR)
         events.publish("image", image_id)
+
+
+def _lines(process: subprocess.Popen[str], *, every_s: float) -> Iterator[str]:
+    """Yield the lines that a process prints until it ends, and "" whenever it printed none for ``every_s``."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in process.stdout or ():
+            lines.put(line.strip())
+        lines.put(None)
+
+    threading.Thread(target=read, name="builder-output", daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=every_s)
+        except queue.Empty:
+            line = ""
+        if line is None:
+            return
+        yield line
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the builder: it takes what it runs, and what is half made, with it."""
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 @register

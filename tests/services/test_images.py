@@ -2,21 +2,30 @@
 
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection, transaction
 
 from hosts.imagebuild.recipes import recipe_key
 from hosts.models import HostImage, Image, Volume
+from hosts.operations.images import ImageBuild
 from hosts.registry import driver_for
 from hosts.services.image_retire import image_retire
 from hosts.services.images import image_build, image_record, is_on_host
+from panel.core import sweeper, tasks
 from panel.core.actors import SYSTEM
+from panel.core.cancelling import job_cancel
+from panel.core.jobs import job_claim
 from panel.core.models import Job, JobStatus
+from panel.core.operations import Step
+from panel.core.tasks import LeaseKeeper
 from tests import factories
 from tests.client import problem
+from tests.drivers.checks import wait_until
 from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
 from tests.simulated_fleet import jobs_run
 from vms.states import GuestAction
@@ -33,7 +42,8 @@ def manifest(mark: str) -> dict[str, Any]:
         file["sha256"] = f"{number}{file['sha256'][1:]}"
     return {
         "name": "Micro", "os": "micro", "version": "1", "boot": "kernel", "cloud_init": False,
-        "host_types": ["kvm", "lxc"], "min_disk_gib": 1, "min_memory_mib": 96, "kernel_arguments": "quiet", "files": files,
+        "host_types": ["kvm", "lxc"], "min_disk_gib": 1, "min_memory_mib": 96, "kernel_arguments": "quiet",
+        "files": files,
     }  # fmt: skip
 
 
@@ -41,8 +51,10 @@ def manifest(mark: str) -> dict[str, Any]:
 def recipe(monkeypatch, tmp_path):
     """Replace the builder by a script that does what it is told."""
 
+    python = sys.executable
+
     def say(script: str) -> None:
-        (tmp_path / "builder").write_text(f"#!{sys.executable}\n{script}")
+        (tmp_path / "builder").write_text(f"#!{python}\n{script}")
         (tmp_path / "builder").chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(tmp_path / "builder"))
 
@@ -52,7 +64,7 @@ def recipe(monkeypatch, tmp_path):
 GOOD = (
     "import json, pathlib, sys\n"
     "out = pathlib.Path(sys.argv[sys.argv.index('--output') + 1])\n"
-    "out.mkdir(parents=True)\n"
+    "out.mkdir(parents=True, exist_ok=True)\n"
     f"manifest = json.loads({json.dumps(json.dumps(manifest('a')))})\n"
     "print('STEP 1/2 Unpack', flush=True)\n"
     "for file in manifest['files'].values(): (out / file['file']).write_bytes(b'12345')\n"
@@ -101,6 +113,13 @@ def test_failed_build_says_so_and_can_be_ordered_again(fleet, recipe):
     assert image.state == "building"
 
 
+def ordered() -> tuple[Image, Job]:
+    """Order a build of another recipe than the image has."""
+    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    assert job is not None
+    return image, job
+
+
 def test_image_retired_while_it_is_built_anew_stays_retired(fleet, recipe):
     fleet.host()
     image = fleet.image(recipe_key="older")
@@ -108,8 +127,7 @@ def test_image_retired_while_it_is_built_anew_stays_retired(fleet, recipe):
     for script, status in ((BAD, JobStatus.ERROR), (GOOD, JobStatus.SUCCESS)):
         recipe(script)
         Image.objects.update(state="ready")
-        _, job = image_build(actor=SYSTEM, slug="micro", recipe_key="newer")
-        assert job is not None
+        ordered()
         image_retire(actor=staff, image=image)
         assert [(ran.action, ran.status) for ran in jobs_run()] == [("image.build", status)]
         image.refresh_from_db()
@@ -119,7 +137,7 @@ def test_image_retired_while_it_is_built_anew_stays_retired(fleet, recipe):
 
 def test_retired_image_is_not_built_by_trying_an_old_job_again(fleet, recipe, admin_api):
     recipe(BAD)
-    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    image, job = ordered()
     jobs_run()
     image_retire(actor=factories.actor_make(factories.staff_make()), image=image)
     problem(admin_api.post(f"/jobs/{job.pk}/actions/retry"), 409, "invalid_state")
@@ -130,7 +148,7 @@ def test_retired_image_is_not_built_by_trying_an_old_job_again(fleet, recipe, ad
 
 def test_build_tried_again_uses_the_recipe_of_today(fleet, recipe, admin_api, monkeypatch):
     recipe(BAD)
-    image, job = image_build(actor=SYSTEM, slug="micro", recipe_key="k1")
+    image, job = ordered()
     jobs_run()
     recipe(GOOD)
     monkeypatch.setattr("hosts.operations.images.recipe_key", lambda _slug: "today")
@@ -143,10 +161,58 @@ def test_build_tried_again_uses_the_recipe_of_today(fleet, recipe, admin_api, mo
     assert {Path(file.path).parent.name for file in image.files.all()} == {"micro-today"}
 
 
+SILENT = "import os, pathlib, time\npathlib.Path({pid!r}).write_text(str(os.getpid()))\ntime.sleep({seconds})\n"
+
+
+def test_builder_that_is_silent_for_long_keeps_its_job(fleet, recipe, tmp_path, settings, monkeypatch):
+    settings.JOB_LEASE_S, settings.JOB_RENEW_S = 1.0, 0.2
+    monkeypatch.setattr(LeaseKeeper, "MARGIN_S", 0.0)
+    monkeypatch.setattr(ImageBuild, "steps", (Step("build", "Build", deadline_s=0.5), Step("record", "Record")))
+    recipe(SILENT.format(pid=str(tmp_path / "pid"), seconds=4) + GOOD)
+    _, job = ordered()
+    building = _in_background(job)
+    while building.is_alive():
+        sweeper.sweep()
+        building.join(0.1)
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == (JobStatus.SUCCESS, 1)
+
+
+def test_cancelled_build_ends_at_once_with_the_builder(fleet, recipe, tmp_path, settings):
+    settings.JOB_RENEW_S = 0.2
+    pid = tmp_path / "pid"
+    recipe(SILENT.format(pid=str(pid), seconds=200))
+    image, job = ordered()
+    building = _in_background(job)
+    wait_until(lambda: pid.exists() and pid.read_text(), timeout_s=20)
+    job_cancel(job_id=job.pk)
+    building.join(30)
+    job.refresh_from_db()
+    image.refresh_from_db()
+    assert (job.status, image.state) == (JobStatus.CANCELLED, "error")
+    assert not Path("/proc", pid.read_text()).exists()
+
+
+def _in_background(job: Job) -> threading.Thread:
+    claimed = job_claim(job.pk, worker="w")
+    assert claimed is not None
+
+    def run() -> None:
+        try:
+            tasks.run(claimed)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
 def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):  # noqa: F811
     image = Image.objects.get(slug="micro")
     before = {file.role: file.volume_name for file in image.files.all()}
-    image_record(image=image, manifest=manifest("b"), folder="images/new", recipe_key="k2")
+    with transaction.atomic():
+        image_record(image=image, manifest=manifest("b"), folder="images/new", recipe_key="k2")
     assert not is_on_host(host=one_host, image=image, host_type="kvm")
     act(guest, GuestAction.STOP)
     assert act(guest, GuestAction.START).status == JobStatus.SUCCESS
