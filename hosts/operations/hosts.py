@@ -20,6 +20,8 @@ from panel.core.actors import SYSTEM
 from panel.core.errors import PanelError
 from panel.core.operations import Operation, Step, register
 
+_FOUND = ("hypervisor", "libvirt_version", "emulated", "capabilities", "last_seen_at", "last_error")
+
 
 @register
 class HostCheck(Operation):
@@ -64,9 +66,9 @@ class HostCheck(Operation):
             connection.emulated = facts.emulated
             connection.capabilities = [_plain(asdict(state)) for state in facts.capabilities]
             connection.last_seen_at, connection.last_error = now, ""
-            connection.save()
+            connection.save(update_fields=_FOUND)  # where it is may have been changed meanwhile
         self._record_host(next(iter(self.facts.values()), None), now)
-        for pool in StoragePool.objects.filter(pk__in=self.pools):
+        for pool in StoragePool.objects.select_for_update().filter(pk__in=self.pools).order_by("pk"):
             info = self.pools[pool.pk]
             pool.capacity_bytes, pool.available_bytes = info.capacity_bytes, info.available_bytes
             pool.limit_gib = pool_limit(pool)

@@ -1,13 +1,18 @@
 """Enrolling a host: what a look at it records, and what it then fetches by itself."""
 
 import re
+import threading
 
 import pytest
 import yaml
 from django.conf import settings
+from django.db import connection
 
-from hosts.models import Host, HostImage
-from hosts.services.enrolment import SLOTS, host_enrol
+from hosts.models import Host, HostConnection, HostImage, StoragePool
+from hosts.operations import hosts
+from hosts.services.capacity import pool_take
+from hosts.services.enrolment import SLOTS, host_enrol, pool_limit
+from hosts.services.jobs import host_job
 from panel.core.actors import SYSTEM
 from panel.core.host_slots import EVERY_JOB
 from panel.setup import panel_services
@@ -39,6 +44,45 @@ def test_new_host_fetches_the_images_that_are_ready(fleet):
     image = fleet.image()
     host = enrol(fleet, "sim-enrol-2")
     assert {copy.file_id for copy in HostImage.objects.filter(host=host)} == {file.pk for file in image.files.all()}
+
+
+def test_sale_while_a_host_is_looked_at_is_counted(fleet, monkeypatch):
+    host = fleet.host()
+    pool = host.pools.get()
+    StoragePool.objects.update(limit_gib=100_000)
+    sold: list[bool] = []
+
+    def sell() -> None:
+        sold.append(pool_take(pool=pool, disk_gib=100_000))
+        connection.close()
+
+    selling = threading.Thread(target=sell)
+
+    def limit_while_one_buys(seen: StoragePool) -> int:
+        selling.start()
+        selling.join(0.5)
+        return pool_limit(seen)
+
+    monkeypatch.setattr(hosts, "pool_limit", limit_while_one_buys)
+    host_job(actor=SYSTEM, host=host, action="host.check")
+    assert [(job.action, job.status) for job in jobs_run(rounds=1)] == [("host.check", "success")]
+    selling.join(10)
+    pool.refresh_from_db()
+    assert (sold, pool.used_gib) == ([False], 0)
+    assert pool.limit_gib < 100_000
+
+
+def test_look_at_a_host_does_not_take_a_new_uri_back(fleet, monkeypatch):
+    host = fleet.host()
+    job = host_job(actor=SYSTEM, host=host, action="host.check")
+    assert job is not None
+
+    def pools_while_it_moves(self) -> None:
+        HostConnection.objects.update(uri="simulated:///elsewhere?socket=/s")
+
+    monkeypatch.setattr(hosts.HostCheck, "ensure_pools", pools_while_it_moves)
+    jobs_run(rounds=1)
+    assert {one.uri for one in HostConnection.objects.all()} == {"simulated:///elsewhere?socket=/s"}
 
 
 def test_host_that_hangs_leaves_workers_to_the_others():
