@@ -32,10 +32,16 @@ def host_enrol(
 ) -> tuple[Host, Job | None]:
     """Add a host (or bring a known one's connections up to date) and let a job look at it.
 
-    ``uris`` maps a host type to its connection URI. Repeating it is harmless. Returns no job when one is
-    already at work on the host.
+    ``uris`` maps a host type to its connection URI. A host is known by one of them, and keeps the name it has in the
+    panel; otherwise by its name. Repeating it is harmless. Returns no job when one is already at work on the host.
     """
-    host, created = Host.objects.get_or_create(name=name, defaults={"location": location, "address": address})
+    host = _known(uris)
+    created = False
+    if host is None:
+        host, created = Host.objects.get_or_create(name=name, defaults={"location": location, "address": address})
+    if address and host.address != address:
+        host.address = address
+        host.save(update_fields=["address"])
     for host_type, uri in uris.items():
         HostConnection.objects.update_or_create(
             host=host, host_type=host_type, defaults={"uri": uri, "driver": driver, "enabled": True}
@@ -47,9 +53,18 @@ def host_enrol(
         for number in range(count):
             HostSlot.objects.get_or_create(host_id=host.pk, kind=kind, number=number)
     if created:
-        audit_record(actor=actor, action="host.enrolled", object_type="host", object_id=host.pk, object_label=name)
+        audit_record(actor=actor, action="host.enrolled", object_type="host", object_id=host.pk, object_label=host.name)
     events.publish("host", host.pk)
     return host, host_job(actor=actor, host=host, action="host.check")
+
+
+def _known(uris: Mapping[str, str]) -> Host | None:
+    """Return the host that is reached by one of these URIs already."""
+    for host_type, uri in uris.items():
+        found = HostConnection.objects.filter(host_type=host_type, uri=uri).select_related("host").first()
+        if found is not None:
+            return found.host
+    return None
 
 
 def limits_recompute(host: Host) -> None:

@@ -46,6 +46,18 @@ def test_new_host_fetches_the_images_that_are_ready(fleet):
     assert {copy.file_id for copy in HostImage.objects.filter(host=host)} == {file.pk for file in image.files.all()}
 
 
+def test_host_is_known_by_its_uri_whatever_its_name_is(fleet):
+    first = enrol(fleet, "sim-enrol-4")
+    Host.objects.update(name="renamed")
+    uri = fleet.server.uri("sim-enrol-4")
+    again, _ = host_enrol(
+        actor=SYSTEM, name="new-hostname", uris={"kvm": uri}, pool_path="/p", driver="simulated", address="192.0.2.7"
+    )
+    assert (again.pk, Host.objects.count(), again.pools.count(), again.connections.count()) == (first.pk, 1, 1, 2)
+    again.refresh_from_db()
+    assert (again.name, again.address) == ("renamed", "192.0.2.7")
+
+
 def test_sale_while_a_host_is_looked_at_is_counted(fleet, monkeypatch):
     host = fleet.host()
     pool = host.pools.get()
