@@ -89,7 +89,6 @@ class NetworkPatchIn(StrictSerializer):
         required=False,
         help_text="Addresses, and for IPv4 also ranges `first-last`, that are never handed out.",
     )
-    vlan = serializers.IntegerField(min_value=1, max_value=4094, allow_null=True, required=False)
     mtu = serializers.IntegerField(min_value=1280, max_value=9216, required=False)
     enabled = serializers.BooleanField(required=False, help_text="False: no new guest gets an address here.")
     hosts = serializers.ListField(child=serializers.UUIDField(), max_length=10_000, required=False)

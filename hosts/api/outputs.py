@@ -183,7 +183,6 @@ class NetworkOut(Shape):
     gateway_v6 = serializers.CharField(allow_null=True)
     dns_servers = serializers.ListField(child=serializers.CharField())
     reserved = serializers.ListField(child=serializers.CharField(), help_text="Never handed out.")
-    vlan = serializers.IntegerField(allow_null=True)
     mtu = serializers.IntegerField()
     enabled = serializers.BooleanField(help_text="False: no new guest gets an address here.")
     hosts = NamedOut(many=True)
@@ -200,7 +199,7 @@ def network_json(network: Network) -> dict[str, Any]:
     names = ("name", "kind", "bridge", "cidr_v4", "gateway_v4", "cidr_v6", "gateway_v6", "dns_servers", "reserved")
     return {
         "id": network.pk,
-        **{name: getattr(network, name) for name in (*names, "vlan", "mtu", "enabled")},
+        **{name: getattr(network, name) for name in (*names, "mtu", "enabled")},
         "hosts": [{"id": h.pk, "name": h.name} for h in sorted(network.hosts.all(), key=lambda h: h.name)],
         "addresses_v4_free": counts["v4"] - counts["v4_taken"],
         "addresses_v4_taken": counts["v4_taken"],

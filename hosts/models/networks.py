@@ -21,7 +21,6 @@ class Network(VersionedRecord):
     gateway_v6 = models.GenericIPAddressField(protocol="IPv6", null=True, blank=True)
     dns_servers = models.JSONField(default=list, blank=True)
     reserved = models.JSONField(default=list, blank=True)  # addresses never handed out
-    vlan = models.PositiveSmallIntegerField(null=True, blank=True)
     mtu = models.PositiveSmallIntegerField(default=1500)
     enabled = models.BooleanField(default=True)
     hosts = models.ManyToManyField(Host, related_name="networks")

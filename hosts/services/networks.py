@@ -17,7 +17,7 @@ from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.permissions import Permission
 
 ALWAYS = frozenset({"name", "dns_servers", "reserved", "enabled"})  # editable while guests use it
-UNUSED = frozenset({"kind", "bridge", "vlan", "mtu", "cidr_v4", "gateway_v4", "cidr_v6", "gateway_v6"})
+UNUSED = frozenset({"kind", "bridge", "mtu", "cidr_v4", "gateway_v4", "cidr_v6", "gateway_v6"})
 _ADDRESSING = ("cidr_v4", "gateway_v4", "cidr_v6", "gateway_v6", "reserved")
 _LOCK = int.from_bytes(hashlib.sha256(b"hosts.networks").digest()[:8], "big", signed=True)
 
@@ -35,7 +35,6 @@ def network_create(
     gateway_v6: str | None = None,
     dns_servers: Sequence[str] = (),
     reserved: Iterable[str] = (),
-    vlan: int | None = None,
     mtu: int = 1500,
     hosts: Iterable[Host] = (),
 ) -> Network:
@@ -56,7 +55,6 @@ def network_create(
         kind=kind,
         bridge=bridge,
         dns_servers=list(dns_servers),
-        vlan=vlan,
         mtu=mtu,
         **_columns(subnets),
     )

@@ -42,7 +42,7 @@ function Network() {
         network.cidr_v4 && [_("IPv4"), html`<${Copy} value=${network.cidr_v4} />`], network.gateway_v4 && [_("Gateway"), html`<${Copy} value=${network.gateway_v4} />`],
         network.cidr_v6 && [_("IPv6"), html`<${Copy} value=${network.cidr_v6} />`], network.gateway_v6 && [_("Gateway, IPv6"), html`<${Copy} value=${network.gateway_v6} />`],
         [_("DNS servers"), network.dns_servers.length ? html`<span class="mono">${network.dns_servers.join(" ")}</span>` : "–"],
-        [_("Bridge"), html`<code>${network.bridge}</code>`], network.vlan && [_("VLAN"), String(network.vlan)], [_("MTU"), number(network.mtu)],
+        [_("Bridge"), html`<code>${network.bridge}</code>`], [_("MTU"), number(network.mtu)],
         [_("Reached by"), network.hosts.length ? network.hosts.map((host, index) => html`${index > 0 && ", "}<a href=${`/hosts/${host.id}`}>${host.name}</a>`) : "–"]]} /><//></div>
     </div>
     ${dialog === "edit" && html`<${NetworkForm} network=${network} onClose=${close} onDone=${resource.mutate} />`}

@@ -8,7 +8,7 @@ import { FormDialog } from "./dialog.js";
 import { CheckField, NumberField, SelectField, TextField } from "./fields.js";
 
 export const KINDS = { nat: () => _("NAT: behind the host’s address"), routed: () => _("Routed: the host is the gateway"), bridge: () => _("Bridge: beside the host in the provider’s network") };
-const EMPTY = { name: "", kind: "routed", bridge: "", cidr_v4: "", gateway_v4: "", cidr_v6: "", gateway_v6: "", dns_servers: "", reserved: "", vlan: null, mtu: 1500, enabled: true, hosts: [] };
+const EMPTY = { name: "", kind: "routed", bridge: "", cidr_v4: "", gateway_v4: "", cidr_v6: "", gateway_v6: "", dns_servers: "", reserved: "", mtu: 1500, enabled: true, hosts: [] };
 const LISTS = ["dns_servers", "reserved"]; // texts while one types, lists in the API
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 
@@ -39,7 +39,7 @@ export function NetworkForm({ network, onClose, onDone }) {
         <${SelectField} label=${_("Kind")} name="kind" value=${form.kind} options=${kinds} error=${error("kind")} onChange=${(kind) => set({ kind })} />
         <${TextField} label=${_("IPv4 subnet")} placeholder="203.0.113.0/24" error=${error("cidr_v4")} ...${bind("cidr_v4")} /><${TextField} label=${_("IPv4 gateway")} placeholder="203.0.113.1" error=${error("gateway_v4")} ...${bind("gateway_v4")} />
         <${TextField} label=${_("IPv6 subnet")} placeholder="2001:db8::/64" error=${error("cidr_v6")} ...${bind("cidr_v6")} /><${TextField} label=${_("IPv6 gateway")} placeholder="2001:db8::1" error=${error("gateway_v6")} ...${bind("gateway_v6")} /></div>
-      <div class="fields-3"><${TextField} label=${_("Bridge on the hosts")} error=${error("bridge")} ...${bind("bridge")} /><${NumberField} label=${_("VLAN")} optional=${_("optional")} error=${error("vlan")} ...${bind("vlan")} /><${NumberField} label=${_("MTU")} error=${error("mtu")} ...${bind("mtu")} /></div>
+      <div class="fields-2"><${TextField} label=${_("Bridge on the hosts")} error=${error("bridge")} ...${bind("bridge")} /><${NumberField} label=${_("MTU")} error=${error("mtu")} ...${bind("mtu")} /></div>
       <${TextField} label=${_("DNS servers")} error=${error("dns_servers")} hint=${_("Addresses, separated by spaces.")} ...${bind("dns_servers")} />
       <${TextField} label=${_("Never handed out")} optional=${_("optional")} error=${error("reserved")} hint=${_("Addresses, or IPv4 ranges such as 203.0.113.2-203.0.113.9.")} ...${bind("reserved")} />
       <fieldset class="plain-fieldset"><legend class="form-label">${_("Reached by")}</legend><div class="check-grid">${(hosts.data?.results || []).map((host) => html`<${CheckField} key=${host.id} label=${host.name}
