@@ -28,15 +28,8 @@ from typing import Any
 import pycdlib
 import yaml
 
-from hosts.drivers.types import AddressSpec, NicSpec, SeedFiles
+from hosts.drivers.types import CONTAINER_ROOT_UID, AddressSpec, NicSpec, SeedFiles
 from panel.core.errors import DriverError, InvalidInputError
-
-CONTAINER_SEED_DIR = "/var/lib/cloud/seed/nocloud"
-"""Where a container finds the files of ``seed_ext4``, mounted read-only. cloud-init looks there by itself,
-and it is outside of /run, over which a container's systemd mounts an empty file system."""
-
-CONTAINER_ROOT_UID = 100_000
-"""Root of a container is this user (and group) on the host; see ``<idmap>`` in the domain's XML."""
 
 EXT4_SEED_BYTES = 1 << 20
 _NO_USER_DATA = "#cloud-config\n{}\n"  # cloud-init complains about an empty file

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+CONTAINER_ROOT_UID = 100_000
+"""Root of a container is this user (and group) on its host; see ``<idmap>`` in the domain's XML."""
+
+CONTAINER_SEED_DIRECTORY = "/var/lib/cloud/seed/nocloud"
+"""Where a container finds the files of its seed, mounted read-only. cloud-init's NoCloud data source looks there by
+itself, and it is outside of /run, over which a container's systemd mounts an empty file system."""
+
 
 class HostType(StrEnum):
     """The kind of virtualization; one connection per kind a host offers."""

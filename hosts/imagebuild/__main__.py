@@ -1,6 +1,6 @@
 """``python -m hosts.imagebuild {micro|debian-12} --output DIR [--cache DIR]``, as root.
 
-Prints ``STEP n/m text`` and ``PERCENT n`` while it works. Ends with status 1 and one sentence on standard
+Prints ``STEP n/m text`` while it works. Ends with status 1 and one sentence on standard
 error when the image cannot be built.
 """
 

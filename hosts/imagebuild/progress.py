@@ -7,7 +7,7 @@ from typing import TextIO
 
 @dataclass(slots=True)
 class Progress:
-    """Prints ``STEP n/m text`` and ``PERCENT n``."""
+    """Prints ``STEP n/m text``, and ``DONE text`` in the end."""
 
     total: int
     stream: TextIO = sys.stdout
@@ -15,13 +15,11 @@ class Progress:
 
     def step(self, text: str) -> None:
         """Say that the next step begins."""
-        self._print(f"PERCENT {100 * self.done // self.total}")
         self.done += 1
         self._print(f"STEP {self.done}/{self.total} {text}")
 
     def finish(self, text: str) -> None:
         """Say that everything is done."""
-        self._print("PERCENT 100")
         self._print(f"DONE {text}")
 
     def _print(self, line: str) -> None:

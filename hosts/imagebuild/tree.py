@@ -7,10 +7,8 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
+from hosts.drivers.types import CONTAINER_ROOT_UID
 from hosts.imagebuild.commands import run
-
-CONTAINER_ROOT_UID = 100_000
-"""Root of a container is this user on its host (the ``<idmap>`` of every container)."""
 
 _CAPABILITY = "security.capability"
 
@@ -45,11 +43,6 @@ def link(to: str, *, tree: Path, path: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     target.symlink_to(to)
-
-
-def size_bytes(tree: Path) -> int:
-    """Return the space the tree's files take."""
-    return sum(entry.lstat().st_blocks * 512 for entry in _entries(tree))
 
 
 def shift_owners(tree: Path, *, by: int = CONTAINER_ROOT_UID) -> None:

@@ -13,7 +13,7 @@ from hosts.drivers.libvirt.hook import QUESTION_PREFIX, VERSION
 from hosts.drivers.libvirt.xml.domain import domain_xml
 from hosts.drivers.libvirt.xml.elements import to_text
 from hosts.drivers.libvirt.xml.probe import question_element
-from hosts.drivers.types import HostType
+from hosts.drivers.types import CONTAINER_ROOT_UID, HostType
 from tests.drivers.test_xml_golden import GUEST_ID, LXC, make_spec, paths_for
 
 HOOKS = Path(places.__file__).parent / "hooks"
@@ -61,7 +61,7 @@ def test_driver_and_hook_agree_on_places_and_version(hooks):
     assert hooks["innkeeper_console"].log_of("x") == f"{places.CONSOLE_DIRECTORY}/{places.console_log_name('x')}"
     assert hooks["innkeeper_answers"].VERSION == VERSION
     assert (HOOKS / Path(places.CONTAINER_EMULATOR).name).is_file()
-    assert places.IDMAP_START == hooks["innkeeper_cgroups"]._OWNER
+    assert hooks["innkeeper_cgroups"].CONTAINER_ROOT_UID == CONTAINER_ROOT_UID
 
 
 def test_a_question_is_read_and_other_domains_are_left_alone(hooks):

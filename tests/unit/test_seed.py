@@ -10,8 +10,8 @@ import pycdlib
 import pytest
 import yaml
 
-from hosts.drivers.seed import CONTAINER_ROOT_UID, SeedRequest, seed_ext4, seed_files, seed_iso
-from hosts.drivers.types import AddressSpec, NicSpec
+from hosts.drivers.seed import SeedRequest, seed_ext4, seed_files, seed_iso
+from hosts.drivers.types import CONTAINER_ROOT_UID, AddressSpec, NicSpec
 from panel.core.errors import InvalidInputError
 
 NIC = NicSpec(

@@ -12,11 +12,7 @@ MOUNTS_DIRECTORY = f"{STATE_DIRECTORY}/mounts"
 HOOKS_DIRECTORY = "/etc/libvirt/hooks"
 CONTAINER_EMULATOR = f"{HOOKS_DIRECTORY}/innkeeper_lxc"
 
-# Containers see their seed where cloud-init's NoCloud data source looks without being told.
-CONTAINER_SEED_DIRECTORY = "/var/lib/cloud/seed/nocloud"
-
-# Owners on a container's disk are shifted by this much; root inside is nobody outside.
-IDMAP_START = 100_000
+# Owners on a container's disk are shifted by ``CONTAINER_ROOT_UID``; this many belong to the container.
 IDMAP_COUNT = 65_536
 
 

@@ -12,7 +12,7 @@ from innkeeper_guest import HookError
 from innkeeper_process import run
 
 ROOT = "/sys/fs/cgroup"
-_OWNER = 100_000  # root of a container, see <idmap>
+CONTAINER_ROOT_UID = 100_000  # as the driver has it in <idmap>
 _END_TIMEOUT_S = 5.0
 
 
@@ -22,7 +22,7 @@ def prepare(name: str, max_processes: int) -> None:
         group = f"{_group('systemd', name)}/guest"
         os.makedirs(group, exist_ok=True)
         for path in (group, f"{group}/cgroup.procs", f"{group}/tasks"):
-            os.chown(path, _OWNER, _OWNER)
+            os.chown(path, CONTAINER_ROOT_UID, CONTAINER_ROOT_UID)
     if max_processes and has_version_1():
         group = f"{_group('pids', name)}/guest"
         os.makedirs(group, exist_ok=True)

@@ -2,9 +2,7 @@
 
 from hosts.drivers.libvirt.places import (
     CONTAINER_EMULATOR,
-    CONTAINER_SEED_DIRECTORY,
     IDMAP_COUNT,
-    IDMAP_START,
     container_root,
     container_seed,
 )
@@ -12,7 +10,7 @@ from hosts.drivers.libvirt.xml.common import HostPaths, append_life_cycle, domai
 from hosts.drivers.libvirt.xml.devices import append_addresses, append_nic
 from hosts.drivers.libvirt.xml.elements import Element, child
 from hosts.drivers.libvirt.xml.metadata import Mount
-from hosts.drivers.types import DomainSpec
+from hosts.drivers.types import CONTAINER_ROOT_UID, CONTAINER_SEED_DIRECTORY, DomainSpec
 
 # Length of the window in which a container may use its vCPUs' worth of time; the kernel's own default.
 _CPU_PERIOD_US = 100_000
@@ -50,7 +48,7 @@ def append_idmap(domain: Element) -> None:
     """Append the map that makes root inside an unprivileged user outside; no container goes without."""
     idmap = child(domain, "idmap")
     for kind in ("uid", "gid"):
-        child(idmap, kind, start=0, target=IDMAP_START, count=IDMAP_COUNT)
+        child(idmap, kind, start=0, target=CONTAINER_ROOT_UID, count=IDMAP_COUNT)
 
 
 def mounts_of(spec: DomainSpec, paths: HostPaths) -> tuple[Mount, ...]:
