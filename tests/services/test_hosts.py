@@ -8,6 +8,7 @@ import yaml
 from django.conf import settings
 from django.db import connection
 
+from hosts.imagebuild.packages import PACKAGES
 from hosts.models import Host, HostConnection, HostImage, StoragePool
 from hosts.operations import hosts
 from hosts.services.capacity import pool_take
@@ -102,6 +103,16 @@ def test_host_that_hangs_leaves_workers_to_the_others():
     (worker,) = re.findall(r"-Q jobs -c (\d+)", compose["services"]["worker"]["command"])
     assert SLOTS[EVERY_JOB] < int(worker) == panel_services._WORKER_CONCURRENCY
     assert max(SLOTS.values()) <= SLOTS[EVERY_JOB]
+
+
+def test_builder_s_container_has_the_packages_that_it_needs_and_no_others():
+    compose = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
+    file = compose["x-panel"]["build"]["dockerfile_inline"]
+    (listed,) = re.findall(r"--no-install-recommends (.*?) &&", re.sub(r"\\\n\s*", "", file))
+    to_build_python = {"gcc", "libc6-dev", "libpq-dev", "libvirt-dev", "pkg-config"}
+    in_every_debian = {"apt", "dpkg", "util-linux"}
+    assert set(listed.split()) - to_build_python == set(PACKAGES) - in_every_debian
+    assert "cache:/cache" in compose["services"]["worker"]["volumes"]
 
 
 def test_enrolling_again_is_harmless(fleet):
