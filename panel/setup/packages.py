@@ -111,8 +111,8 @@ def finish_interrupted(*, log: Path) -> None:
     """Let dpkg finish what a cut left half-configured."""
     if run(["dpkg", "--audit"], failure="dpkg cannot say whether it is in order"):
         with _no_services(), log.open("ab") as output:
-            done = subprocess.run(["dpkg", "--configure", "-a"], stdout=output, stderr=output, check=False)
-        if done.returncode:
+            well = _uncut(["dpkg", "--configure", "-a"], output=output, environment=untranslated())
+        if not well:
             raise SetupError(f"dpkg was interrupted and cannot finish; see {log} and run dpkg --configure -a.")
 
 
@@ -147,11 +147,18 @@ class _Ended:
 
 
 def _apt(arguments: list[str], *, output: BinaryIO) -> _Ended:
-    """Run apt-get apart from the terminal: a Ctrl-C must not cut dpkg in two, it takes effect afterwards."""
     environment = {**untranslated(), "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     begin = output.seek(0, os.SEEK_END)
+    well = _uncut([*_APT, *arguments], output=output, environment=environment)
+    with open(output.name, "rb") as written:
+        written.seek(begin)
+        return _Ended(well, written.read().decode(errors="replace"))
+
+
+def _uncut(command: list[str], *, output: BinaryIO, environment: dict[str, str]) -> bool:
+    """Run a program apart from the terminal: a Ctrl-C must not cut dpkg in two, it takes effect afterwards."""
     process = subprocess.Popen(
-        [*_APT, *arguments],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -159,14 +166,11 @@ def _apt(arguments: list[str], *, output: BinaryIO) -> _Ended:
         start_new_session=True,
     )
     try:
-        well = process.wait() == 0
+        return process.wait() == 0
     except KeyboardInterrupt:
-        print("(stops when apt has finished) ", end="", flush=True)
+        print("(stops when Debian's packages are in order) ", end="", flush=True)
         process.wait()
         raise
-    with open(output.name, "rb") as written:
-        written.seek(begin)
-        return _Ended(well, written.read().decode(errors="replace"))
 
 
 def _candidates_exist(packages: list[str]) -> bool:

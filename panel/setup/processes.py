@@ -10,13 +10,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from panel.setup.errors import SetupError
 from panel.setup.reasons import explain_output
 
 _POLL_S = 0.05
+_INTERRUPTED_S = 5.0  # what a program may take to clean up after an interrupt
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,30 @@ def untranslated() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
+@contextmanager
+def running(command: Sequence[str], **options: Any) -> Iterator["subprocess.Popen[Any]"]:
+    """Start a program (options as of ``Popen``) and wait for its end.
+
+    It has a process group of its own. What cuts the block, as Ctrl-C does, interrupts the whole group and waits: a
+    program that is killed at once leaves what it started at work, and takes nothing away that it has half made.
+    """
+    with subprocess.Popen(command, start_new_session=True, **options) as process:
+        try:
+            yield process
+            process.wait()
+        except BaseException:
+            _send_group(process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_INTERRUPTED_S)
+            _send_group(process.pid, signal.SIGKILL)
+            raise
+
+
+def _send_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
 def run(
     command: Sequence[str],
     *,
@@ -118,23 +145,23 @@ def run(
         SetupError: it failed; the message is ``failure`` and the last line the command wrote, or what that means.
     """
     try:
-        done = subprocess.run(
+        with running(
             command,
-            input=input,
-            capture_output=True,
+            stdin=subprocess.PIPE if input is not None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=timeout_s,
-            check=False,
             cwd=cwd,
             env=untranslated(),
-        )
+        ) as process:
+            printed, complaints = process.communicate(input, timeout=timeout_s)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"{failure}: {error}") from error
-    if done.returncode:
-        explained = explain_output(done.stderr)
+    if process.returncode:
+        explained = explain_output(complaints)
         if explained:
             raise SetupError(f"{failure}: {explained}")
-        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise SetupError(f"{failure}: {lines[-1] if lines else f'{command[0]} returned {done.returncode}'}")
-    return done.stdout
+        lines = (complaints.strip() or printed.strip()).splitlines()
+        raise SetupError(f"{failure}: {lines[-1] if lines else f'{command[0]} returned {process.returncode}'}")
+    return str(printed)

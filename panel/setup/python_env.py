@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from panel.setup.errors import SetupError
+from panel.setup.processes import running
 from panel.setup.reasons import explain_output
 
 # What the packages come from, and what to do when it does not answer.
@@ -83,8 +84,9 @@ def _logged(command: list[str], *, log: Path, what: str, source: str = "", cwd: 
         output.write(f"$ {' '.join(command)}\n".encode())
         output.flush()
         begin = output.tell()
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd, check=False)
-    if done.returncode:
+        with running(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=cwd) as process:
+            process.wait()
+    if process.returncode:
         with log.open("rb") as written:
             written.seek(begin)
             reason = explain_output(written.read().decode(errors="replace"), source=source)
