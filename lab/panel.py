@@ -32,6 +32,7 @@ class LabPanel:
     Attributes:
         cache: built images.
         settings: environment of every process beside what the panel needs.
+        max_connections: of PostgreSQL.
     """
 
     directory: Path
@@ -41,9 +42,15 @@ class LabPanel:
     port: int = 8000
     settings: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
+    max_connections: int = 200
 
     def __post_init__(self) -> None:
-        self.postgres = Postgres(directory=self.directory / "pg", sockets=self.run_dir / "pg", netns=self.netns)
+        self.postgres = Postgres(
+            directory=self.directory / "pg",
+            sockets=self.run_dir / "pg",
+            netns=self.netns,
+            max_connections=self.max_connections,
+        )
         self.redis = Redis(directory=self.directory / "redis", socket=self.run_dir / "redis.sock", netns=self.netns)
         self.processes: dict[str, Process] = {}
         self.admin_email = self.admin_password = ""
@@ -80,6 +87,12 @@ class LabPanel:
 
     def prepare(self) -> None:
         """Start the stores, make the tables, the static files and the first administrator."""
+        self.prepare_stores()
+        self.manage("collectstatic", "--no-input", "-v", "0")
+        self.admin_email, _, self.admin_password = self.manage("first_admin").strip().partition(" ")
+
+    def prepare_stores(self) -> None:
+        """Start the stores and make the tables: all that the API needs."""
         (self.directory / "state" / "static").mkdir(parents=True)
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.postgres.start()
@@ -87,8 +100,6 @@ class LabPanel:
         self.postgres.database_make("panel")
         self.manage("migrate", "--no-input", "-v", "0")
         self.manage("createcachetable")
-        self.manage("collectstatic", "--no-input", "-v", "0")
-        self.admin_email, _, self.admin_password = self.manage("first_admin").strip().partition(" ")
 
     def enrol_host(self, host: LabHost) -> None:
         """Take a real host in."""

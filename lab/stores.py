@@ -20,6 +20,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_CLIENTS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 class Postgres:
@@ -72,6 +73,10 @@ class Postgres:
     def dump(self, database: str) -> str:
         """Return a database's rows as text."""
         return call(["pg_dump", "-h", str(self._sockets), "-U", DATABASE_USER, "--data-only", database])
+
+    def clients(self) -> int:
+        """Return how many connections others have now."""
+        return int(self._psql(_CLIENTS))
 
     def _psql(self, statement: str) -> str:
         return call(["psql", "-h", str(self._sockets), "-U", DATABASE_USER, "-d", "postgres", "-AtXqc", statement])
