@@ -1,7 +1,9 @@
 """Network namespaces: made, wired and taken away by name. Every name starts with the run's own prefix."""
 
+import ctypes
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.processes import LabError, call
@@ -9,6 +11,7 @@ from panel.setup.processes import in_namespace
 
 _FOLDER = Path("/run/netns")
 _END_TIMEOUT_S = 10.0
+_CLONE_NEWNET = 0x40000000  # of sched.h; os.setns is newer than the oldest Python here
 
 
 def netns_make(name: str) -> None:
@@ -37,6 +40,27 @@ def netns_with_prefix(prefix: str) -> Iterator[str]:
     """Yield the names of namespaces that start with ``prefix``."""
     if _FOLDER.is_dir():
         yield from sorted(path.name for path in _FOLDER.iterdir() if path.name.startswith(prefix))
+
+
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Move the calling thread, and what it starts, to a namespace until the block ends."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _enter(os.open(_FOLDER / name, os.O_RDONLY | os.O_CLOEXEC))
+        yield
+    finally:
+        _enter(home)
+
+
+def _enter(namespace: int) -> None:
+    """Enter a namespace by an open file of it, and close that."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        if libc.setns(namespace, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(namespace)
 
 
 def bridge_make(name: str, *addresses: str, netns: str) -> None:
