@@ -48,6 +48,20 @@ def test_user_data_that_yaml_cannot_make_is_refused(owner_api, order, text):
     assert not Guest.objects.exists()
 
 
+def levels(form: str, count: int) -> str:
+    """A mapping at the bottom, and on each level above nine times the one below: ``form`` has ``{}`` for these."""
+    rows = ["a0: &a0 {k: v}"] + [f"a{n}: &a{n} " + form.format(",".join(9 * [f"*a{n - 1}"])) for n in range(1, count)]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("form", ["{{<<: [{}]}}", "[{}]"], ids=["merges", "lists"])
+def test_user_data_that_grows_by_aliases_is_refused_at_once(owner_api, order, form):
+    said = owner_api.post("/guests", order | {"user_data": f"#cloud-config\n{levels(form, 40)}\n"}, dry_run="true")
+    assert [row["message"] for row in said.json()["errors"]] == ["User-data repeats itself by aliases too often."]
+    plain = f"#cloud-config\n{levels(form, 4)}\n"
+    assert owner_api.post("/guests", order | {"user_data": plain}, dry_run="true").json()["errors"] == []
+
+
 @pytest.mark.parametrize("label", ["a\x00b", "a\nb", "", "-a", "x" * 64, "\ud800"])
 def test_labels_are_checked_alike_at_the_order_and_afterwards(owner_api, customer, order, label):
     guest = stock.guest_make(customer)

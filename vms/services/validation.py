@@ -3,19 +3,15 @@
 import re
 from dataclasses import dataclass, field
 
-import yaml
-
 from hosts.drivers.types import HostType
 from hosts.models import Host, Image
 from hosts.states import ImageState
 from panel.core.errors import InvalidInputError
 from panel.core.models import Customer
 from panel.core.people.ssh_public_key import public_key_parse
+from vms.services.user_data import user_data_error
 
-USER_DATA_LIMIT = 64 * 1024
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-# What YAML's constructors let through from Python: numbers of 5,000 digits, empty ones, days that are none, depth.
-_YAML_FAULTS = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +46,7 @@ def request_errors(request: GuestRequest) -> dict[str, str]:
         "name": _name(request.name),
         "image": _image(request),
         "ssh_keys": _keys(request.ssh_keys),
-        "user_data": _user_data(request),
+        "user_data": user_data_error(request.user_data),
     }
     errors.update({name: message for name, message in checks.items() if message})
     errors |= size_errors(
@@ -97,23 +93,3 @@ def _keys(keys: tuple[str, ...]) -> str:
         except InvalidInputError as error:
             return f"Key {number}: {error}"
     return ""
-
-
-def _user_data(request: GuestRequest) -> str:
-    text = request.user_data
-    if not text:
-        return ""
-    if len(text.encode()) > USER_DATA_LIMIT:
-        return "User-data can be at most 64 KiB."
-    if "\0" in text:
-        return "User-data must be text."
-    if text.startswith("#!"):
-        return ""
-    if not text.startswith("#cloud-config"):
-        return "User-data must start with #cloud-config or #!."
-    try:
-        parsed = yaml.safe_load(text)
-    except _YAML_FAULTS as error:
-        mark = getattr(error, "problem_mark", None)
-        return f"User-data is not valid YAML{f' (line {mark.line + 1})' if mark else ''}."
-    return "" if parsed is None or isinstance(parsed, dict) else "User-data must be a YAML mapping."
