@@ -88,6 +88,27 @@ def test_a_rebuild_that_fails_before_the_old_disk_is_gone_changes_nothing(
         job_retry(actor=staff, job=Job.objects.get(pk=job.pk))
 
 
+@pytest.mark.parametrize("kind", [FaultKind.ERROR, FaultKind.ERROR_AFTER])
+@pytest.mark.parametrize("call", ["domain_undefine", "volume_delete"])
+def test_a_rebuild_that_failed_while_it_removed_the_old_disk_does_not_say_that_nothing_happened(
+    guest,  # noqa: F811
+    one_host,
+    other_image,
+    staff,
+    fleet,
+    call,
+    kind,
+):
+    fleet.admin.set_fault(one_host.name, call, kind=kind, times=20)
+    job = rebuild(staff, guest, other_image)
+    jobs_run()
+    assert facts(guest)["lifecycle"] == "error"
+    fleet.admin.clear_faults(one_host.name)
+    job_retry(actor=staff, job=Job.objects.get(pk=job.pk))
+    assert [job.status for job in jobs_run()] == [JobStatus.SUCCESS]
+    assert (facts(guest)["lifecycle"], facts(guest)["image__slug"]) == ("active", "other")
+
+
 def test_a_rebuild_that_fails_later_can_be_tried_again_with_its_password(
     guest,  # noqa: F811
     one_host,

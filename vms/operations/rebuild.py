@@ -15,8 +15,8 @@ from vms.states import GuestAction
 class GuestRebuild(BuildOperation):
     """Replace a guest's disk by a new one from an image. Name, addresses and size stay.
 
-    Once the old disk is gone nothing is undone: the next try converges. A job that ends before that leaves the
-    guest as it was.
+    Once removing begins nothing is undone: the next try converges. A job that ends before that puts back what the
+    request had changed; a guest that was stopped by then is off.
     """
 
     action = GuestAction.REBUILD
@@ -39,9 +39,10 @@ class GuestRebuild(BuildOperation):
             return
         with contextlib.suppress(DomainNotFoundError):
             self.stop_now()
+        self.write(before_rebuild={})  # first: a call that fails may have been carried out
         self.driver.domain_undefine(self.guest.pk)
         self.driver.volume_delete(self.root_volume())
-        self.write(build_number=self.job_build_number(), before_rebuild={})
+        self.write(build_number=self.job_build_number())
         self.guest.build_number = self.job_build_number()
 
     def job_build_number(self) -> int:
@@ -51,7 +52,7 @@ class GuestRebuild(BuildOperation):
 
     def failed(self, error: PanelError) -> None:
         guest = Guest.objects.select_for_update(of=("self",)).get(pk=self._guest_id())
-        if guest.build_number == self.job_build_number():
+        if not guest.before_rebuild:
             super().failed(error)
             return
         rebuild_revert(guest=guest)
