@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db.models import Count
 
 from billing.models import Plan
-from hosts.drivers.types import Capability, HostType
+from hosts.drivers.types import HostType
 from hosts.models import Host, IPAddress, StoragePool
-from hosts.services.placement import Candidate, Wish, candidates
+from hosts.services.placement import Candidate, Wish, candidates, needs_of
 from hosts.states import HostState
 
 
@@ -46,14 +46,18 @@ def capacity_of(plans: Sequence[Plan], *, location: str = "") -> dict[UUID, list
 
 
 def _wish(plan: Plan, host_type: str, location: str) -> Wish:
-    needs = {Capability.BANDWIDTH} if plan.bandwidth_mbit_per_s and plan.bandwidth_required else set()
+    needs = needs_of(
+        host_type=host_type,
+        bandwidth=bool(plan.bandwidth_mbit_per_s) and plan.bandwidth_required,
+        max_processes=plan.max_processes,
+    )
     return Wish(
         host_type=host_type,
         vcpus=plan.vcpus,
         memory_mib=plan.memory_mib,
         disk_gib=plan.disk_gib,
         location=location,
-        needs=frozenset(needs),
+        needs=needs,
     )
 
 

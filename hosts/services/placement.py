@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q
 
-from hosts.drivers.types import Capability
+from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.states import HostState
 
@@ -25,6 +25,19 @@ class Wish:
     location: str = ""
     host_id: UUID | None = None  # chosen by staff
     needs: frozenset[Capability] = frozenset()
+
+
+def needs_of(*, host_type: str, bandwidth: bool, max_processes: int) -> frozenset[Capability]:
+    """Return what a host must be able to do; drivers refuse a guest without it.
+
+    ``bandwidth``: the limit of traffic is promised, not only wished for.
+    """
+    needs = {Capability.ANTI_SPOOFING}
+    if bandwidth:
+        needs.add(Capability.BANDWIDTH)
+    if max_processes and host_type == HostType.LXC:
+        needs.add(Capability.PROCESS_LIMIT)
+    return frozenset(needs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from billing.models import Subscription
-from hosts.models import Host, IPAddress
+from hosts.models import Host, HostConnection, IPAddress
 from panel.core.models import Job
 from tests import factories
 from tests.client import problem
@@ -126,3 +126,17 @@ def test_a_dry_run_knows_the_ids_of_servers_that_are_used(api_of, order):
     taken = {"field": "external_id", "message": "This external_id is taken by another server."}
     assert api.post("/guests", body, dry_run="true").json()["errors"] == [taken]
     problem(api.post("/guests", body), 409, "conflict")
+
+
+def test_a_host_that_cannot_keep_addresses_apart_takes_nothing(admin_api, order):
+    able, open_one = Host.objects.get(), host_make(name="open")
+    network_make(open_one)
+    Host.objects.filter(pk=able.pk).update(used_vcpus=60)
+    none = [{"capability": "anti_spoofing", "available": False, "reason": "The kernel has no nftables."}]
+    HostConnection.objects.filter(host=open_one).update(capabilities=none)
+    placement = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["refusal"]) for row in placement] == [
+        ("able", ""),
+        ("open", "The kernel has no nftables."),
+    ]
+    assert admin_api.post("/guests", order).json()["guest"]["host"] == str(able.pk)

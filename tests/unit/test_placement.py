@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hosts.drivers.types import Capability
 from hosts.models import Host, HostConnection, Network, StoragePool
-from hosts.services.placement import Candidate, Wish, judge, rank
+from hosts.services.placement import Candidate, Wish, judge, needs_of, rank
 
 
 def candidate(name: str = "h", **changes) -> Candidate:
@@ -54,6 +54,14 @@ def test_missing_capability_is_refused_with_the_hosts_own_reason():
     lacking = candidate(connection=HostConnection(host_type="kvm", capabilities=[reason]))
     wish = Wish(host_type="kvm", vcpus=1, memory_mib=1, disk_gib=1, needs=frozenset({Capability.BANDWIDTH}))
     assert judge(lacking, wish).refusal == "The kernel has no sch_sfq."
+
+
+def test_what_drivers_demand_of_a_host_is_asked_of_it_before_it_is_chosen():
+    assert needs_of(host_type="kvm", bandwidth=False, max_processes=90) == {Capability.ANTI_SPOOFING}
+    assert needs_of(host_type="lxc", bandwidth=True, max_processes=90) == {
+        Capability.ANTI_SPOOFING, Capability.BANDWIDTH, Capability.PROCESS_LIMIT,
+    }  # fmt: skip
+    assert needs_of(host_type="lxc", bandwidth=False, max_processes=0) == {Capability.ANTI_SPOOFING}
 
 
 def test_the_emptiest_host_comes_first():

@@ -10,7 +10,7 @@ from hosts.drivers.types import Capability
 from hosts.models import Host, IPAddress, Network, StoragePool
 from hosts.services.addresses import addresses_release, addresses_take
 from hosts.services.capacity import host_give_back, host_take, pool_give_back, pool_take
-from hosts.services.placement import Candidate, Wish, candidates, rank
+from hosts.services.placement import Candidate, Wish, candidates, needs_of, rank
 from panel.core import events
 from panel.core.errors import CapacityError, QuotaExceededError
 from panel.core.models import Customer
@@ -79,7 +79,11 @@ def quota_give_back(*, customer: Customer, wanted: dict[str, int]) -> None:
 
 def wish_of(request: GuestRequest) -> Wish:
     """Return what the request asks of a host."""
-    needs = {Capability.BANDWIDTH} if request.bandwidth_mbit_per_s and request.bandwidth_required else set()
+    needs = needs_of(
+        host_type=request.host_type,
+        bandwidth=bool(request.bandwidth_mbit_per_s) and request.bandwidth_required,
+        max_processes=request.max_processes,
+    )
     return Wish(
         host_type=request.host_type,
         vcpus=request.vcpus,
@@ -87,7 +91,7 @@ def wish_of(request: GuestRequest) -> Wish:
         disk_gib=request.disk_gib,
         location=request.location,
         host_id=request.host.pk if request.host else None,
-        needs=frozenset(needs),
+        needs=needs,
     )
 
 
