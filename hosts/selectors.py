@@ -13,6 +13,7 @@ from hosts.models import Host, HostImage, Image, IPAddress, Network, StoragePool
 from hosts.states import ImageState
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
+from panel.core.ip import address_parse
 from panel.core.permissions import Permission
 
 _SLUG = re.compile(r"^[A-Za-z0-9_-]{1,63}$")
@@ -117,7 +118,7 @@ def address_list_for(actor: Actor) -> QuerySet[IPAddress]:
 def address_search(rows: QuerySet[IPAddress], text: str) -> QuerySet[IPAddress]:
     """Narrow to one address, to those of a subnet (``10.0.0.0/28``), or to those that begin with ``text``."""
     try:
-        return rows.filter(address=str(ipaddress.ip_address(text)))
+        return rows.filter(address=str(address_parse(text)))
     except ValueError:
         pass
     try:

@@ -77,7 +77,7 @@ class Fleet:
             kind="nat",
             bridge="ink0000",
             cidr_v4=cidr_v4,
-            gateway_v4=_first(cidr_v4),
+            gateway_v4=_first(cidr_v4) if cidr_v4 else None,
             cidr_v6=cidr_v6,
             gateway_v6=_first(cidr_v6),
             dns_servers=["192.0.2.53"],

@@ -125,6 +125,7 @@ def guest_make(customer: Customer | None = None, **fields: Any) -> Guest:
     size = {"vcpus": 1, "memory_mib": 128, "disk_gib": 1}
     state = {"lifecycle": "active", "power_state": "shutoff", "power_wanted": "off"}
     fields = {"name": f"guest-{number()}", "host_type": "kvm", **size, **state, **fields}
+    fields.setdefault("hostname", fields["name"])
     fields.setdefault("image", None)
     if fields["image"] is None:
         fields["image"] = image_make()

@@ -1,7 +1,6 @@
 """Reads of guests. Who sees which guest is decided here and nowhere else."""
 
 import contextlib
-import ipaddress
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
 from panel.core.actors import Actor
 from panel.core.errors import NotFoundError
+from panel.core.ip import address_parse
 from panel.core.models import Job, JobResource, ResourceSlot
 from panel.core.permissions import Permission
 from vms.models import Guest
@@ -110,7 +110,7 @@ def guest_search(rows: QuerySet[Guest], text: str) -> QuerySet[Guest]:
     with contextlib.suppress(ValueError):
         matches |= Q(pk=uuid.UUID(text))
     try:
-        address = str(ipaddress.ip_address(text))
+        address = str(address_parse(text))
         matches |= Q(pk__in=IPAddress.objects.filter(address=address, owner_id__isnull=False).values("owner_id"))
     except ValueError:
         pass
@@ -169,7 +169,7 @@ def guest_status(guest: Guest, job: Job | None, reasons: list[str]) -> tuple[str
 def _power_reason(guest: Guest) -> str:
     if guest.power_state == PowerState.UNKNOWN:
         seen = f"{guest.observed_at:%H:%M} UTC" if guest.observed_at else "never"
-        return f"The host does not answer; last seen {seen}."
+        return f"The host does not answer for it; last seen {seen}."
     if guest.power_state == PowerState.PAUSED:
         if guest.state_reason == "disk_full":
             return "Paused because the host's storage is full. When there is room again, start it to let it go on."
@@ -177,5 +177,5 @@ def _power_reason(guest: Guest) -> str:
     if guest.power_state == PowerState.CRASHED:
         return "The server's system has crashed."
     if guest.power_state == PowerState.SHUTOFF and guest.power_wanted == PowerWanted.ON:
-        return "The server powered off by itself."
+        return "It should run: it powered off from inside, was stopped on its host, or could not be started."
     return ""

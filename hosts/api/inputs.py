@@ -1,12 +1,12 @@
 """What may be sent about hosts and networks. Whether it makes sense is the services' business."""
 
-import ipaddress
 import re
 from typing import Any
 
 from rest_framework import serializers
 
 from panel.core.api.input import StrictSerializer
+from panel.core.ip import address_parse
 
 _LABEL_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$"
@@ -57,7 +57,7 @@ class PoolPatchIn(StrictSerializer):
 def address_checked(text: str) -> str:
     """Return an address in canonical spelling."""
     try:
-        return str(ipaddress.ip_address(text))
+        return str(address_parse(text))
     except ValueError:
         raise serializers.ValidationError(f"{text[:60]} is not an address.") from None
 

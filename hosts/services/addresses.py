@@ -13,6 +13,7 @@ from panel.core import events
 from panel.core.errors import CapacityError
 
 _V6_TRIES = 8
+_V6_COUNTED = 4096  # subnets up to this size are searched; in larger ones nearly every random address is free
 
 
 def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IPAddress]:
@@ -49,9 +50,13 @@ def _wait_for_v4(free: QuerySet[IPAddress]) -> IPAddress | None:
 
 def _take_v6(network: Network, owner_id: UUID, nic_id: UUID, *, preferred: int | None) -> IPAddress:
     subnet = ipaddress.IPv6Network(network.cidr_v6)
-    reserved = {network.gateway_v6, *network.reserved}
+    reserved = {str(network.gateway_v6), *network.reserved}
     for attempt in range(_V6_TRIES):
-        offset = preferred if preferred and attempt == 0 else 1 + secrets.randbelow(subnet.num_addresses - 1)
+        offset = preferred if attempt == 0 and preferred else None
+        if offset is None or offset >= subnet.num_addresses:
+            offset = _v6_offset(network, subnet, reserved)
+        if offset is None:
+            break
         address = str(subnet[offset])
         if address in reserved:
             continue
@@ -69,6 +74,15 @@ def _take_v6(network: Network, owner_id: UUID, nic_id: UUID, *, preferred: int |
         except IntegrityError:
             continue
     raise CapacityError("No IPv6 address is left.")
+
+
+def _v6_offset(network: Network, subnet: ipaddress.IPv6Network, reserved: set[str]) -> int | None:
+    """Return an address's place in the subnet, by chance among the free ones; None when a small subnet is full."""
+    if subnet.num_addresses > _V6_COUNTED:
+        return 1 + secrets.randbelow(subnet.num_addresses - 1)
+    held = set(IPAddress.objects.filter(network=network, family=6).values_list("address", flat=True)) | reserved
+    free = [offset for offset in range(1, subnet.num_addresses) if str(subnet[offset]) not in held]
+    return secrets.choice(free) if free else None
 
 
 def addresses_release(*, owner_id: UUID) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
@@ -113,9 +113,8 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
     if not all_hosts:
         rows = (
             rows.filter(
+                _able(wish),
                 state=HostState.ACTIVE,
-                connections__host_type=wish.host_type,
-                connections__enabled=True,
                 limit_vcpus__gte=F("used_vcpus") + wish.vcpus,
                 limit_memory_mib__gte=F("used_memory_mib") + wish.memory_mib,
             )
@@ -124,16 +123,31 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
         )
         if wish.host_id is not None:
             rows = rows.filter(pk=wish.host_id)
+        if wish.location:
+            rows = rows.filter(location=wish.location)
         rows = rows[:CONSIDERED]
     of_type = HostConnection.objects.filter(host_type=wish.host_type, enabled=True)
-    free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
-    open_networks = Network.objects.filter(enabled=True).annotate(has_free=Q(cidr_v4="") | Exists(free))
     hosts = rows.prefetch_related(
         Prefetch("connections", of_type, to_attr="of_type"),
         Prefetch("pools", StoragePool.objects.order_by("used_gib"), to_attr="all_pools"),
-        Prefetch("networks", open_networks.order_by("name"), to_attr="open_networks"),
+        Prefetch("networks", _open_networks().order_by("name"), to_attr="open_networks"),
     )
     return [_candidate(host) for host in hosts]
+
+
+def _able(wish: Wish) -> Q:
+    """What all but the host's own room must be like: a capable hypervisor, a pool and a network with room."""
+    abilities = [{"capability": str(need), "available": True} for need in sorted(wish.needs)]
+    capable = HostConnection.objects.filter(
+        host=OuterRef("pk"), host_type=wish.host_type, enabled=True, capabilities__contains=abilities
+    )
+    roomy = StoragePool.objects.filter(host=OuterRef("pk"), limit_gib__gte=F("used_gib") + wish.disk_gib)
+    return Q(Exists(capable), Exists(roomy), Exists(_open_networks().filter(hosts=OuterRef("pk"), has_free=True)))
+
+
+def _open_networks() -> QuerySet[Network]:
+    free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
+    return Network.objects.filter(enabled=True).annotate(has_free=Q(cidr_v4="") | Exists(free))
 
 
 def _candidate(host: Any) -> Candidate:

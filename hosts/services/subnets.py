@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from panel.core.errors import InvalidInputError
+from panel.core.ip import address_parse
 
 V4_PREFIXES = range(16, 31)  # a row for each address: at most 65,533 of them
 V6_PREFIXES = range(32, 121)
@@ -100,7 +101,7 @@ def _gateway(text: str | None, subnet: Subnet | None, name: str, errors: dict[st
             errors[name] = "A subnet needs a gateway."
         return None
     try:
-        address = ipaddress.ip_address(text)
+        address = address_parse(text)
     except ValueError:
         errors[name] = f"{text} is not an address."
         return None
@@ -121,7 +122,7 @@ def _reserved(entry: str, v4: Subnet | None, v6: Subnet | None) -> list[str]:
     """Return the addresses of one entry. Raises ValueError with a sentence."""
     first, dash, last = (part.strip() for part in entry.partition("-"))
     try:
-        ends = [ipaddress.ip_address(end) for end in ([first, last] if dash else [first])]
+        ends = [address_parse(end) for end in ([first, last] if dash else [first])]
     except ValueError:
         raise ValueError(f"{entry} is not an address or a range of addresses.") from None
     for end in ends:

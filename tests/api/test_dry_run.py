@@ -6,6 +6,7 @@ import pytest
 
 from billing.models import Subscription
 from hosts.models import Host, HostConnection, IPAddress
+from hosts.services import placement
 from panel.core.models import Job
 from tests import factories
 from tests.client import problem
@@ -71,8 +72,8 @@ def test_staff_see_which_host_would_be_chosen_and_what_speaks_against_the_others
     host_make(name="asleep", state="maintenance")
     host_make(name="containers", types=("lxc",))
     host_make(name="full", used_vcpus=64)
-    placement = admin_api.post("/guests", order, dry_run="true").json()["placement"]
-    assert [(row["host_name"], row["chosen"], row["refusal"]) for row in placement] == [
+    placed = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["chosen"], row["refusal"]) for row in placed] == [
         ("able", True, ""),
         ("asleep", False, "The host is in maintenance."),
         ("containers", False, "The host does not offer KVM."),
@@ -98,8 +99,8 @@ def test_a_dry_run_knows_when_no_address_is_left(admin_api, owner_api, order):
     for api in (admin_api, owner_api):
         answer = api.post("/guests", order, dry_run="true").json()
         assert (answer["feasible"], answer["errors"], answer["reason"]) == (False, [], said)
-    placement = admin_api.post("/guests", order, dry_run="true").json()["placement"]
-    assert [(row["host_name"], row["refusal"]) for row in placement] == [("able", "No address is left.")]
+    placed = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["refusal"]) for row in placed] == [("able", "No address is left.")]
     assert problem(owner_api.post("/guests", order), 409, "no_capacity")["detail"] == said
     network_make(Host.objects.get())
     assert owner_api.post("/guests", order, dry_run="true").json()["feasible"]
@@ -134,9 +135,25 @@ def test_a_host_that_cannot_keep_addresses_apart_takes_nothing(admin_api, order)
     Host.objects.filter(pk=able.pk).update(used_vcpus=60)
     none = [{"capability": "anti_spoofing", "available": False, "reason": "The kernel has no nftables."}]
     HostConnection.objects.filter(host=open_one).update(capabilities=none)
-    placement = admin_api.post("/guests", order, dry_run="true").json()["placement"]
-    assert [(row["host_name"], row["refusal"]) for row in placement] == [
+    placed = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["refusal"]) for row in placed] == [
         ("able", ""),
         ("open", "The kernel has no nftables."),
     ]
     assert admin_api.post("/guests", order).json()["guest"]["host"] == str(able.pk)
+
+
+def test_hosts_of_another_location_do_not_stand_before_the_one_that_fits(owner_api, order, monkeypatch):
+    monkeypatch.setattr(placement, "CONSIDERED", 2)
+    for _ in range(3):
+        network_make(host_make(location="hel"))
+    Host.objects.filter(name="able").update(used_memory_mib=1024)  # the least empty: the last in the ranking
+    assert owner_api.post("/guests", order | {"location": "fsn"}, dry_run="true").json()["feasible"]
+
+
+def test_hosts_without_a_free_address_do_not_stand_before_the_one_that_has_some(owner_api, order, monkeypatch):
+    monkeypatch.setattr(placement, "CONSIDERED", 2)
+    network_make(host_make(), host_make(), host_make(), addresses=0)
+    Host.objects.filter(name="able").update(used_memory_mib=1024)
+    assert owner_api.post("/guests", order, dry_run="true").json()["feasible"]
+    assert owner_api.post("/guests", order).status_code == 202

@@ -144,3 +144,14 @@ def test_actions_without_input_refuse_some(admin_api, customer, path):
 def test_a_filter_misspelt_is_refused(admin_api, path):
     problem(admin_api.get(f"/{path}", nmae="x"), 400, "invalid_input", "nmae")
     assert admin_api.get(f"/{path}").status_code == 200
+
+
+def test_an_address_with_a_zone_is_no_address(admin_api, owner_api):
+    zone = "fe80::1%eth0"
+    assert owner_api.get("/guests", search=zone).json()["results"] == []
+    assert admin_api.get("/addresses", search=zone).json()["results"] == []
+    body = {"name": "n", "kind": "routed", "bridge": "br0", "cidr_v6": "fd00::/64", "gateway_v6": "fd00::1"}
+    for field, value in (("gateway_v6", "fd00::1%x"), ("dns_servers", [zone]), ("reserved", ["fd00::5%x"])):
+        said = admin_api.post("/networks", body | {field: value}).json()
+        assert (said["status"], said["errors"][0]["field"].partition(".")[0]) == (400, field)
+    assert admin_api.post("/networks", body).status_code == 201

@@ -6,6 +6,7 @@ from panel.core.models import Customer, IdempotencyRecord
 from panel.core.people.acting import ACT_FOR_KEY
 from tests import factories
 from tests.client import problem
+from tests.stock import host_make, image_make, network_make, plan_make
 
 pytestmark = pytest.mark.django_db
 KEY = {"Idempotency-Key": "order-1"}
@@ -70,3 +71,13 @@ def test_secrets_are_not_kept_with_the_answer(admin_api):
 def test_a_bad_key_is_named(admin_api, key):
     problem(admin_api.post("/customers", {"name": "A"}, headers={"Idempotency-Key": key}), 400, "invalid_input")
     assert Customer.objects.count() == 0
+
+
+def test_a_dry_run_is_asked_anew_each_time_and_keeps_nothing(owner_api, customer):
+    body = {"name": "web-1", "host_type": "kvm", "plan": "small", "image": "micro"}
+    assert owner_api.post("/guests", body, headers=KEY, dry_run="true").json()["feasible"] is False
+    network_make(host_make())
+    plan_make(slug="small")
+    image_make(slug="micro")
+    assert owner_api.post("/guests", body, headers=KEY, dry_run="true").json()["feasible"] is True
+    assert IdempotencyRecord.objects.count() == 0

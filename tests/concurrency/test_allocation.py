@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -129,3 +130,16 @@ def test_all_get_what_they_ask_for_when_there_is_enough(fleet, image):
     fleet.network(*hosts)
     assert order_many(50, customers(5), staff(), image) == {"made": 50}
     consistent(hosts)
+
+
+def test_a_small_ipv6_subnet_is_used_up_to_its_last_address(fleet, image):
+    host = fleet.host()
+    reserved = [f"fd00:79::{number:x}" for number in range(2, 242)]
+    network = fleet.network(host, cidr_v4="10.79.0.0/24", cidr_v6="fd00:79::/120", reserved=reserved)
+    # 14 addresses are left; an IPv4 place of 100 and more is no free one here.
+    IPAddress.objects.filter(network=network, family=4, order__lt=100).update(owner_id=uuid4())
+    ended = order_many(20, customers(2), staff(), image)
+    assert ended["made"] == 14
+    assert sum(ended.values()) == 20
+    assert IPAddress.objects.filter(network=network, family=6).count() == 14
+    assert not IPAddress.objects.filter(network=network, address="fd00:79::1", family=6).exists()

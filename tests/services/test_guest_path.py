@@ -13,6 +13,7 @@ from panel.core.models import Customer, JobStatus
 from tests import factories, stock
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
+from vms.operations.specs import seed_request
 from vms.services import access, actions, guests, suspension
 from vms.services.resize import guest_resize
 from vms.states import GuestAction, Lifecycle
@@ -265,3 +266,28 @@ def test_rebuild_makes_a_new_machine_with_the_same_address(guest, one_host):
     assert password is not None
     assert (guest.power_state, guest.build_number, guest.booted_at) == ("running", 2, None)
     assert sorted(IPAddress.objects.filter(owner_id=guest.pk).values_list("address", flat=True)) == before
+
+
+def test_a_renamed_server_keeps_its_host_name_until_it_is_rebuilt(guest, one_host):
+    actor = factories.actor_make(factories.staff_make())
+    renamed = guests.guest_rename(actor=actor, guest=guest, name="web-2")
+    assert (renamed.name, seed_request(renamed).hostname) == ("web-2", "web-1")
+    access.guest_rebuild(actor=actor, guest=guest)
+    jobs_run()
+    guest.refresh_from_db()
+    assert seed_request(guest).hostname == "web-2"
+
+
+def test_a_server_with_ipv6_alone_costs_no_address_and_gives_none_back(fleet, customer):
+    host = fleet.host()
+    network = fleet.network(host, cidr_v4="", cidr_v6="fd00:78::/64")
+    order(customer, image=fleet.image(on=(host,)))
+    customer.refresh_from_db()
+    assert (customer.used_guests, customer.used_addresses) == (1, 0)
+    (guest,) = Guest.objects.all()
+    jobs_run()
+    guests.guest_delete(actor=factories.actor_make(factories.staff_make()), guest=guest)
+    jobs_run()
+    customer.refresh_from_db()
+    assert (customer.used_guests, customer.used_addresses) == (0, 0)
+    assert not IPAddress.objects.filter(network=network).exists()

@@ -34,7 +34,10 @@ def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, 
     watcher.look()
     guest.refresh_from_db()
     assert (guest.power_state, guest.power_wanted) == ("shutoff", "on")
-    assert guest_status(guest, None, []) == ("off", "The server powered off by itself.")
+    assert guest_status(guest, None, []) == (
+        "off",
+        "It should run: it powered off from inside, was stopped on its host, or could not be started.",
+    )
     Guest.objects.update(off_since=timezone.now() - timedelta(seconds=61))
     watcher.look()
     guest.refresh_from_db()
@@ -102,7 +105,7 @@ def test_silent_host_makes_its_guests_unknown_with_the_time_they_were_seen(guest
     watcher.look()
     guest.refresh_from_db()
     assert (guest.power_state, guest.observed_at) == ("unknown", seen)
-    assert guest_status(guest, None, [])[1] == f"The host does not answer; last seen {seen:%H:%M} UTC."
+    assert guest_status(guest, None, [])[1] == f"The host does not answer for it; last seen {seen:%H:%M} UTC."
     assert HostConnection.objects.get(host=one_host, host_type="kvm").last_error
     fleet.admin.set_reachable(one_host.name, True)
     watcher.look()

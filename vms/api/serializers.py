@@ -47,6 +47,9 @@ class GuestOut(serializers.Serializer[Any]):
     customer_name = serializers.CharField()
     host = serializers.UUIDField(allow_null=True, help_text="Staff only; null for others.")
     host_name = serializers.CharField(allow_null=True, help_text="Staff only; null for others.")
+    host_address = serializers.CharField(
+        allow_null=True, help_text="For those who see hosts: where the host is logged in to (`ssh -J`), if known."
+    )
     location = serializers.CharField()
     host_type = serializers.ChoiceField([t.value for t in HostType])
     plan = serializers.CharField(allow_null=True, help_text="The plan's slug; null for a size of its own.")
@@ -93,6 +96,7 @@ def guest_json(guest: Guest, actor: Actor) -> dict[str, Any]:
         "customer_name": guest.customer.name,
         "host": guest.host_id if sees_host else None,
         "host_name": guest.host.name if sees_host and guest.host else None,
+        "host_address": (guest.host.address or None) if sees_host and guest.host else None,
         "location": guest.host.location if guest.host else "",
         "host_type": guest.host_type,
         "plan": guest.plan_slug or None,

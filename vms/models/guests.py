@@ -27,6 +27,7 @@ class Guest(VersionedRecord):
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="guests")
     host = models.ForeignKey(Host, null=True, on_delete=models.PROTECT, related_name="guests")
     pool = models.ForeignKey(StoragePool, null=True, on_delete=models.PROTECT, related_name="guests")
+    hostname = models.CharField(max_length=63)  # inside: the name it was built with; a rebuild takes the present one
     host_type = models.CharField(max_length=8, choices=HOST_TYPES)
     plan_slug = models.CharField(max_length=63, blank=True)
     vcpus = models.PositiveIntegerField()

@@ -93,7 +93,7 @@ def seed_request(guest: Guest, *, with_hash: bool = True) -> SeedRequest:
     for nic in _nics(guest):
         dns += [server for server in nic.network.dns_servers if server not in dns]
     return SeedRequest(
-        hostname=guest.name,
+        hostname=guest.hostname,
         instance_id=guest.seed_instance_id,
         root_keys=tuple(guest.ssh_keys),
         root_password_hash=secret.root_password_hash if secret else None,

@@ -56,14 +56,14 @@ def guest_rebuild(
         GuestSecret.objects.create(guest=locked, root_password_hash=password_hash(password))
     locked.password_set, locked.power_wanted = password is not None, PowerWanted.ON
     locked.booted_at, locked.seed_scrubbed_at, locked.host_keys, locked.error_message = None, None, [], ""
-    locked.before_rebuild = before
+    locked.hostname, locked.before_rebuild = locked.name, before
     locked.save()
     return job, password if root_password is None else None
 
 
 _REPLACED = (
-    "image_id", "ssh_keys", "user_data", "password_set", "power_wanted", "booted_at", "seed_scrubbed_at", "host_keys",
-    "error_message",
+    "hostname", "image_id", "ssh_keys", "user_data", "password_set", "power_wanted", "booted_at", "seed_scrubbed_at",
+    "host_keys", "error_message",
 )  # fmt: skip
 
 

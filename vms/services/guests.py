@@ -15,7 +15,7 @@ from panel.core.errors import ConflictError, InvalidInputError
 from panel.core.models import Job, JobResource, ResourceSlot
 from vms.models import Disk, Guest, GuestSecret
 from vms.services.actions import action_check, guest_audit, guest_job, guest_locked, job_at_work
-from vms.services.allocation import amounts, place, quota_error, quota_take, why_not, wish_of
+from vms.services.allocation import amounts, place, quota_error, quota_give_back, quota_take, why_not, wish_of
 from vms.services.passwords import password_check, password_for, password_hash
 from vms.services.validation import GuestRequest, request_errors
 from vms.states import GuestAction, PowerWanted
@@ -57,6 +57,7 @@ def guest_create(*, actor: Actor, **request_fields: Any) -> GuestCreated:
     password = password_for(request.root_password, wanted=request.want_password or not request.ssh_keys)
     guest = Guest(
         **{f.name: getattr(request, f.name) for f in fields(GuestRequest) if f.name in _COPIED},
+        hostname=request.name,
         ssh_keys=list(request.ssh_keys),
         client_id=actor.client_id if request.external_id else None,
         password_set=password is not None,
@@ -97,6 +98,8 @@ def _take_everything(guest: Guest, request: GuestRequest) -> None:
     found = place(guest, request)
     guest.host, guest.pool, guest.notice = found.host, found.pool, found.notice
     guest.save(update_fields=["host", "pool", "notice"])
+    if not found.network.cidr_v4:  # only IPv4 addresses are counted
+        quota_give_back(customer=request.customer, wanted={"addresses": 1})
     Disk.objects.create(guest=guest, index=0, size_gib=request.disk_gib)
 
 

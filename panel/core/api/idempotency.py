@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from panel.core.actors import Actor
+from panel.core.api.query import bool_param
 from panel.core.errors import IdempotencyInFlightError, IdempotencyMismatchError, InvalidInputError
 from panel.core.models import IdempotencyRecord
 
@@ -35,7 +36,7 @@ def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
     """
     key = request.headers.get("Idempotency-Key")
     actor = cast(Actor, request.user)
-    if key is None or actor.client_id is None:
+    if key is None or actor.client_id is None or bool_param(request, "dry_run"):
         with transaction.atomic():
             return answer()
     if not 1 <= len(key) <= 200 or not key.isprintable():

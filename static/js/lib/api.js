@@ -38,7 +38,8 @@ async function call(method, path, { body, etag, signal } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   const text = body === undefined ? undefined : JSON.stringify(body);
-  if (method === "POST") headers["Idempotency-Key"] = keyFor(path, text);
+  const once = method === "POST" && !path.includes("dry_run="); // asking what would be does nothing twice
+  if (once) headers["Idempotency-Key"] = keyFor(path, text);
   if (etag) headers["If-Match"] = etag;
   let response;
   try {
@@ -50,7 +51,7 @@ async function call(method, path, { body, etag, signal } = {}) {
     throw new Problem({ status: 0, code: "unreachable", detail: _("The panel cannot be reached at the moment.") });
   }
   const data = response.status === 204 ? null : await response.json().catch(() => null);
-  if (method === "POST") settleKey(path, text, response.status, data?.code);
+  if (once) settleKey(path, text, response.status, data?.code);
   if (response.ok) {
     signedIn();
     if (method !== "GET" && data?.job?.mine) dispatchEvent(new CustomEvent("innkeeper:asked", { detail: data.job.id }));

@@ -9,13 +9,24 @@ function stored() {
   try { return JSON.parse(sessionStorage.getItem(NAME) || "[]"); } catch { return []; }
 }
 
-const unanswered = new Map(stored()); // "path body" -> the key it was sent with
+const unanswered = new Map(stored()); // path and digest of the body -> the key it was sent with
 
 function keep() {
   try { sessionStorage.setItem(NAME, JSON.stringify([...unanswered].slice(-MOST))); } catch { /* for this page only */ }
 }
 
-const nameOf = (path, text) => `${path} ${text || ""}`;
+/** A short name for a body: what is kept in the tab must not hold the passwords and user-data in it (cyrb53). */
+function digest(text) {
+  let [low, high] = [0xdeadbeef, 0x41c6ce57];
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    low = Math.imul(low ^ unit, 2654435761);
+    high = Math.imul(high ^ unit, 1597334677);
+  }
+  return `${(low >>> 0).toString(36)}.${(high >>> 0).toString(36)}.${text.length}`;
+}
+
+const nameOf = (path, text) => `${path} ${digest(text || "")}`;
 
 /** The key for a POST: a new one, unless the very same request is still without an answer. */
 export function keyFor(path, text) {

@@ -14,7 +14,7 @@ export const passwordKey = (guest) => `root-password.${guest.id}`;
 /** Addresses that are not routed in the world: the machine reaches them, nobody else. */
 const PRIVATE_V4 = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/;
 const isPrivate = ({ address, family }) => (family === 4 ? PRIVATE_V4.test(address) : /^f[cd]/i.test(address));
-const jumpHost = () => (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "HOST" : location.hostname);
+const panelHost = () => (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "HOST" : location.hostname);
 
 /** Why nobody can log in now, or "". */
 function situation(guest) {
@@ -87,7 +87,7 @@ export function RootCard({ guest, onDone }) {
       ${main && html`<div class="stack-small"><${SecretLine} value=${`ssh root@${main.address}`} label=${_("Copy command")} />
         ${other && html`<p class="field-hint">${other.family === 6 ? _("Or by IPv6:") : _("Or:")} <${Copy} value=${`ssh root@${other.address}`} /></p>`}</div>`}
       ${main && isPrivate(main) && html`<${Notice}><p>${_("This address is private: only the host reaches it. From elsewhere, go through the host:")}</p>
-        <${SecretLine} value=${`ssh -J root@${jumpHost()} root@${main.address}`} label=${_("Copy command")} /><//>`}
+        <${SecretLine} value=${`ssh -J root@${guest.host_address || panelHost()} root@${main.address}`} label=${_("Copy command")} /><//>`}
       ${password ? html`<${OncePassword} guest=${guest} password=${password} onDismiss=${dismiss} />`
         : html`<p class="field-hint">${guest.password_set ? _("Root has a password. It is not kept here; a lost one is replaced by “Reset password”.") : _("Root logs in with the SSH keys that it was made with; there is no password.")}</p>`}
       <${Fingerprints} keys=${guest.host_keys} />
