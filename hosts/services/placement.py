@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q
 
 from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
@@ -127,10 +127,11 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
             rows = rows.filter(location=wish.location)
         rows = rows[:CONSIDERED]
     of_type = HostConnection.objects.filter(host_type=wish.host_type, enabled=True)
+    networks = Network.objects.filter(enabled=True).annotate(has_free=_has_free())
     hosts = rows.prefetch_related(
         Prefetch("connections", of_type, to_attr="of_type"),
         Prefetch("pools", StoragePool.objects.order_by("used_gib"), to_attr="all_pools"),
-        Prefetch("networks", _open_networks().order_by("name"), to_attr="open_networks"),
+        Prefetch("networks", networks.order_by("name"), to_attr="open_networks"),
     )
     return [_candidate(host) for host in hosts]
 
@@ -142,12 +143,14 @@ def _able(wish: Wish) -> Q:
         host=OuterRef("pk"), host_type=wish.host_type, enabled=True, capabilities__contains=abilities
     )
     roomy = StoragePool.objects.filter(host=OuterRef("pk"), limit_gib__gte=F("used_gib") + wish.disk_gib)
-    return Q(Exists(capable), Exists(roomy), Exists(_open_networks().filter(hosts=OuterRef("pk"), has_free=True)))
+    linked = Network.objects.filter(_has_free(), enabled=True, hosts=OuterRef("pk"))
+    return Q(Exists(capable), Exists(roomy), Exists(linked))
 
 
-def _open_networks() -> QuerySet[Network]:
+def _has_free() -> Q:
+    """For a network: it has a free IPv4 address, or has no IPv4."""
     free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
-    return Network.objects.filter(enabled=True).annotate(has_free=Q(cidr_v4="") | Exists(free))
+    return Q(cidr_v4="") | Q(Exists(free))
 
 
 def _candidate(host: Any) -> Candidate:
