@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from lab.client import Api
 from lab.guest import KeyPair, key_make
-from lab.host import LabHost
+from lab.host import HostContents, LabHost
 from lab.outside import Outside
 from lab.panel import LabPanel
 from lab.server import Server, wait_until
@@ -33,6 +34,13 @@ class Lab:
     panel: LabPanel
     admin: Api
     key: KeyPair
+
+    def wait_empty(self, before: HostContents, *, timeout_s: float = 20) -> None:
+        """Wait until the host has nothing that it had not ``before``: the kernel takes some of it away on its own."""
+        deadline = time.monotonic() + timeout_s
+        while (more := self.host.contents().more_than(before)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert more == {}
 
     def wait_image(self, slug: str) -> None:
         """Wait until a starter image's files are built, order it, and wait until servers can be made from it."""

@@ -237,6 +237,6 @@ def test_the_mission(lab: Lab, person: Callable[[], Visitor], order, tmp_path: P
 
     for host_type, name in TYPES.items():
         delete(grace, servers[host_type], name)
-    wait_until(lambda: not lab.host.contents().more_than(before), "the host is as empty as before", timeout_s=60)
+    lab.wait_empty(before, timeout_s=60)
     assert [lab.host.groups_of(server) for server in servers.values()] == [[], []]
     assert [*admin.take_wrongs(), *grace.take_wrongs()] == []
