@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +11,9 @@ from django.conf import settings
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
+SILENT_S = 1.0  # after a failure nothing is tried for so long: a request must not wait for each of its events
 _client: redis.Redis | None = None
+_silent_until = 0.0
 
 
 def channel() -> str:
@@ -57,7 +60,11 @@ class _Bell:
     message: str
 
     def __call__(self) -> None:
+        global _silent_until
+        if time.monotonic() < _silent_until:
+            return
         try:
             redis_client().publish(channel(), self.message)
         except redis.RedisError as error:
+            _silent_until = time.monotonic() + SILENT_S
             logger.warning("event not published: %s", error)

@@ -1,9 +1,11 @@
 """Live changes: each thing that pages show is told of once a transaction, after the commit, and not without one."""
 
 import json
+import time
 from collections import Counter
 
 import pytest
+import redis
 from django.db import transaction
 
 from panel.core import events
@@ -32,6 +34,7 @@ def heard(monkeypatch) -> Heard:
     """The events that are published."""
     heard = Heard()
     monkeypatch.setattr(events, "redis_client", lambda: heard)
+    monkeypatch.setattr(events, "_silent_until", 0.0)
     return heard
 
 
@@ -54,6 +57,24 @@ def test_a_transaction_tells_of_a_thing_once_and_only_when_it_commits(heard):
             transaction.set_rollback(True)
         events.publish("guest", "a")
     assert heard.counts() == {"guest": 1}
+
+
+def test_a_redis_that_is_away_is_asked_once_and_again_after_a_moment(heard, monkeypatch):
+    tried = []
+
+    def publish(channel: str, message: str) -> None:
+        tried.append(json.loads(message)["id"])
+        raise redis.ConnectionError("away")
+
+    heard.publish = publish
+    with transaction.atomic():
+        for name in "abc":
+            events.publish("guest", name)
+    assert tried == ["a"]
+    later = time.monotonic() + events.SILENT_S
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    events.publish("guest", "d")
+    assert tried == ["a", "d"]
 
 
 def test_tokens_and_integrations_are_told_of(heard, customer, api_of, admin_api):
