@@ -49,11 +49,6 @@ class Actor:
         return self.acting_for is None and bool(self.everywhere)
 
     @property
-    def is_admin(self) -> bool:
-        """True for those who may do everything."""
-        return self.kind is ActorKind.SYSTEM or StaffRole.ADMIN in (self.staff_role, self.client_role)
-
-    @property
     def everywhere(self) -> frozenset[Permission]:
         """What the actor may do with every customer's things."""
         if self.kind is ActorKind.SYSTEM:

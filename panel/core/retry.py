@@ -29,6 +29,11 @@ def can_retry(job: Job) -> bool:
     return job.status in (JobStatus.ERROR, JobStatus.CANCELLED) and job.action in _RESUBMITS
 
 
+def may_retry(actor: Actor, job: Job) -> bool:
+    """True when somebody may have jobs tried again at all; the action's own right is asked for when they do."""
+    return actor.may(Permission.JOB_CANCEL, job.customer_id)
+
+
 @transaction.atomic
 def job_retry(*, actor: Actor, job: Job) -> Job:
     """Submit the work of a failed or cancelled job again.

@@ -13,7 +13,6 @@ env = environ.FileAwareEnv()
 
 STATE_DIR = Path(env.str("INNKEEPER_STATE", default=str(BASE_DIR / "var")))
 CACHE_DIR = Path(env.str("INNKEEPER_CACHE", default="/var/cache/innkeeper"))
-RUN_DIR = Path(env.str("INNKEEPER_RUN", default="/run/innkeeper"))
 INSTANCE_ID = env.str("INNKEEPER_ID", default="0000")
 
 

@@ -190,6 +190,7 @@ def test_trying_again_is_up_to_the_app_behind_the_action(member_api, viewer_api,
     problem(member_api.post(path), 409, "invalid_state")
     retry.retryable(["test.again"], lambda actor, job: factories.job_make(customer=customer, action=job.action))
     assert member_api.get(f"/jobs/{failed.pk}").json()["can_retry"] is True
+    assert viewer_api.get(f"/jobs/{failed.pk}").json()["can_retry"] is False
     problem(viewer_api.post(path), 403, "permission_denied")
     response = member_api.post(path)
     new = response.json()["job"]

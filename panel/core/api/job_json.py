@@ -9,7 +9,7 @@ from panel.core.cancelling import can_cancel, may_cancel
 from panel.core.models import Job, JobStatus
 from panel.core.naming import with_names
 from panel.core.permissions import Permission
-from panel.core.retry import can_retry
+from panel.core.retry import can_retry, may_retry
 
 HOUSE = "hosting company"
 
@@ -97,7 +97,7 @@ def job_json(job: Job, actor: Actor) -> dict[str, Any]:
         "parent": job.parent_id,
         "cancel_requested": job.cancel_requested_at is not None,
         "can_cancel": can_cancel(job) and may_cancel(actor, job),
-        "can_retry": can_retry(job),
+        "can_retry": can_retry(job) and may_retry(actor, job),
         "request_id": job.request_id,
         "created_at": job.created_at,
         "started_at": job.started_at,

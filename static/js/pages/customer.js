@@ -48,7 +48,7 @@ function Overview({ customer, onEdit, onDelete }) {
     <div class="stack"><${Quota} customer=${customer} onEdit=${may("customer.edit") && onEdit} />
       <${Card} title=${_("Facts")} id="facts"><${Facts} rows=${[[_("E-mail"), customer.email ? html`<a href=${`mailto:${customer.email}`}>${customer.email}</a>` : "–"],
         customer.external_id && [_("External id"), html`<${Copy} value=${customer.external_id} />`], [_("Since"), html`<${Ago} at=${customer.created_at} />`], [_("Id"), html`<${Copy} value=${customer.id} />`]]} /><//>
-      ${may("customer.delete") && !customer.is_house && html`<${Card} title=${_("Delete customer")} id="danger" danger><div class="stack-small"><p class="soft">${_("Members lose access, keys and tokens end. Refused while the customer has guests.")}</p>
+      ${may("customer.delete") && !customer.is_house && html`<${Card} title=${_("Delete customer")} id="danger" danger><div class="stack-small"><p class="soft">${_("Its members, and so their tokens, no longer reach it; its keys go. Refused while the customer has guests.")}</p>
         <div><button class="btn btn-quiet-danger" onClick=${onDelete}>${_("Delete customer")}</button></div></div><//>`}
     </div></div>`;
 }
