@@ -20,6 +20,7 @@ from panel.core.errors import (
     DriverError,
     HostTimeoutError,
     HostUnreachableError,
+    LeftoversError,
     StorageFullError,
     VolumeNotFoundError,
 )
@@ -88,6 +89,7 @@ def test_every_error_class_of_drivers_can_travel():
         StorageFullError,
         HostUnreachableError,
         HostTimeoutError,
+        LeftoversError,
     }
     assert set(ERRORS.values()) == {DriverError, *DriverError.__subclasses__()}
 
