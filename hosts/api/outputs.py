@@ -9,6 +9,7 @@ from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from hosts.states import HostState, ImageState
 from panel.core.actors import Actor
+from panel.core.naming import names_of
 from panel.core.permissions import Permission
 
 Shape = serializers.Serializer[Any]
@@ -217,17 +218,27 @@ class NetworkAddressOut(Shape):
     family = serializers.ChoiceField([4, 6])
     network = NamedOut()
     guest = serializers.UUIDField(allow_null=True, help_text="Null: free.")
+    guest_name = serializers.CharField(allow_null=True)
     taken_at = serializers.DateTimeField(allow_null=True)
 
 
+def addresses_named(addresses: list[IPAddress]) -> list[IPAddress]:
+    """Attach the names of the guests that have them, in one query."""
+    names = names_of("guest", {address.owner_id for address in addresses if address.owner_id})
+    for address in addresses:
+        address.owner_name = names.get(address.owner_id) if address.owner_id else None  # type: ignore[attr-defined]
+    return addresses
+
+
 def address_json(address: IPAddress) -> dict[str, Any]:
-    """Return an address."""
+    """Return an address that went through ``addresses_named``."""
     return {
         "id": address.pk,
         "address": address.address,
         "family": address.family,
         "network": {"id": address.network.pk, "name": address.network.name},
         "guest": address.owner_id,
+        "guest_name": address.owner_name,  # type: ignore[attr-defined]
         "taken_at": address.taken_at,
     }
 

@@ -18,6 +18,11 @@ def named_by(kind: str, namer: Namer) -> None:
     _NAMERS[kind] = namer
 
 
+def names_of(kind: str, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of those of the ids that exist; of a type that nobody names, none."""
+    return _NAMERS[kind](ids) if ids and kind in _NAMERS else {}
+
+
 def with_names(jobs: Iterable[Job]) -> list[Job]:
     """Attach ``resource_names`` to jobs, in one query a type of resource for any number of jobs."""
     rows = list(jobs)
@@ -25,9 +30,7 @@ def with_names(jobs: Iterable[Job]) -> list[Job]:
     for job in rows:
         for resource in job.resources.all():
             wanted.setdefault(resource.type, set()).add(resource.resource_id)
-    names = {
-        (kind, pk): name for kind, ids in wanted.items() if kind in _NAMERS for pk, name in _NAMERS[kind](ids).items()
-    }
+    names = {(kind, pk): name for kind, ids in wanted.items() for pk, name in names_of(kind, ids).items()}
     for job in rows:
         job.resource_names = names  # type: ignore[attr-defined]
     return rows

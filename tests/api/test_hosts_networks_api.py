@@ -3,11 +3,14 @@
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from hosts.models import IPAddress, Network
 from hosts.services.addresses import addresses_take
 from panel.core.models import AuditEntry
 from tests.client import problem
+from tests.factories import guest_make
 from tests.stock import host_make, image_make, network_make
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +32,21 @@ NEW = {
 def taken(network: Network) -> list[str]:
     rows = addresses_take(network=network, owner_id=uuid.uuid4(), nic_id=uuid.uuid4())
     return [row.address for row in rows]
+
+
+def test_addresses_say_the_names_of_their_guests_in_as_many_queries_for_many(
+    operator_api, customer, django_assert_max_num_queries
+):
+    network = network_make(addresses=20)
+    guests = [guest_make(customer, name=f"named-{number}") for number in range(3)]
+    for guest in guests:
+        addresses_take(network=network, owner_id=guest.pk, nic_id=uuid.uuid4())
+    rows = operator_api.get("/addresses", taken="true", family="4").json()["results"]
+    assert [(row["guest"], row["guest_name"]) for row in rows] == [(str(one.pk), one.name) for one in guests]
+    with CaptureQueriesContext(connection) as few:
+        operator_api.get("/addresses", taken="true", limit=1)
+    with django_assert_max_num_queries(len(few)):
+        operator_api.get("/addresses", taken="true")
 
 
 def test_a_network_is_made_with_a_row_for_each_address(admin_api, operator_api):
@@ -153,6 +171,7 @@ def test_addresses_are_found_by_network_state_and_text(operator_api):
     assert found(search=f"{prefix}16/30") == [f"{prefix}{n}" for n in (16, 17, 18, 19)]
     row = operator_api.get("/addresses", search=v4).json()["results"][0]
     assert row["network"] == {"id": str(network.pk), "name": network.name}
+    assert row["guest_name"] is None
     assert found(guest=row["guest"]) == [v4, v6]
     problem(operator_api.get("/addresses", taken="perhaps"), 400, "invalid_input", "taken")
     problem(operator_api.get("/addresses", family="5"), 400, "invalid_input", "family")

@@ -17,7 +17,7 @@ const crumbs = [["/networks", _("Networks")]];
 const columns = [
   { key: "address", title: _("Address"), sort: "address", class: "cell-name", cell: (row) => html`<${Copy} value=${row.address} />` },
   { key: "state", title: _("State"), class: "cell-state", cell: (row) => html`<${State} status=${row.guest ? "running" : "off"} word=${row.guest ? _("Taken") : _("Free")} />` },
-  { key: "guest", title: _("Guest"), cell: (row) => (row.guest ? html`<a href=${`/guests/${row.guest}`}>${_("Open guest")} <span class="mono">${row.guest.slice(0, 8)}</span></a>` : html`<span class="muted">–</span>`) },
+  { key: "guest", title: _("Guest"), cell: (row) => (row.guest ? html`<a href=${`/guests/${row.guest}`}>${row.guest_name || _("Open guest")}</a>` : html`<span class="muted none">–</span>`) },
   { key: "since", title: _("Since"), class: "cell-minor", cell: (row) => html`<${Ago} at=${row.taken_at} />` },
 ];
 
@@ -31,7 +31,7 @@ function Network() {
   return html`<${PageHead} title=${network.name} crumbs=${crumbs} sub=${KINDS[network.kind]()}>
       ${may("fleet.manage") && html`<button class="btn" onClick=${() => setDialog("edit")}><${Icon} name="edit" />${_("Edit network")}</button>
         <${Menu} label=${_("More")} button=${html`<${Icon} name="dots" />`} items=${[{ text: _("Delete network"), icon: "trash", danger: true, note: _("Refused while a guest uses it."), onSelect: () => setDialog("delete") }]} />`}<//>
-    <${Stale} resource=${resource} /><div class="columns columns-wide-left"><div>
+    <${Stale} resource=${resource} /><div class="columns columns-wide-left facts-first"><div>
       <${List} endpoint="/addresses" fixed=${{ network: id }} caption=${_("Addresses")} columns=${columns} sort="address" search=${_("Address or subnet")} href=${undefined}
         filters=${[{ param: "taken", label: _("State"), options: [["true", _("Taken")], ["false", _("Free")]] }, { param: "family", label: _("Family"), options: [["4", "IPv4"], ["6", "IPv6"]] }]}
         when=${(message) => message.type === "network" && message.id === id} empty=${{ text: _("This network has no address.") }} /></div>
@@ -43,7 +43,7 @@ function Network() {
         network.cidr_v6 && [_("IPv6"), html`<${Copy} value=${network.cidr_v6} />`], network.gateway_v6 && [_("Gateway, IPv6"), html`<${Copy} value=${network.gateway_v6} />`],
         [_("DNS servers"), network.dns_servers.length ? html`<span class="mono">${network.dns_servers.join(" ")}</span>` : "–"],
         [_("Bridge"), html`<code>${network.bridge}</code>`], [_("MTU"), number(network.mtu)],
-        [_("Reached by"), network.hosts.length ? network.hosts.map((host, index) => html`${index > 0 && ", "}<a href=${`/hosts/${host.id}`}>${host.name}</a>`) : "–"]]} /><//></div>
+        [_("Reached by"), network.hosts.length ? network.hosts.map((host, index) => html`${index > 0 && ", "}<a class="nowrap" href=${`/hosts/${host.id}`}>${host.name}</a>`) : "–"]]} /><//></div>
     </div>
     ${dialog === "edit" && html`<${NetworkForm} network=${network} onClose=${close} onDone=${resource.mutate} />`}
     ${dialog === "delete" && html`<${Confirm} title=${_("Delete %(name)s", { name: network.name })} submit=${_("Delete network")} typed=${network.name} onClose=${close}
