@@ -10,8 +10,7 @@ from hosts.models import IPAddress, Network
 from hosts.services.addresses import addresses_take
 from panel.core.models import AuditEntry
 from tests.client import problem
-from tests.factories import guest_make
-from tests.stock import host_make, image_make, network_make
+from tests.stock import guest_make, host_make, image_make, network_make
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ const ROOT = "/api/v1";
 /** An answer that is not a success. `message` is one sentence a person may read. */
 export class Problem extends Error {
   constructor({ status, code, detail, errors, request_id, ...facts }) {
-    super(detail);
+    super(code === "version_mismatch" ? _("Somebody else changed the same while you were typing. What you typed stays here: copy what you need, then open the form anew.") : detail);
     Object.assign(this, { status, code, errors: errors || [], requestId: request_id || "", facts });
   }
 

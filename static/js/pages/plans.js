@@ -1,7 +1,8 @@
 // Plans: what is sold, and for how much.
-import { patch, post } from "../lib/api.js";
+import { post } from "../lib/api.js";
 import { may } from "../lib/boot.js";
-import { gib, mib, money, number } from "../lib/format.js";
+import { patchChanges } from "../lib/edit.js";
+import { money, number, sizeWords } from "../lib/format.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Icon, State, TypeMark } from "../ui/basic.js";
@@ -22,7 +23,12 @@ function PlanForm({ plan, onClose, onDone }) {
   const set = (changes) => setForm({ ...form, ...changes });
   const bind = (name) => ({ name, value: form[name], onInput: (value) => set({ [name]: value }) });
   const monthly = (value) => set({ price_monthly: value, ...(Number(value) >= 0 && value !== "" ? { price_hourly: (Number(value) / HOURS_OF_A_MONTH).toFixed(6) } : {}) });
-  const save = async () => { onDone(plan ? await patch(`/plans/${plan.id}`, form, { etag: `"${plan.version}"` }) : await post("/plans", form)); onClose(); };
+  const save = async () => {
+    if (plan) await patchChanges(`/plans/${plan.id}`, plan, form);
+    else await post("/plans", form);
+    onDone();
+    onClose();
+  };
   return html`<${FormDialog} wide title=${plan ? _("Edit plan") : _("Create plan")} submit=${plan ? _("Save plan") : _("Create plan")} onSubmit=${save} onClose=${onClose}>${(problem) => html`
     <div class="fields-2"><${TextField} label=${_("Name")} required error=${problem?.field("name")} ...${bind("name")} onInput=${(name) => set({ name, ...(!plan && (!form.slug || form.slug === slugOf(form.name)) ? { slug: slugOf(name) } : {}) })} />
       <${TextField} label=${_("Short name")} hint=${_("Used by the API; letters, digits, hyphens.")} required error=${problem?.field("slug")} ...${bind("slug")} /></div>
@@ -47,7 +53,7 @@ const columns = (edit) => [
   { key: "name", title: _("Plan"), sort: "slug", class: "cell-name", cell: (plan) => html`<span class="two-lines"><b>${plan.name}</b><small class="mono">${plan.slug}</small></span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (plan) => html`<${State} status=${plan.archived_at ? "archived" : "active"} word=${plan.archived_at ? _("Archived") : _("On sale")} />` },
   { key: "types", title: _("Sold as"), cell: (plan) => html`<span class="row-line">${plan.host_types.map((type) => html`<${TypeMark} key=${type} type=${type} />`)}</span>` },
-  { key: "size", title: _("Size"), label: true, cell: (plan) => html`<span class="nowrap">${number(plan.vcpus)} vCPU · ${mib(plan.memory_mib)} · ${gib(plan.disk_gib)}</span>` },
+  { key: "size", title: _("Size"), label: true, cell: (plan) => html`<span>${sizeWords(plan)}</span>` },
   { key: "traffic", title: _("Traffic"), class: "cell-minor", cell: (plan) => (plan.bandwidth_mbit_per_s ? `${number(plan.bandwidth_mbit_per_s)} Mbit/s` : html`<span class="muted">${_("no limit")}</span>`) },
   { key: "price", title: _("A month"), class: "cell-num", label: true, cell: (plan) => html`<span class="nowrap">${money(plan.price_monthly, plan.currency)}</span>` },
   { key: "hour", title: _("An hour"), class: "cell-num cell-minor", cell: (plan) => html`<span class="nowrap">${money(plan.price_hourly, plan.currency, 4)}</span>` },

@@ -1,6 +1,7 @@
 // Settings: integrations (such as a billing system) and all tokens.
 import { patch, post } from "../lib/api.js";
 import { may } from "../lib/boot.js";
+import { changesOf } from "../lib/edit.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Ago, Icon, State } from "../ui/basic.js";
@@ -19,9 +20,11 @@ const roleWord = (role) => ({ billing: _("Billing system"), operator: _("Operato
 function ClientForm({ client, onClose, onDone }) {
   const [form, setForm] = useState(client ? { name: client.name, role: client.role } : { name: "", role: "billing" });
   const save = async () => {
-    const made = client ? await patch(`/clients/${client.id}`, form) : await post("/clients", form);
+    const changes = client && changesOf(client, form);
+    const made = client ? null : await post("/clients", form);
+    if (changes && Object.keys(changes).length) await patch(`/clients/${client.id}`, changes);
     onClose();
-    onDone(client ? null : made);
+    onDone(made);
   };
   return html`<${FormDialog} title=${client ? _("Edit integration") : _("Create integration")} submit=${client ? _("Save integration") : _("Create integration")} onSubmit=${save} onClose=${onClose}>${(problem) => html`
     <${TextField} label=${_("Name")} name="name" autofocus required placeholder="WHMCS" value=${form.name} error=${problem?.field("name")} onInput=${(name) => setForm({ ...form, name })} />
@@ -53,11 +56,11 @@ const columns = (open) => [
 function Integrations() {
   const [dialog, setDialog] = useState(null);
   const [list, setList] = useState(null);
-  const create = may("user.manage") && html`<button class="btn btn-primary btn-sm" onClick=${() => setDialog({ kind: "client" })}><${Icon} name="plus" />${_("Create integration")}</button>`;
+  const create = may("user.manage") && html`<button class="btn btn-primary" onClick=${() => setDialog({ kind: "client" })}><${Icon} name="plus" />${_("Create integration")}</button>`;
   const open = { edit: (client) => setDialog({ kind: "client", client }), token: (client) => setDialog({ kind: "token", client }) };
   const close = () => setDialog(null);
   return html`<${List} endpoint="/clients" caption=${_("Integrations")} columns=${columns(open)} sort="-created_at" onRows=${setList} toolbarEnd=${create} when=${(message) => message.type === "client"}
-      empty=${{ text: _("No integration yet. A billing system or a shop gets its own, with tokens of its own.") }} />
+      empty=${{ text: _("No integration yet. A billing system or a shop gets its own, with tokens of its own."), action: create }} />
     ${dialog?.kind === "client" && html`<${ClientForm} client=${dialog.client} onClose=${close} onDone=${(made) => { list?.reload(); if (made) open.token(made); }} />`}
     ${dialog?.kind === "token" && html`<${NewToken} client=${dialog.client} onClose=${close} />`}`;
 }

@@ -1,6 +1,7 @@
 // People who can sign in.
 import { patch, post } from "../lib/api.js";
 import { boot, may } from "../lib/boot.js";
+import { patchChanges } from "../lib/edit.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Ago, Icon, State } from "../ui/basic.js";
@@ -19,10 +20,10 @@ function UserForm({ user, onClose, onDone }) {
   const [form, setForm] = useState(user ? { name: user.name, staff_role: user.staff_role } : { email: "", name: "", staff_role: "" });
   const bind = (name) => ({ name, value: form[name], onInput: (value) => setForm({ ...form, [name]: value }) });
   const save = async () => {
-    const answer = user ? await patch(`/users/${user.id}`, form, { etag: `"${user.version}"` }) : await post("/users", form);
+    const answer = user ? await patchChanges(`/users/${user.id}`, user, form) : await post("/users", form);
     onClose();
     onDone();
-    if (answer.set_password_url) openDialog((close) => html`<${LinkDialog} url=${answer.set_password_url} email=${answer.email} onClose=${close} />`);
+    if (answer?.set_password_url) openDialog((close) => html`<${LinkDialog} url=${answer.set_password_url} email=${answer.email} onClose=${close} />`);
   };
   const words = user ? _("Save user") : _("Create user");
   return html`<${FormDialog} title=${user ? user.email : _("Create user")} submit=${words} onSubmit=${save} onClose=${onClose}>${(problem) => html`
@@ -54,8 +55,8 @@ const columns = (edit) => [
   { key: "email", title: _("Person"), sort: "email", class: "cell-name", cell: (user) => html`<span class="two-lines"><b>${user.name || user.email}</b><small>${user.name ? user.email : ""}</small></span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (user) => (!user.is_active ? html`<${State} status="off" word=${_("Switched off")} />`
     : user.has_password ? html`<${State} status="active" />` : html`<${State} status="unknown" word=${_("No password yet")} />`) },
-  { key: "role", title: _("Staff role"), cell: (user) => (user.staff_role ? html`<span class="badge badge-accent">${roleWord(user.staff_role)}</span>` : html`<span class="muted">–</span>`) },
-  { key: "customers", title: _("Customers"), label: true, cell: (user) => (user.customers.length ? user.customers.slice(0, 3).map((customer, index) => html`${index > 0 && ", "}<a href=${`/customers/${customer.id}`}>${customer.name}</a>`) : html`<span class="muted">–</span>`) },
+  { key: "role", title: _("Staff role"), cell: (user) => (user.staff_role ? html`<span class="badge badge-accent">${roleWord(user.staff_role)}</span>` : html`<span class="muted none">–</span>`) },
+  { key: "customers", title: _("Customers"), label: true, cell: (user) => (user.customers.length ? user.customers.slice(0, 3).map((customer, index) => html`${index > 0 && ", "}<a href=${`/customers/${customer.id}`}>${customer.name}</a>`) : html`<span class="muted none">–</span>`) },
   { key: "login", title: _("Last sign-in"), class: "cell-minor", cell: (user) => html`<${Ago} at=${user.last_login_at} none=${_("never")} />` },
   may("user.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (user, list) => html`<${Menu} label=${_("Change %(email)s", { email: user.email })} buttonClass="icon-button tight"
     button=${html`<${Icon} name="dots" />`} items=${menuOf(user, list, edit)} />` },
