@@ -66,6 +66,10 @@ class Site:
                 self.process.wait()
             self.process = None
 
+    def sql(self, *statements: str) -> None:
+        """Change rows as a worker would."""
+        _sql(*statements, database=self.environment["DATABASE_URL"].rpartition("/")[2])
+
     def path(self, template: str) -> str:
         """Return a path with ``{name}`` replaced by the demo's ids."""
         return template.format(**self.ids)

@@ -11,9 +11,11 @@ export function useTabs(tabs, label) {
   const others = () => Object.fromEntries(Object.keys(query).map((name) => [name, ""]));
   const choose = (key) => setQuery({ ...others(), tab: key === tabs[0][0] ? "" : key }, { push: true });
   const keys = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const at = (tabs.findIndex(([key]) => key === now) + step + tabs.length) % tabs.length;
+    const present = tabs.findIndex(([key]) => key === now);
+    const go = { ArrowRight: present + 1, ArrowLeft: present - 1 + tabs.length, Home: 0, End: tabs.length - 1 }[event.key];
+    if (go === undefined) return;
+    event.preventDefault();
+    const at = go % tabs.length;
     choose(tabs[at][0]);
     bar.current.querySelectorAll("[role=tab]")[at].focus();
   };
