@@ -11,11 +11,12 @@ from django.utils import timezone
 from billing.models import Subscription
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from panel.core.audit import audit_record
-from panel.core.models import Customer, Job, User
+from panel.core.models import ApiToken, Customer, Job, User
 from panel.core.units import GIB
 from tests import factories, stock
 from tests.browser.pages import OWNER, PASSWORD, STAFF
 from vms.models import Disk, Guest, Nic
+from vms.operations.create import GuestCreate
 
 SPOOF_REASON = "The kernel of this host cannot shape traffic: it has no sch_sfq."
 ACCELERATION_REASON = "The processor offers no hardware virtualization here, so full machines are emulated: slow."
@@ -45,15 +46,15 @@ def demo_make() -> Demo:
     house = factories.house_make()
     northwind = factories.customer_make(
         name="Northwind Traders", email="it@northwind.example", external_id="10021", quota_guests=20, quota_vcpus=40,
-        quota_memory_mib=65536, quota_disk_gib=500, quota_addresses=20,
+        quota_memory_mib=65536, quota_disk_gib=600, quota_addresses=20,
     )  # fmt: skip
     others = [factories.customer_make(name=name, email=f"hello@{slug}.example") for name, slug in OTHERS]
     owner = factories.member_make(northwind, "owner", email=OWNER, name="Grace Kim", password=PASSWORD)
     factories.member_make(northwind, "member", email="alan@northwind.example", name="Alan Moore", password=PASSWORD)
     factories.member_make(northwind, "viewer", email="audit@northwind.example", name="")
     factories.client_make(name="WHMCS")
-    factories.token_make(admin)
-    factories.token_make(owner)
+    for person, word in ((admin, "monitoring"), (owner, "deploy script")):
+        ApiToken.objects.filter(pk=factories.token_make(person).token.pk).update(name=word)
     factories.ssh_key_make(northwind, name="grace laptop")
     images = [_image(**fields) for fields in IMAGES]
     plans = {fields["slug"]: stock.plan_make(**fields) for fields in PLANS}
@@ -115,7 +116,8 @@ def _host(number: int) -> Host:
         HostConnection.objects.create(
             host=host, host_type=host_type, driver="simulated", uri=f"simulated:///{name}?socket=/run/sim.sock",
             hypervisor="QEMU 7.2.22" if host_type == "kvm" else "LXC 6.18.44", libvirt_version="9.0.0",
-            emulated=emulated and host_type == "kvm", last_seen_at=seen, capabilities=_capabilities(emulated),
+            emulated=emulated and host_type == "kvm", last_seen_at=seen,
+            capabilities=_capabilities(slow=emulated and host_type == "kvm", shaping=not emulated),
         )  # fmt: skip
     limit = 4000 if cpus > 2 else 200
     StoragePool.objects.filter(host=host).update(
@@ -124,8 +126,10 @@ def _host(number: int) -> Host:
     return host
 
 
-def _capabilities(emulated: bool) -> list[dict[str, Any]]:
-    reasons = {"acceleration": ACCELERATION_REASON, "bandwidth": SPOOF_REASON} if emulated else {}
+def _capabilities(*, slow: bool, shaping: bool) -> list[dict[str, Any]]:
+    reasons = {"acceleration": ACCELERATION_REASON} if slow else {}
+    if not shaping:
+        reasons["bandwidth"] = SPOOF_REASON
     names = ("acceleration", "anti_spoofing", "bandwidth", "bulk_stats", "graphics", "guest_agent", "pause",
              "process_limit", "reset")  # fmt: skip
     return [{"capability": n, "available": n not in reasons, "reason": reasons.get(n, "")} for n in names]
@@ -175,9 +179,13 @@ def _guests(customers: list[Customer], hosts: list[Host], images: list[Image], n
         guests.append(guest)
     suspended = guests[8]
     suspended.suspensions.create(reason="payment", was_running=True)
-    Customer.objects.filter(pk=customers[0].pk).update(
-        used_guests=10, used_vcpus=19, used_memory_mib=37888, used_disk_gib=560 - 120, used_addresses=10
-    )
+    for customer in customers:
+        mine = [guest for guest in guests if guest.customer_id == customer.pk]
+        Customer.objects.filter(pk=customer.pk).update(
+            used_guests=len(mine), used_addresses=len(mine), used_vcpus=sum(guest.vcpus for guest in mine),
+            used_memory_mib=sum(guest.memory_mib for guest in mine),
+            used_disk_gib=sum(guest.disk_gib for guest in mine),
+        )  # fmt: skip
     return guests
 
 
@@ -185,9 +193,7 @@ HOST_KEYS = [
     {"type": "ssh-ed25519", "fingerprint": "SHA256:qS1fO0mZcZ3eJk8xkV0l9m2hN4b7d6pQwR5tYuIoPa8"},
     {"type": "ecdsa-sha2-nistp256", "fingerprint": "SHA256:Zx9cVbNm1QwErTyUiOp2AsDfGhJkL3ZxCvBnM4QwErT"},
 ]
-_STEPS = (("ensure_image", "Bring the image to the host"), ("ensure_volume", "Make the disk"),
-          ("ensure_seed", "Write keys and network"), ("ensure_defined", "Set up the server"),
-          ("ensure_started", "Start it"), ("await_ready", "Wait for the first boot"))  # fmt: skip
+_STEPS = [(step.name, step.title) for step in GuestCreate.steps]
 
 
 def _steps(done: int, last: str) -> list[dict[str, Any]]:
@@ -209,12 +215,14 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
     common = {"customer": customer, "actor_kind": "person", "actor_user": owner, "actor_label": owner.email}
     running = factories.job_make(
         guest_id=mine[1].pk, action="guest.create", status="running", progress_percent=52, step="ensure_defined",
-        steps=_steps(3, "running"), attempt=1, started_at=now - timedelta(seconds=9), host_id=hosts[1].pk,
+        steps=_steps(3, "running"), attempt=1, created_at=now - timedelta(seconds=11),
+        started_at=now - timedelta(seconds=9), host_id=hosts[1].pk,
         request_id="9b1f6f7c117d1c6c", **common,
     )  # fmt: skip
     failed = factories.job_make(
         guest_id=mine[7].pk, action="guest.create", status="error", progress_percent=33, step="ensure_seed",
-        steps=_steps(2, "error"), attempt=2, started_at=now - timedelta(seconds=80), error_code="storage_full",
+        steps=_steps(2, "error"), attempt=2, created_at=now - timedelta(minutes=34),
+        started_at=now - timedelta(minutes=34), finished_at=now - timedelta(minutes=33), error_code="storage_full",
         error_message="The host's storage is full.", error_detail="virStorageVolCreateXML: No space left on device",
         request_id="0e6a9b4c3c5e4a86", **common,
     )  # fmt: skip
@@ -222,7 +230,8 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
         begun = now - timedelta(minutes=20 + 50 * number)
         factories.job_make(
             guest_id=mine[(0, 2, 4)[number % 3]].pk, action=f"guest.{action}", status="success",
-            progress_percent=100, attempt=1, started_at=begun, finished_at=begun + timedelta(seconds=4 + number),
+            progress_percent=100, attempt=1, created_at=begun, started_at=begun,
+            finished_at=begun + timedelta(seconds=4 + number),
             **common,
         )  # fmt: skip
     factories.job_make(

@@ -47,7 +47,7 @@ def test_the_menu_of_the_only_row_is_reachable(visit: Callable[..., Visitor], wi
 def test_filter_menus_stay_in_a_phones_window(visit: Callable[..., Visitor]) -> None:
     visitor = visit(who="admin", width=PHONE)
     visitor.open("/guests")
-    for chip in ("Power: any", "Type: any", "Life: any", "Sort: Created"):
+    for chip in ("Power: any", "Type: any", "Stage: any", "Sort: Created"):
         visitor.page.get_by_role("button", name=chip).click()
         inside(visitor.page.locator(".menu"))
         visitor.page.keyboard.press("Escape")

@@ -18,7 +18,7 @@ const columns = [
   { key: "guests", title: _("Guests"), label: true, cell: (row) => limited(row, "guests") },
   { key: "vcpus", title: _("vCPUs"), class: "cell-minor", cell: (row) => limited(row, "vcpus") },
   { key: "memory", title: _("Memory"), class: "cell-minor", cell: (row) => limited(row, "memory_mib", mib) },
-  { key: "external", title: _("External id"), class: "cell-minor", cell: (row) => (row.external_id ? html`<code>${row.external_id}</code>` : html`<span class="muted">–</span>`) },
+  { key: "external", title: _("External id"), class: "cell-minor", cell: (row) => (row.external_id ? html`<code>${row.external_id}</code>` : html`<span class="muted none">–</span>`) },
   { key: "age", title: _("Since"), sort: "created_at", firstSort: "-created_at", class: "cell-minor", cell: (row) => html`<${Ago} at=${row.created_at} />` },
 ];
 

@@ -5,9 +5,9 @@ import { useResource } from "../lib/data.js";
 import { changesOf, versionFor } from "../lib/edit.js";
 import { bytes, gib, mib, number } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
-import { _ } from "../lib/i18n.js";
+import { _, plural } from "../lib/i18n.js";
 import { TYPE_NAMES } from "../lib/words.js";
-import { Ago, Button, Card, Copy, Facts, Icon, Meter, Notice, State, TypeMark } from "../ui/basic.js";
+import { Ago, Button, Card, Copy, Facts, Icon, Meter, Notice, Pending, ProblemNotice, State, TypeMark } from "../ui/basic.js";
 import { FormDialog } from "../ui/dialog.js";
 import { NumberField, TextField } from "../ui/fields.js";
 import { GuestList, guestColumns } from "../ui/guests.js";
@@ -41,27 +41,30 @@ function Room({ host }) {
     <${Meter} label=${_("vCPUs sold")} used=${vcpus.used} limit=${vcpus.limit} />
     <${Meter} label=${_("Memory sold")} used=${memory.used} limit=${memory.limit} show=${mib} />
     <${Meter} label=${_("Disk sold")} used=${disk.used} limit=${disk.limit} show=${gib} />
-    ${host.load.cpu_percent !== null && html`<${Meter} label=${_("CPU really used")} used=${Math.round(host.load.cpu_percent)} limit=${100} show=${(value) => `${number(value)} %`} />`}
-    ${host.load.memory_percent !== null && html`<${Meter} label=${_("Memory really used")} used=${Math.round(host.load.memory_percent)} limit=${100} show=${(value) => `${number(value)} %`} />`}
+    ${host.load.cpu_percent !== null && html`<${Meter} label=${_("CPU really used")} used=${Math.round(host.load.cpu_percent)} limit=${100} text=${`${number(host.load.cpu_percent)} %`} />`}
+    ${host.load.memory_percent !== null && html`<${Meter} label=${_("Memory really used")} used=${Math.round(host.load.memory_percent)} limit=${100} text=${`${number(host.load.memory_percent)} %`} />`}
   </div><//>`;
 }
 
 function Pools({ host }) {
   const pools = useResource("/pools", { host: host.id, limit: 100 }, { every: LOOK_EVERY_MS });
-  return html`<${Card} title=${_("Storage pools")} id="pools"><div class="stack">${(pools.data?.results || []).map((pool) => html`<div class="stack-small" key=${pool.id}>
+  return html`<${Card} title=${_("Storage pools")} id="pools"><div class="stack">
+    ${pools.loading && html`<${Pending} lines=${2} />`}<${ProblemNotice} problem=${pools.problem} retry=${pools.reload} />
+    ${pools.data?.results.length === 0 && html`<p class="soft">${_("None yet: a check of the host prepares its storage.")}</p>`}
+    ${(pools.data?.results || []).map((pool) => html`<div class="stack-small" key=${pool.id}>
     <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} />
-    <small class="muted">${_("%(free)s free of %(all)s on disk, sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: pool.overcommit })} · <span class="mono">${pool.path}</span></small>
+    <small class="muted">${_("%(free)s free of %(all)s on disk, may be sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: number(Number(pool.overcommit), 2) })} · <span class="mono">${pool.path}</span></small>
   </div>`)}</div><//>`;
 }
 
 const HostFacts = ({ host }) => html`<${Card} title=${_("Facts")} id="facts"><${Facts} rows=${[
   [_("Location"), host.location],
   [_("Address"), host.address ? html`<${Copy} value=${host.address} />` : "–"],
-  [_("Processor"), `${number(host.cpus)} × ${host.cpu_model || "CPU"}`],
+  [_("Processor"), html`${plural("%(count)s CPU", "%(count)s CPUs", host.cpus)}${host.cpu_model && html`<br /><span class="muted">${host.cpu_model}</span>`}`],
   [_("Memory"), mib(host.memory_mib)],
   [_("Kept for itself"), mib(host.memory_reserve_mib)],
-  [_("Over-commit"), _("CPU %(cpu)s ×, memory %(memory)s ×", { cpu: host.cpu_overcommit, memory: host.memory_overcommit })],
-  [_("Networks"), host.networks.length ? host.networks.map((network, index) => html`${index > 0 && ", "}<a href=${`/networks/${network.id}`}>${network.name}</a>`) : "–"],
+  [_("Over-commit"), _("CPU %(cpu)s ×, memory %(memory)s ×", { cpu: number(Number(host.cpu_overcommit), 2), memory: number(Number(host.memory_overcommit), 2) })],
+  [_("Networks"), host.networks.length ? host.networks.map((network, index) => html`${index > 0 && ", "}<a class="nowrap" href=${`/networks/${network.id}`}>${network.name}</a>`) : "–"],
   [_("Last seen"), html`<${Ago} at=${host.last_seen_at} none=${_("never")} />`],
   [_("Enrolled"), html`<${Ago} at=${host.created_at} />`],
   [_("Id"), html`<${Copy} value=${host.id} />`],
@@ -100,7 +103,7 @@ function Host() {
     } catch (problem) { toastProblem(problem); }
   };
   const inMaintenance = host.state === "maintenance";
-  return html`<${PageHead} crumbs=${crumbs} title=${host.name} sub=${html`<span class="row-line"><${State} ...${hostStatus(host)} /><span>${host.location}</span>
+  return html`<${PageHead} crumbs=${crumbs} title=${host.name} sub=${html`<span class="row-line facts-line"><${State} ...${hostStatus(host)} /><span>${host.location}</span>
       ${host.host_types.map((type) => html`<${TypeMark} key=${type} type=${type} />`)}</span>`}>
       ${may("fleet.manage") && html`<${Button} icon="stethoscope" onClick=${act("check", _("The host is being looked at."))}>${_("Check host")}<//>
         <${Menu} label=${_("More")} button=${html`<${Icon} name="dots" />`} items=${[

@@ -4,10 +4,10 @@ import { useResource } from "../lib/data.js";
 import { html, useEffect } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { actionWord } from "../lib/words.js";
-import { Ago, Card, Copy, Facts } from "../ui/basic.js";
+import { Ago, Card, Copy, Facts, Pending } from "../ui/basic.js";
 import { Duration, JobActions, JobFailure, JobState, JobSteps, ProgressLine } from "../ui/jobs.js";
 import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
-import { Target } from "../ui/target.js";
+import { Target, targetName } from "../ui/target.js";
 
 const id = pageData.ids.id;
 const list = boot.staff ? ["/jobs", _("Jobs")] : ["/activity", _("Activity")];
@@ -15,9 +15,11 @@ const list = boot.staff ? ["/jobs", _("Jobs")] : ["/activity", _("Activity")];
 function Job() {
   const resource = useResource(`/jobs/${id}`, null, { when: (message) => message.type === "job" && message.id === id });
   const job = resource.data;
-  useEffect(() => { if (job) setTitle(actionWord(job.action)); }, [job?.action]);
+  const customer = useResource(boot.staff && job?.customer ? `/customers/${job.customer}` : null);
+  const title = job && [actionWord(job.action), targetName(job)].filter(Boolean).join(" ");
+  useEffect(() => { if (title) setTitle(title); }, [title]);
   if (!job) return html`<${PageHead} title=${_("Job")} crumbs=${[list]} /><${Waiting} resource=${resource} back=${[list[0], _("All jobs")]} missing=${_("There is no such job.")} />`;
-  return html`<${PageHead} title=${actionWord(job.action)} crumbs=${[list]}><${JobActions} job=${job} onChange=${(next) => (next.id === id ? resource.mutate(next) : location.assign(`/jobs/${next.id}`))} /><//>
+  return html`<${PageHead} title=${title} crumbs=${[list]}><${JobActions} job=${job} onChange=${(next) => (next.id === id ? resource.mutate(next) : location.assign(`/jobs/${next.id}`))} /><//>
     <${Stale} resource=${resource} /><div class="columns">
       <section class="card" aria-labelledby="steps"><${ProgressLine} job=${job} />
         <div class="card-head"><h2 id="steps">${_("Steps")}</h2><span class="row-line"><span class="muted"><${Duration} job=${job} /></span><${JobState} job=${job} /></span></div>
@@ -29,7 +31,7 @@ function Job() {
         [_("Began"), html`<${Ago} at=${job.started_at} />`],
         [_("Ended"), html`<${Ago} at=${job.finished_at} />`],
         [_("Attempt"), String(job.attempt)],
-        boot.staff && job.customer && [_("Customer"), html`<a href=${`/customers/${job.customer}`}>${_("Open customer")}</a>`],
+        boot.staff && job.customer && [_("Customer"), html`<a href=${`/customers/${job.customer}`}>${customer.data?.name || (customer.loading ? html`<${Pending} />` : _("Open customer"))}</a>`],
         [_("Job id"), html`<${Copy} value=${job.id} />`],
         job.request_id && [_("Request"), html`<${Copy} value=${job.request_id} />`],
       ]} /><//>

@@ -2,6 +2,7 @@
 import { boot, may, serverPath } from "../lib/boot.js";
 import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { said, stepWord } from "../lib/sentences.js";
 import { actionWord } from "../lib/words.js";
 import { Ago } from "../ui/basic.js";
 import { Duration, JobState, ProgressLine, isActive } from "../ui/jobs.js";
@@ -13,7 +14,7 @@ const stepTitle = (job) => job.steps.find((step) => step.name === job.step)?.tit
 
 const columns = [
   { key: "action", title: _("Job"), class: "cell-name", cell: (job) => html`<span class="two-lines"><a href=${`/jobs/${job.id}`}>${actionWord(job.action)}</a>
-    ${isActive(job) ? html`<small>${stepTitle(job) || _("waiting")}</small>` : job.error && html`<small>${job.error.message}</small>`}</span>` },
+    ${isActive(job) ? html`<small>${stepWord(stepTitle(job)) || _("waiting")}</small>` : job.error && html`<small>${said(job.error.message)}</small>`}</span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (job) => html`<${JobState} job=${job} />` },
   { key: "progress", title: _("Progress"), class: "cell-progress", cell: (job) => html`<div class="progress-cell"><${ProgressLine} job=${job} />${isActive(job) && html`<span class="tabular">${job.progress_percent} %</span>`}</div>` },
   { key: "on", title: _("Works on"), label: true, cell: (job) => html`<${Target} job=${job} />` },

@@ -12,8 +12,8 @@ import { PageHead, mount } from "../ui/page.js";
 const columns = [
   { key: "name", title: _("Name"), sort: "name", class: "cell-name", cell: (network) => html`<span class="two-lines"><a href=${`/networks/${network.id}`}>${network.name}</a><small>${{ nat: _("NAT"), routed: _("Routed"), bridge: _("Bridge") }[network.kind]}</small></span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (network) => html`<${State} status=${network.enabled ? "active" : "off"} word=${network.enabled ? _("In use") : _("Closed")} />` },
-  { key: "v4", title: _("IPv4"), label: true, cell: (network) => (network.cidr_v4 ? html`<${Copy} value=${network.cidr_v4} />` : html`<span class="muted">–</span>`) },
-  { key: "v6", title: _("IPv6"), class: "cell-minor", cell: (network) => (network.cidr_v6 ? html`<${Copy} value=${network.cidr_v6} />` : html`<span class="muted">–</span>`) },
+  { key: "v4", title: _("IPv4"), label: true, cell: (network) => (network.cidr_v4 ? html`<${Copy} value=${network.cidr_v4} />` : html`<span class="muted none">–</span>`) },
+  { key: "v6", title: _("IPv6"), class: "cell-minor", cell: (network) => (network.cidr_v6 ? html`<${Copy} value=${network.cidr_v6} />` : html`<span class="muted none">–</span>`) },
   { key: "fill", title: _("IPv4 taken"), label: true, cell: (network) => html`<${Fill} show=${number} room=${{ used: network.addresses_v4_taken, limit: network.addresses_v4_taken + network.addresses_v4_free }} />` },
   { key: "free", title: _("Free"), class: "cell-num cell-minor", cell: (network) => number(network.addresses_v4_free) },
   { key: "hosts", title: _("Reached by"), class: "cell-minor", cell: (network) => html`<span title=${network.hosts.map((host) => host.name).join(", ")}>${plural("%(count)s host", "%(count)s hosts", network.hosts.length)}</span>` },

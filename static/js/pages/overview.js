@@ -46,7 +46,7 @@ function Bars({ hosts, pools }) {
   const physicalDisk = pools.reduce((total, pool) => total + pool.capacity_bytes, 0) / 1024 ** 3;
   const freeDisk = pools.reduce((total, pool) => total + pool.available_bytes, 0) / 1024 ** 3;
   const rows = [
-    { name: _("CPU"), show: (value) => number(Math.round(value)), physical: sum((host) => host.cpus), sold: sum((host) => host.capacity.vcpus.used),
+    { name: _("CPU"), show: (value, look) => (look === "is-sold" ? plural("%(count)s vCPU", "%(count)s vCPUs", Math.round(value), { count: number(Math.round(value)) }) : plural("%(count)s CPU", "%(count)s CPUs", Math.round(value), { count: number(Math.round(value)) })), physical: sum((host) => host.cpus), sold: sum((host) => host.capacity.vcpus.used),
       used: sum((host) => (host.cpus * (host.load.cpu_percent || 0)) / 100) },
     { name: _("Memory"), show: (value) => mib(Math.round(value)), physical: sum((host) => host.memory_mib), sold: sum((host) => host.capacity.memory_mib.used),
       used: sum((host) => (host.memory_mib * (host.load.memory_percent || 0)) / 100) },
@@ -54,7 +54,7 @@ function Bars({ hosts, pools }) {
   ];
   return html`<${Card} title=${_("Physical, sold, really used")} id="bars"><div class="bars">${rows.map((row) => {
     const most = Math.max(row.physical, row.sold, row.used, 1);
-    const line = (word, value, look) => html`<div class="bar-line"><span>${word}</span><div class="bar-track"><div class=${`bar-fill ${look}`} style=${{ width: `${(100 * value) / most}%` }}></div></div><b>${row.show(value)}</b></div>`;
+    const line = (word, value, look) => html`<div class="bar-line"><span>${word}</span><div class="bar-track"><div class=${`bar-fill ${look}`} style=${{ width: `${(100 * value) / most}%` }}></div></div><b>${row.show(value, look)}</b></div>`;
     return html`<div class="bar-row" key=${row.name}><h3>${row.name}</h3><div class="bar-lines">${line(_("Physical"), row.physical, "")}${line(_("Sold"), row.sold, "is-sold")}${line(_("Used"), row.used, "is-used")}</div></div>`;
   })}</div><//>`;
 }
@@ -71,7 +71,7 @@ function Tile({ host }) {
 function Fleet({ hosts }) {
   const places = [...new Set(hosts.map((host) => host.location))].sort();
   if (!hosts.length) return html`<${Card}><${Empty}>${_("No host yet. Set-up enrols the machine it runs on as the first one.")}<//><//>`;
-  return html`<div class="stack">${places.map((place) => html`<section key=${place} aria-label=${place} class="stack-small"><h2>${place}</h2>
+  return html`<div class="stack"><div class="section-head"><h2>${_("Hosts")}</h2><span class="muted">${_("Bars: how much of what may be sold is sold")}</span></div>${places.map((place) => html`<section key=${place} aria-label=${place} class="stack-small"><h3>${place}</h3>
     <div class="host-grid">${hosts.filter((host) => host.location === place).map((host) => html`<${Tile} key=${host.id} host=${host} />`)}</div></section>`)}</div>`;
 }
 
@@ -82,7 +82,7 @@ function Week({ days }) {
   const most = Math.max(1, ...days.flatMap((day) => [day.arrived, day.departed]));
   const sum = (name) => days.reduce((total, day) => total + day[name], 0);
   const cell = (name, count, sign) => html`<td><span class=${`week-bar is-${name}`} style=${{ height: `${Math.max(count ? 3 : 1, (40 * count) / most)}px` }}></span><span class=${count ? "" : "muted"}>${count ? `${sign}${number(count)}` : "–"}</span></td>`;
-  return html`<${Card} title=${_("Arrivals and departures")} id="week" action=${html`<span class="muted tabular" title=${_("%(in)s ordered and %(out)s deleted in seven days", { in: number(sum("arrived")), out: number(sum("departed")) })}>+${number(sum("arrived"))} −${number(sum("departed"))}</span>`}>
+  return html`<${Card} title=${_("The last seven days")} id="week" action=${html`<span class="muted tabular" >${_("%(in)s ordered, %(out)s deleted", { in: number(sum("arrived")), out: number(sum("departed")) })}</span>`}>
     <table class="week"><caption class="visually-hidden">${_("Guests ordered and deleted by day, in UTC")}</caption>
       <tbody><tr class="is-up"><th scope="row">${_("Ordered")}</th>${days.map((day) => cell("arrived", day.arrived, "+"))}</tr>
         <tr class="is-down"><th scope="row">${_("Deleted")}</th>${days.map((day) => cell("departed", day.departed, "−"))}</tr></tbody>

@@ -3,11 +3,12 @@ import { patch, post } from "../lib/api.js";
 import { boot, may, pageData, serverPath } from "../lib/boot.js";
 import { useResource, useUrlQuery } from "../lib/data.js";
 import { versionFor } from "../lib/edit.js";
-import { gib, mib, money } from "../lib/format.js";
+import { money, sizeWords } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { said } from "../lib/sentences.js";
 import { actionWord } from "../lib/words.js";
-import { Ago, Button, Card, Copy, Facts, GuestState, Icon, Notice, OsMark, TypeMark } from "../ui/basic.js";
+import { Ago, Button, Card, Copy, Facts, GuestState, Icon, Notice, OsMark, Pending, TypeMark } from "../ui/basic.js";
 import { AuditList } from "../ui/audit.js";
 import { Duration, JobPanel, JobState, isActive } from "../ui/jobs.js";
 import { List } from "../ui/list.js";
@@ -66,7 +67,7 @@ function Head({ guest, onGuest, onAnswer }) {
 
 function Notices({ guest }) {
   const seen = guest.status === "unknown" && guest.observed_at;
-  return html`${guest.status_reason && html`<div class="page-notice"><${Notice} kind=${["error", "crashed"].includes(guest.status) ? "danger" : "warning"}>${guest.status_reason}${seen ? html` <${Ago} at=${guest.observed_at} />` : ""}<//></div>`}
+  return html`${guest.status_reason && html`<div class="page-notice"><${Notice} kind=${["error", "crashed"].includes(guest.status) ? "danger" : "warning"}>${said(guest.status_reason)}${seen ? html` <${Ago} at=${guest.observed_at} />` : ""}<//></div>`}
     ${guest.notice && html`<div class="page-notice"><${Notice}>${guest.notice}<//></div>`}`;
 }
 
@@ -79,6 +80,7 @@ function Recent({ jobs }) {
 /** What it costs this month so far, from its hours begun. */
 function useCost(guest) {
   const usage = useResource(guest.plan && may("usage.view") ? "/usage" : null, { guest: guest.id }, { every: COST_EVERY_MS });
+  if (usage.loading) return html`<${Pending} />`;
   const totals = usage.data?.results.flatMap((one) => one.totals) || [];
   return totals.map((total) => money(total.amount, total.currency)).join(" + ");
 }
@@ -90,8 +92,8 @@ function Details({ guest }) {
   const labels = Object.entries(guest.labels || {});
   return html`<${Card} title=${_("Facts")} id="facts"><${Facts} rows=${[
     [_("Image"), html`<span class="os-line"><${OsMark} os=${guest.os} />${guest.image_name}</span>`],
-    [_("Size"), html`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`],
-    guest.plan && [_("Plan"), html`${plan.data?.name || guest.plan}${price && html`<br /><span class="muted">${price}</span>`}`],
+    [_("Size"), sizeWords(guest)],
+    guest.plan && [_("Plan"), plan.loading ? html`<${Pending} lines=${2} />` : html`${plan.data?.name || guest.plan}${price && html`<br /><span class="muted">${price}</span>`}`],
     cost && [_("So far this month"), cost],
     guest.location && [_("Location"), guest.location],
     guest.host && [_("Host"), html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>`],
@@ -99,7 +101,7 @@ function Details({ guest }) {
     boot.customers.length > 1 && [_("Team"), guest.customer_name],
     [_("Created"), html`<${Ago} at=${guest.created_at} />`],
     guest.external_id && [_("External id"), html`<${Copy} value=${guest.external_id} />`],
-    [_("Labels"), labels.length ? html`<span class="row-line">${labels.map(([key, value]) => html`<span class="badge" key=${key}>${key}${value && `=${value}`}</span>`)}</span>` : html`<span class="muted">–</span>`],
+    [_("Labels"), labels.length ? html`<span class="row-line">${labels.map(([key, value]) => html`<span class="badge" key=${key}>${key}${value && `=${value}`}</span>`)}</span>` : html`<span class="muted none">–</span>`],
     [_("Id"), html`<${Copy} value=${guest.id} />`],
   ]} /><//>`;
 }
@@ -111,7 +113,7 @@ function Overview({ guest, onAnswer }) {
   for (const job of rows) if (isActive(job)) seen.current.add(job.id);
   const newest = rows.find(isActive) || rows[0];
   const first = newest && (isActive(newest) || newest.status === "error" || seen.current.has(newest.id)) ? newest : null;
-  return html`<div class="columns"><div class="stack"><${RootCard} guest=${guest} onDone=${onAnswer} />${first && html`<${JobPanel} job=${first} onChange=${jobs.reload} />`}
+  return html`<div class="columns"><div class="stack"><${RootCard} guest=${guest} onDone=${onAnswer} />${jobs.loading && html`<div class="card skeleton-card"><${Pending} lines=${3} /></div>`}${first && html`<${JobPanel} job=${first} onChange=${jobs.reload} />`}
     <${Recent} jobs=${rows.filter((job) => job !== first).slice(0, 5)} /></div><div class="stack"><${Details} guest=${guest} /></div></div>`;
 }
 
@@ -120,7 +122,7 @@ const NetworkTab = ({ guest }) => html`<div class="card list-card"><table class=
   <p class="field-hint">${_("These addresses belong to it alone: others cannot use them, and it cannot send from any other.")}</p>`;
 
 const activityColumns = [
-  { key: "action", title: _("Action"), class: "cell-name", cell: (job) => html`<span class="two-lines"><a href=${`/jobs/${job.id}`}>${actionWord(job.action)}</a>${job.error && html`<small>${job.error.message}</small>`}</span>` },
+  { key: "action", title: _("Job"), class: "cell-name", cell: (job) => html`<span class="two-lines"><a href=${`/jobs/${job.id}`}>${actionWord(job.action)}</a>${job.error && html`<small>${said(job.error.message)}</small>`}</span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (job) => html`<${JobState} job=${job} />` },
   { key: "actor", title: _("Asked by"), cell: (job) => job.actor },
   { key: "took", title: _("Took"), class: "cell-minor", cell: (job) => html`<${Duration} job=${job} />` },

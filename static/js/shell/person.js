@@ -36,7 +36,7 @@ export function PersonMenu({ name, mail }) {
     head=${html`<div class="menu-head"><div class="ellipsis">${name}</div>${mail !== name && html`<div class="muted ellipsis">${mail}</div>`}</div>`}
     items=${[
       { text: _("Profile"), icon: "user", href: "/profile" },
-      ...(may("token.view") ? [{ text: _("API tokens"), icon: "id-badge-2", href: "/tokens" }] : []),
+      ...(may("token.view") ? [{ text: _("Tokens"), icon: "id-badge-2", href: "/tokens" }] : []),
       null,
       ...THEMES.map(([value, icon, word]) => ({ text: word(), icon, checked: theme === value, onSelect: () => pick(value) })),
       null,

@@ -9,6 +9,9 @@ import { TYPE_NAMES, TYPE_SENTENCES, lookOf, statusWord } from "../lib/words.js"
 export const Icon = ({ name, small }) => html`<svg class=${small ? "icon icon-small" : "icon"} aria-hidden="true"
   focusable="false"><use href=${`${boot.icons}#${name}`} /></svg>`;
 
+/** Lines that stand where something is still on its way. */
+export const Pending = ({ lines = 1 }) => html`<div class="stack-small pending" aria-busy="true">${Array.from({ length: lines }, (unused, line) => html`<span class="skeleton" key=${line}></span>`)}</div>`;
+
 /** Dot and word; the dot's shape differs too, so that colour never carries the meaning alone. */
 export const State = ({ status, word, title }) => html`<span class=${`state state-${lookOf(status)}`} title=${title}>
   <span class="state-dot"></span>${word || statusWord(status)}</span>`;
@@ -85,11 +88,12 @@ export function CopyButton({ value, label }) {
     <${Icon} name=${done ? "check" : "copy"} />${done ? _("Copied") : _("Copy")}</button>`;
 }
 
-export function Meter({ used, limit, label, show = number }) {
+/** `text`: the figures, where they are not "used of limit". */
+export function Meter({ used, limit, label, show = number, text: given }) {
   const share = percent(used, limit);
   const look = share >= 95 ? " is-full" : share >= 85 ? " is-high" : "";
-  const text = limit ? _("%(used)s of %(limit)s", { used: show(used), limit: show(limit) })
-    : _("%(used)s, no limit", { used: show(used) });
+  const text = given || (limit ? _("%(used)s of %(limit)s", { used: show(used), limit: show(limit) })
+    : _("%(used)s, no limit", { used: show(used) }));
   return html`<div class="meter"><div class="meter-figures"><span>${label}</span><span>${text}</span></div>
     <div class="meter-track"><div class=${`meter-fill${look}`} style=${{ width: `${share}%` }}></div></div></div>`;
 }

@@ -29,7 +29,7 @@ function PlanCard({ plan, form, change, image, room }) {
   const why = !fitsImage(plan, image) ? _("Too small for %(image)s", { image: image.name }) : left === 0 ? _("No room at the moment") : "";
   return html`<label class="choice"><input type="radio" name="plan" value=${plan.slug} checked=${form.plan === plan.slug} disabled=${Boolean(why)} onChange=${() => change({ plan: plan.slug })} />
     <span class="spread"><span class="choice-title">${plan.name}</span><span class="price">${money(plan.price_monthly, plan.currency)}<small> ${_("a month")}</small></span></span>
-    <span class="plan-facts"><span>${plan.vcpus} vCPU</span><span>${mib(plan.memory_mib)}</span><span>${_("%(size)s disk", { size: gib(plan.disk_gib) })}</span>${plan.bandwidth_mbit_per_s && html`<span>${plan.bandwidth_mbit_per_s} Mbit/s</span>`}</span>
+    <span class="plan-facts"><span>${plan.vcpus} vCPU</span><span>${_("%(size)s memory", { size: mib(plan.memory_mib) })}</span><span>${_("%(size)s disk", { size: gib(plan.disk_gib) })}</span>${plan.bandwidth_mbit_per_s && html`<span>${plan.bandwidth_mbit_per_s} Mbit/s</span>`}</span>
     ${why ? html`<span class="choice-text">${why}</span>` : left > 0 && left <= SCARCE && html`<span class="choice-text scarce">${_("%(n)s left here", { n: left })}</span>`}</label>`;
 }
 
@@ -60,7 +60,7 @@ export function AccessBlock({ form, change, error, keys, customer, reload, canAd
     ${(keys || []).map((key) => html`<label class="key-choice" key=${key.id}><input type="checkbox" class="form-check-input" checked=${chosen.includes(key.id)} onChange=${(event) => toggle(key.id, event.target.checked)} />
       <${Icon} name="key" /><span class="grow two-lines"><span>${key.name}</span><small class="mono ellipsis">${key.fingerprint}</small></span></label>`)}
     <${FieldError} text=${error("ssh_keys")} />
-    ${canAdd && (customer || !boot.staff) && html`<div><button type="button" class="btn btn-sm" onClick=${() => setAdding(true)}><${Icon} name="plus" />${_("Add SSH key")}</button></div>`}
+    ${canAdd && (customer || !boot.staff) && html`<div><button type="button" class="btn btn-sm" onClick=${() => setAdding(true)}><${Icon} name="plus" />${_("Add key")}</button></div>`}
     <${CheckField} label=${_("Make a root password, shown once")} checked=${forced || form.want_password} disabled=${forced} onChange=${(want_password) => change({ want_password })}
       hint=${forced ? _("Without a key a password is the only way in; one is made.") : _("With keys only, nobody can guess a password.")} /></div>
     ${adding && html`<${NewKey} customer=${customer} onClose=${() => setAdding(false)} onDone=${added} />`}<//>`;

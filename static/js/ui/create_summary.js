@@ -19,7 +19,7 @@ export function Summary({ form, image, plan, quote, failure, submit, ready }) {
     ${price ? html`<div><div class="summary-price">${money(price.monthly, price.currency)}<small> ${_("a month")}</small></div><div class="muted">${_("%(price)s an hour; never more than the monthly price", { price: money(price.hourly, price.currency, 4) })}</div></div>`
       : html`<div class="summary-price summary-empty">${form.own_size ? _("No price") : "–"}</div>`}
     <${Facts} rows=${[[_("Name"), form.name || "–"], [_("Image"), image?.name || "–"], [_("Type"), TYPE_NAMES[form.host_type] || "–"],
-      size && [_("Size"), html`${size.vcpus} vCPU · ${mib(size.memory_mib)}<br />${gib(size.disk_gib)}`],
+      size && [_("Size"), html`${size.vcpus} vCPU · ${mib(size.memory_mib)}<br />${_("%(size)s disk", { size: gib(size.disk_gib) })}`],
       chosen && [_("Goes to"), chosen.host_name],
       [_("Access"), (form.keys || []).length ? (form.want_password ? _("keys and a password") : _("SSH keys")) : _("a one-time password")]]} />
     ${refused.length > 0 && html`<details class="fold refusals"><summary><${Icon} name="chevron-right" />${plural("%(count)s host cannot take it", "%(count)s hosts cannot take it", refused.length)}</summary>

@@ -16,7 +16,7 @@ export const guestColumns = ({ customer, host } = {}) => [
   { key: "address", title: _("Address"), cell: (guest) => html`<${Addresses} guest=${guest} />` },
   { key: "type", title: _("Type"), class: "cell-minor", cell: (guest) => html`<${TypeMark} type=${guest.host_type} />` },
   { key: "size", title: _("Size"), class: "cell-minor", cell: (guest) => html`<span class="two-lines"><span class="nowrap">${guest.vcpus} vCPU · ${mib(guest.memory_mib)}</span>
-    <small>${gib(guest.disk_gib)}</small></span>` },
+    <small>${_("%(size)s disk", { size: gib(guest.disk_gib) })}</small></span>` },
   customer && { key: "customer", title: _("Customer"), class: "cell-minor", cell: (guest) => html`<a href=${`/customers/${guest.customer}`}>${guest.customer_name}</a>` },
   host && { key: "host", title: _("Host"), label: true, cell: (guest) => guest.host && html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>` },
   !boot.staff && { key: "location", title: _("Location"), class: "cell-minor", cell: (guest) => guest.location || "–" },
@@ -27,7 +27,7 @@ export const guestColumns = ({ customer, host } = {}) => [
 ].filter(Boolean);
 
 function Addresses({ guest }) {
-  if (!guest.addresses.length) return html`<span class="muted">–</span>`;
+  if (!guest.addresses.length) return html`<span class="muted none">–</span>`;
   const [first, ...more] = guest.addresses;
   return html`<${Copy} value=${first.address}>${first.address}${more.length > 0 && html` <span class="muted" title=${more.map((one) => one.address).join("\n")}>+${more.length}</span>`}<//>`;
 }
@@ -35,7 +35,7 @@ function Addresses({ guest }) {
 export const guestFilters = () => [
   { param: "power_state", label: _("Power"), options: [["running", _("Running")], ["shutoff", _("Off")], ["paused", _("Paused")], ["crashed", _("Crashed")], ["unknown", _("Unknown")]] },
   { param: "host_type", label: _("Type"), options: Object.entries(TYPE_NAMES) },
-  { param: "lifecycle", label: _("Life"), options: [["provisioning", _("Being built")], ["active", _("Active")], ["error", _("Failed")], ["deleting", _("Being deleted")], ["deleted", _("Deleted")]] },
+  { param: "lifecycle", label: _("Stage"), options: [["provisioning", _("Being built")], ["active", _("Active")], ["error", _("Failed")], ["deleting", _("Being deleted")], ["deleted", _("Deleted")]] },
 ];
 
 export const bulkPower = () => (may("guest.operate") ? Object.entries(POWER).filter(([action]) => action !== "reset").map(([action, words]) => ({

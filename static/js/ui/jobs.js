@@ -5,6 +5,7 @@ import { useNow } from "../lib/data.js";
 import { elapsed } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { said, stepWord } from "../lib/sentences.js";
 import { actionWord, jobStatusWord } from "../lib/words.js";
 import { Button, Copy, Icon, State } from "./basic.js";
 import { toast, toastProblem } from "./toast.js";
@@ -32,7 +33,7 @@ function Step({ step, now }) {
   const time = step.status === "running" ? elapsed(step.started_at, now) : step.finished_at && elapsed(step.started_at, step.finished_at);
   return html`<li class=${`step is-${step.status}`}>
     ${step.status === "running" ? html`<span class="step-spin"></span>` : html`<${Icon} name=${sign || "circle-dashed"} />`}
-    <span>${step.title}${step.note && html` <span class="muted">${step.note}</span>`}
+    <span>${stepWord(step.title)}${step.note && html` <span class="muted">${step.note}</span>`}
       <span class="visually-hidden">, ${jobStatusWord(step.status)}</span></span>
     <span class="step-time">${step.status === "running" && step.percent > 0 && `${step.percent} % · `}${time || ""}</span></li>`;
 }
@@ -47,14 +48,15 @@ export function JobSteps({ job }) {
 export function JobFailure({ job }) {
   if (!job.error) return null;
   return html`<div class="notice notice-danger" role="group" aria-label=${_("What happened")}><${Icon} name="alert-triangle" /><div class="grow stack-small">
-    <div>${job.error.message} ${job.can_retry ? _("You can try again: what was made is undone or found again.") : ""}</div>
+    <div>${said(job.error.message)} ${job.can_retry ? _("You can try again: what was made is undone or found again.") : ""}</div>
     ${job.request_id && html`<small>${_("Request")} <${Copy} value=${job.request_id} /></small>`}
     ${boot.staff && job.error.detail && html`<details class="fold"><summary><${Icon} name="chevron-right" />${_("Raw error")}</summary>
       <pre class="mono">${job.error.code}${"\n"}${job.error.detail}</pre></details>`}
   </div></div>`;
 }
 
-export function JobActions({ job, onChange }) {
+/** `small`: inside a card. */
+export function JobActions({ job, onChange, small }) {
   const act = (verb, words) => async () => {
     try {
       const answer = await post(`/jobs/${job.id}/actions/${verb}`);
@@ -62,8 +64,9 @@ export function JobActions({ job, onChange }) {
       onChange?.(answer.job);
     } catch (problem) { toastProblem(problem); }
   };
-  return html`${job.can_cancel && !job.cancel_requested && html`<${Button} kind="btn-sm" onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
-    ${job.can_retry && may("job.cancel", job.customer) && html`<${Button} kind="btn-sm" icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
+  const kind = small ? "btn-sm" : "";
+  return html`${job.can_cancel && !job.cancel_requested && html`<${Button} kind=${kind} onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
+    ${job.can_retry && may("job.cancel", job.customer) && html`<${Button} kind=${kind} icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
 }
 
 /** The panel that a page shows while a job works on its object. */
@@ -71,5 +74,5 @@ export const JobPanel = ({ job, onChange }) => html`<section class=${`card job-p
   <${ProgressLine} job=${job} />
   <div class="card-head"><h2>${actionWord(job.action)}</h2><span class="row-line"><span class="muted"><${Duration} job=${job} /></span><${JobState} job=${job} /></span></div>
   <div class="card-pad stack-small"><${JobSteps} job=${job} /><${JobFailure} job=${job} />
-    <div class="row-line"><${JobActions} job=${job} onChange=${onChange} /><a class="btn btn-sm btn-quiet" href=${`/jobs/${job.id}`}>${_("Open job")}</a></div></div>
+    <div class="row-line"><${JobActions} small job=${job} onChange=${onChange} /><a class="btn btn-sm btn-quiet" href=${`/jobs/${job.id}`}>${_("Open job")}</a></div></div>
 </section>`;

@@ -4,7 +4,7 @@ import { boot, may } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
-import { Ago, Card, Empty, Icon, ProblemNotice } from "./basic.js";
+import { Ago, Card, Empty, Icon, Pending, ProblemNotice } from "./basic.js";
 import { Confirm, FormDialog, openDialog } from "./dialog.js";
 import { SelectField, TextField } from "./fields.js";
 import { LinkDialog } from "./secret.js";
@@ -56,8 +56,8 @@ export function Members({ customer }) {
         <tbody>${rows.map((row) => html`<tr key=${row.user.id}><td class="cell-name"><span class="two-lines"><b>${row.user.name || row.user.email}</b><small>${row.user.name ? row.user.email : ""}
           ${row.user.has_password === false && html` <span class="badge badge-warning">${_("no password yet")}</span>`}${row.user.is_active === false && html` <span class="badge">${_("switched off")}</span>`}</small></span></td>
           <td class="cell-state">${roleWord(row.role)}</td><td class="cell-minor"><${Ago} at=${row.created_at} /></td>
-          <td class="cell-end">${manage && html`<${Menu} label=${_("Change %(email)s", { email: row.user.email })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`} items=${items(row)} />`}</td></tr>`)}</tbody></table>`
-        : !resource.loading && html`<${Empty}>${_("Nobody can sign in for this customer yet.")}<//>`}
+          <td class="cell-end cell-actions">${manage && html`<${Menu} label=${_("Change %(email)s", { email: row.user.email })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`} items=${items(row)} />`}</td></tr>`)}</tbody></table>`
+        : resource.loading ? html`<div class="card-pad"><${Pending} lines=${3} /></div>` : !resource.problem && html`<${Empty} action=${add}>${_("Nobody can sign in for this customer yet.")}<//>`}
     <//>
     ${adding && html`<${AddMember} customer=${customer} onClose=${() => setAdding(false)} onDone=${resource.reload} />`}`;
 }

@@ -3,6 +3,7 @@ import { post } from "../lib/api.js";
 import { boot } from "../lib/boot.js";
 import { html } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
+import { said } from "../lib/sentences.js";
 import { Confirm, openDialog } from "./dialog.js";
 import { toast, toastProblem } from "./toast.js";
 
@@ -51,7 +52,7 @@ async function sendAll(guests, action, word) {
   const refused = [];
   const lane = async () => {
     for (let guest = waiting.shift(); guest; guest = waiting.shift()) {
-      try { await post(`/guests/${guest.id}/actions/${action}`); } catch (problem) { refused.push(`${guest.name}: ${problem.message}`); }
+      try { await post(`/guests/${guest.id}/actions/${action}`); } catch (problem) { refused.push(`${guest.name}: ${said(problem.message)}`); }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
@@ -67,5 +68,5 @@ async function sendAll(guests, action, word) {
 export const powerItems = (guest, onDone) => Object.entries(POWER).map(([action, words]) => {
   const support = guest.supports.find((entry) => entry.action === action);
   return { text: words.text(), icon: words.icon, note: words.note(), danger: words.danger, disabled: !support?.allowed,
-    reason: support?.reason, onSelect: () => runPower(guest, action, onDone) };
+    reason: said(support?.reason), onSelect: () => runPower(guest, action, onDone) };
 });

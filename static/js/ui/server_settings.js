@@ -3,10 +3,11 @@ import { patch, post, remove } from "../lib/api.js";
 import { boot, may, serverPath } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
 import { versionFor } from "../lib/edit.js";
-import { gib, mib, money } from "../lib/format.js";
+import { money, sizeWords } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { keepOnce } from "../lib/once.js";
+import { said } from "../lib/sentences.js";
 import { forgetTyped } from "../lib/typed.js";
 import { Button, Card } from "./basic.js";
 import { Confirm, FormDialog } from "./dialog.js";
@@ -59,7 +60,7 @@ function ResizeDialog({ guest, onClose, onDone }) {
   return html`<${FormDialog} title=${_("Resize %(name)s", { name: guest.name })} submit=${RESIZE()} onSubmit=${save} onClose=${onClose} ready=${form.own || Boolean(form.plan)}>${(problem) => html`
     <p class="soft">${_("The disk only grows; what is on it stays. The new price counts from now.")}</p>
     ${!form.own && html`<${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(plan) => setForm({ ...form, plan })}
-      options=${[["", _("Choose a plan")], ...fits.map((plan) => [plan.slug, `${plan.name} · ${plan.vcpus} vCPU · ${mib(plan.memory_mib)} · ${gib(plan.disk_gib)} · ${money(plan.price_monthly, plan.currency)}`])]} />`}
+      options=${[["", _("Choose a plan")], ...fits.map((plan) => [plan.slug, `${plan.name} · ${sizeWords(plan)} · ${money(plan.price_monthly, plan.currency)}`])]} />`}
     ${may("guest.place") && html`<${CheckField} label=${_("A size of its own, without a plan’s price")} checked=${form.own} onChange=${(own) => setForm({ ...form, own })} />`}
     ${form.own && html`<div class="fields-3"><${NumberField} label=${_("vCPUs")} error=${problem?.field("vcpus")} ...${bind("vcpus")} /><${NumberField} label=${_("Memory, MiB")} error=${problem?.field("memory_mib")} ...${bind("memory_mib")} />
       <${NumberField} label=${_("Disk, GiB")} error=${problem?.field("disk_gib")} ...${bind("disk_gib")} /></div>`}`}<//>`;
@@ -106,7 +107,7 @@ function Service({ guest, onAnswer }) {
 }
 
 function Row({ title, text, button, rule, danger, onClick }) {
-  return html`<div class="setting-row"><div class="grow"><h3>${title}</h3><p class="soft">${text}</p>${!rule.allowed && rule.reason && html`<p class="field-hint">${rule.reason}</p>`}</div>
+  return html`<div class="setting-row"><div class="grow"><h3>${title}</h3><p class="soft">${text}</p>${!rule.allowed && rule.reason && html`<p class="field-hint">${said(rule.reason)}</p>`}</div>
     <button type="button" class=${`btn ${danger ? "btn-quiet-danger" : ""}`} disabled=${!rule.allowed} onClick=${onClick}>${button}</button></div>`;
 }
 
@@ -120,7 +121,7 @@ export function ServerSettings({ guest, onGuest, onAnswer, onBegin }) {
     location.assign(serverPath());
   };
   return html`<div class="stack settings-narrow"><${Labels} key=${guest.id} guest=${guest} onDone=${onGuest} />
-    <${Card} title=${_("Size")} id="size"><${Row} title=${`${guest.vcpus} vCPU · ${mib(guest.memory_mib)} · ${gib(guest.disk_gib)}`} text=${boot.staff ? _("Possible while the guest is off; takes a few seconds.") : _("Possible while the server is off; takes a few seconds.")} button=${RESIZE()}
+    <${Card} title=${_("Size")} id="size"><${Row} title=${sizeWords(guest)} text=${boot.staff ? _("Possible while the guest is off; takes a few seconds.") : _("Possible while the server is off; takes a few seconds.")} button=${RESIZE()}
       rule=${support(guest, "resize")} onClick=${() => setDialog("resize")} /><//>
     ${boot.staff && may("subscription.manage") && html`<${Service} guest=${guest} onAnswer=${onAnswer} />`}
     <${Card} title=${_("Danger zone")} id="danger" danger><div class="setting-rows">

@@ -12,5 +12,5 @@ export function Target({ job }) {
   const text = found?.name || found?.id.slice(0, 8);
   if (found?.type === "guest") return html`<a href=${serverPath(found.id)}>${text}</a>`;
   if (found?.type === "host" && boot.staff) return html`<a href=${`/hosts/${found.id}`}>${text}</a>`;
-  return found ? html`<span>${text}</span>` : html`<span class="muted">–</span>`;
+  return found ? html`<span>${text}</span>` : html`<span class="muted none">–</span>`;
 }

@@ -49,13 +49,14 @@ const columns = (owner) => [
   { key: "ends", title: _("Ends"), class: "cell-minor", cell: (token) => html`<${Ago} at=${token.expires_at} none=${_("never")} />` },
   { key: "used", title: _("Last used"), label: true, cell: (token) => html`<span class="two-lines"><${Ago} at=${token.last_used_at} none=${_("never")} />${token.last_used_address && html`<small class="mono">${token.last_used_address}</small>`}</span>` },
   { key: "age", title: _("Made"), sort: "created_at", firstSort: "-created_at", class: "cell-minor", cell: (token) => html`<${Ago} at=${token.created_at} />` },
-  may("token.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end", cell: (token, list) => !token.revoked_at && html`<button class="btn btn-sm btn-quiet-danger" onClick=${() => revoke(token, list)}>${_("Revoke")}</button>` },
+  may("token.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (token, list) => !token.revoked_at && html`<button class="btn btn-sm btn-quiet-danger" onClick=${() => revoke(token, list)}>${_("Revoke")}</button>` },
 ].filter(Boolean);
 
-export function TokenList({ fixed, owner, empty }) {
+/** `head(button)`: what stands above, with the button that makes one; without it the button is the list’s. */
+export function TokenList({ fixed, owner, empty, head }) {
   const [making, setMaking] = useState(false);
   const [list, setList] = useState(null);
-  const create = may("token.manage") && html`<button class="btn btn-primary btn-sm" onClick=${() => setMaking(true)}><${Icon} name="plus" />${_("Create token")}</button>`;
-  return html`<${List} endpoint="/tokens" fixed=${fixed} caption=${_("Tokens")} columns=${columns(owner)} sort="-created_at" onRows=${setList} toolbarEnd=${create} empty=${{ text: empty }} when=${(message) => message.type === "token"} />
+  const create = may("token.manage") && html`<button class="btn btn-primary" onClick=${() => setMaking(true)}><${Icon} name="plus" />${_("Create token")}</button>`;
+  return html`${head?.(create)}<${List} endpoint="/tokens" fixed=${fixed} caption=${_("Tokens")} columns=${columns(owner)} sort="-created_at" onRows=${setList} toolbarEnd=${head ? undefined : create} empty=${{ text: empty, action: create }} when=${(message) => message.type === "token"} />
     ${making && html`<${NewToken} onClose=${() => setMaking(false)} onDone=${() => list?.reload()} />`}`;
 }
