@@ -46,7 +46,7 @@ def demo_make() -> Demo:
     house = factories.house_make()
     northwind = factories.customer_make(
         name="Northwind Traders", email="it@northwind.example", external_id="10021", quota_guests=20, quota_vcpus=40,
-        quota_memory_mib=65536, quota_disk_gib=600, quota_addresses=20,
+        quota_memory_mib=65536, quota_disk_gib=1000, quota_addresses=20,
     )  # fmt: skip
     others = [factories.customer_make(name=name, email=f"hello@{slug}.example") for name, slug in OTHERS]
     owner = factories.member_make(northwind, "owner", email=OWNER, name="Grace Kim", password=PASSWORD)

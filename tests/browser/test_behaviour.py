@@ -170,7 +170,7 @@ def test_what_a_customer_uses_shows_within_two_seconds(owner: Visitor, admin: Vi
     row = admin.page.locator("tr", has=admin.page.locator(f'a[href="/customers/{customer}"]'))
     cell = row.locator("[data-column=guests]")
     before = int(cell.inner_text().split()[0])
-    order = {"name": "counted-1", "customer": customer, "plan": "c-1", "host_type": "lxc", "image": "micro"}
+    order = {"name": "counted-1", "customer": customer, "plan": "s-1", "host_type": "lxc", "image": "micro"}
     assert "guest" in api(admin.page, "POST", "/guests", order)
     expect(cell).to_have_text(re.compile(rf"^{before + 1}\b"), timeout=LIVE_MS)
 

@@ -66,6 +66,7 @@ def test_sign_in_create_open_stop_and_delete_by_keyboard_alone(visit: Callable[.
     visitor = visit()
     page, keyboard = visitor.page, visitor.page.keyboard
     page.goto(f"{visitor.site.url}/accounts/login/")
+    expect(page.get_by_role("textbox").first).to_be_focused()
     keyboard.type(OWNER)
     keyboard.press("Tab")
     keyboard.type(PASSWORD)
