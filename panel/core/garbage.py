@@ -1,4 +1,4 @@
-"""Python's garbage collector, told that a web process makes much that dies at once and keeps what it began with."""
+"""Python's garbage collector, told that a process makes much that dies at once and keeps what it began with."""
 
 import gc
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -30,8 +32,7 @@ class GuestOperation(Operation):
         self.observed: DomainInfo | None = None
 
     def prepare(self) -> None:
-        guest_id = self.job.resources.get(type="guest").resource_id
-        self.guest = Guest.objects.select_related("host", "pool", "image", "customer").get(pk=guest_id)
+        self.guest = Guest.objects.select_related("host", "pool", "image", "customer").get(pk=self._guest_id)
         if Lifecycle(self.guest.lifecycle) not in RULES[self.kind].allowed_from:
             raise InvalidStateError(f"The server is {Lifecycle(self.guest.lifecycle).label.lower()}.")
         if self.guest.host is None or self.guest.pool is None:
@@ -47,14 +48,14 @@ class GuestOperation(Operation):
     def fenced(self) -> Iterator[None]:
         """See ``Operation.fenced``; the guest's row is locked before the job's, as everywhere."""
         with transaction.atomic():
-            list(Guest.objects.select_for_update(no_key=True).filter(pk=self._guest_id()))
+            list(Guest.objects.select_for_update(no_key=True).filter(pk=self._guest_id))
             with super().fenced():
                 yield
 
     def write(self, **fields: Any) -> None:
         """Write fields of the guest in the middle of a job, fenced."""
         with self.fenced():
-            Guest.objects.filter(pk=self._guest_id()).update(**fields)
+            Guest.objects.filter(pk=self._guest_id).update(**fields)
 
     @property
     def pool_name(self) -> str:
@@ -119,15 +120,17 @@ class GuestOperation(Operation):
                 "off_since": None,
             }
         if fields:
-            Guest.objects.filter(pk=self._guest_id()).update(**fields)
-        events.publish("guest", self._guest_id(), customer_id=self.job.customer_id)
+            Guest.objects.filter(pk=self._guest_id).update(**fields)
+        events.publish("guest", self._guest_id, customer_id=self.job.customer_id)
 
     def _untouched(self) -> bool:
         """True when no attempt has begun its first step and there is a guest as good as before."""
-        return not self.job.steps and Guest.objects.filter(pk=self._guest_id(), lifecycle=Lifecycle.ACTIVE).exists()
+        return not self.job.steps and Guest.objects.filter(pk=self._guest_id, lifecycle=Lifecycle.ACTIVE).exists()
 
-    def _guest_id(self) -> Any:
-        return self.job.resources.get(type="guest").resource_id
+    @cached_property
+    def _guest_id(self) -> UUID:
+        guest_id: UUID = self.job.resources.get(type="guest").resource_id
+        return guest_id
 
     def stop_now(self) -> None:
         """Cut the power if it is on."""

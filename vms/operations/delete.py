@@ -48,7 +48,7 @@ class GuestDelete(GuestOperation):
     def failed(self, error: PanelError) -> None:
         """Say why it is still there; it can be deleted again."""
         super().failed(error)
-        guest = Guest.objects.filter(pk=self._guest_id()).exclude(lifecycle=Lifecycle.DELETED)
+        guest = Guest.objects.filter(pk=self._guest_id).exclude(lifecycle=Lifecycle.DELETED)
         guest.update(lifecycle=Lifecycle.DELETING, error_message=str(error))
 
     def succeeded(self) -> None:

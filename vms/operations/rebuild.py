@@ -51,7 +51,7 @@ class GuestRebuild(BuildOperation):
         return number
 
     def failed(self, error: PanelError) -> None:
-        guest = Guest.objects.select_for_update(of=("self",)).get(pk=self._guest_id())
+        guest = Guest.objects.select_for_update(of=("self",)).get(pk=self._guest_id)
         if not guest.before_rebuild:
             super().failed(error)
             return

@@ -35,8 +35,8 @@ class GuestResize(GuestOperation):
 
     def succeeded(self) -> None:
         super().succeeded()
-        resize_settle(guest=Guest.objects.get(pk=self._guest_id()), before=self.job.params["before"])
+        resize_settle(guest=Guest.objects.get(pk=self._guest_id), before=self.job.params["before"])
 
     def failed(self, error: PanelError) -> None:
         super().failed(error)
-        resize_revert(guest=Guest.objects.get(pk=self._guest_id()), before=self.job.params["before"])
+        resize_revert(guest=Guest.objects.get(pk=self._guest_id), before=self.job.params["before"])

@@ -47,9 +47,9 @@ class GuestResetRootPassword(GuestOperation):
     def failed(self, error: PanelError) -> None:
         """Forget the password. The seed may have its hash already and is scrubbed."""
         super().failed(error)
-        GuestSecret.objects.filter(guest_id=self._guest_id()).delete()
+        GuestSecret.objects.filter(guest_id=self._guest_id).delete()
         before = {"password_set": self.job.params["password_set"]}
-        Guest.objects.filter(pk=self._guest_id()).update(seed_scrubbed_at=None, **before)
+        Guest.objects.filter(pk=self._guest_id).update(seed_scrubbed_at=None, **before)
 
 
 @register
