@@ -1,5 +1,6 @@
 """HTTP for subscriptions: what a billing system calls."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -136,7 +137,7 @@ class SubscriptionView(PanelView):
         return with_etag(Response(subscription_json(found)), found.version)
 
 
-class SubscriptionActionView(PanelView):
+class SubscriptionActionView(PanelView, ABC):
     """The base of ``/subscriptions/{id}/actions/…``: what may be sent (``body``), and what it does (``act``)."""
 
     permissions = {"POST": Permission.SUBSCRIPTION_MANAGE}
@@ -145,9 +146,9 @@ class SubscriptionActionView(PanelView):
     def must_see(self) -> None:
         selectors.subscription_get_for(self.actor, self.kwargs["subscription_id"])
 
+    @abstractmethod
     def act(self, subscription: Subscription, body: dict[str, Any]) -> services.Outcome:
         """Do it."""
-        raise NotImplementedError
 
     def post(self, request: Request, subscription_id: UUID) -> Response:
         """Answer 202 when something was started, 200 when it was so already."""
