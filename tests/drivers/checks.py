@@ -3,8 +3,9 @@
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,7 @@ QCOW2, RAW = VolumeFormat.QCOW2, VolumeFormat.RAW
 NewVolume = Callable[[], VolumeRef]
 MakeSpec = Callable[..., DomainSpec]
 NewDriver = Callable[[], HypervisorDriver]
+InThread = Callable[[Callable[[], Any]], Future[Any]]
 Value = TypeVar("Value")
 
 

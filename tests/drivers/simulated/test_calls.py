@@ -3,9 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -23,10 +21,10 @@ from panel.core.errors import (
     DriverError,
 )
 from panel.core.units import MIB
+from tests.drivers.checks import InThread
 
 pytestmark = pytest.mark.usefixtures("pool")
 VOLUME = VolumeRef("pool", "volume")
-InThread = Callable[[Callable[[], Any]], Future[Any]]
 
 
 def test_a_fault_strikes_at_its_nth_time_and_as_often_as_told(

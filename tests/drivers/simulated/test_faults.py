@@ -25,11 +25,10 @@ from panel.core.errors import (
     VolumeNotFoundError,
 )
 from panel.core.units import MIB
-from tests.drivers.checks import wait_until
+from tests.drivers.checks import InThread, wait_until
 
 pytestmark = pytest.mark.usefixtures("pool")
 VOLUME = VolumeRef("pool", "volume")
-InThread = Callable[[Callable[[], Any]], Future[Any]]
 
 
 @pytest.fixture
