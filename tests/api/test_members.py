@@ -3,7 +3,10 @@
 import pytest
 from django.test import Client
 
-from panel.core.models import AuditEntry, Membership, User
+from panel.core.actors import SYSTEM
+from panel.core.errors import InvalidStateError, NotFoundError
+from panel.core.models import ApiToken, AuditEntry, Membership, User
+from panel.core.people.members import member_remove, member_set_role
 from tests import factories
 from tests.client import problem
 
@@ -101,9 +104,35 @@ def test_the_last_owner_stays(admin_api, customer, path):
     assert sorted(actions) == ["member.removed", "member.role-changed"]
 
 
-def test_a_removed_member_is_out_at_once(owner_api, api_of, customer, path):
+def test_who_became_the_last_owner_meanwhile_stays(customer):
+    seen_as_member = Membership.objects.get(user=factories.member_make(customer, "member"))
+    Membership.objects.filter(pk=seen_as_member.pk).update(role="owner")
+    with pytest.raises(InvalidStateError):
+        member_remove(actor=SYSTEM, membership=seen_as_member)
+    Membership.objects.filter(pk=seen_as_member.pk).delete()
+    with pytest.raises(NotFoundError):
+        member_set_role(actor=SYSTEM, membership=seen_as_member, role="viewer")
+
+
+def test_who_may_have_no_tokens_any_more_loses_theirs(owner_api, api_of, customer, path):
+    second = factories.member_make(customer, "owner")
+    theirs = api_of(second)
+    assert owner_api.patch(f"{path}/{second.pk}", {"role": "owner"}).status_code == 200
+    assert theirs.get("/guests").status_code == 200
+    assert owner_api.patch(f"{path}/{second.pk}", {"role": "member"}).status_code == 200
+    problem(theirs.get("/guests"), 401, "not_authenticated")
+    token = ApiToken.objects.get(client__user=second)
+    assert AuditEntry.objects.filter(action="token.revoked", object_id=token.pk).exists()
+    elsewhere = factories.member_make(customer, "owner")
+    Membership.objects.create(user=elsewhere, customer=factories.customer_make(), role="owner")
+    theirs = api_of(elsewhere)
+    assert owner_api.delete(f"{path}/{elsewhere.pk}").status_code == 204
+    assert theirs.get("/guests").status_code == 200
+
+
+def test_a_removed_member_is_out_at_once(owner_api, browser_of, customer, path):
     member = factories.member_make(customer, "member")
-    theirs = api_of(member)
+    theirs = browser_of(member)
     assert theirs.get(f"/customers/{customer.pk}").status_code == 200
     assert owner_api.delete(f"{path}/{member.pk}").status_code == 204
     assert theirs.get(f"/customers/{customer.pk}").status_code in (403, 404)

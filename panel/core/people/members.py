@@ -8,8 +8,9 @@ from django.db import IntegrityError, transaction
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
-from panel.core.errors import ConflictError, InvalidStateError
+from panel.core.errors import ConflictError, InvalidStateError, NotFoundError
 from panel.core.models import Customer, CustomerRole, Membership, User
+from panel.core.people.tokens import tokens_end_without_right
 from panel.core.people.users import set_password_path, user_make
 from panel.core.permissions import Permission
 
@@ -53,17 +54,20 @@ def member_add(*, actor: Actor, customer: Customer, email: str, role: str, name:
 
 @transaction.atomic
 def member_set_role(*, actor: Actor, membership: Membership, role: str) -> Membership:
-    """Change a member's role.
+    """Change a member's role. Who may no longer have tokens loses theirs.
 
     Raises:
         InvalidStateError: they are the last owner.
+        NotFoundError: they were removed meanwhile.
     """
     actor.require(Permission.MEMBER_MANAGE, membership.customer_id)
+    _lock(membership)
     if role != CustomerRole.OWNER:
         _keep_an_owner(membership)
     before = membership.role
     membership.role = role
     membership.save(update_fields=["role"])
+    tokens_end_without_right(actor=actor, user=membership.user)
     _announce(actor, "member.role-changed", membership, {"role": (before, str(role))})
     return membership
 
@@ -74,12 +78,15 @@ def member_remove(*, actor: Actor, membership: Membership) -> None:
 
     Raises:
         InvalidStateError: they are the last owner.
+        NotFoundError: they were removed meanwhile.
     """
     actor.require(Permission.MEMBER_MANAGE, membership.customer_id)
+    _lock(membership)
     _keep_an_owner(membership)
     membership_id = membership.pk
     membership.delete()
     membership.pk = membership_id
+    tokens_end_without_right(actor=actor, user=membership.user)
     _announce(actor, "member.removed", membership, {"role": (membership.role, None)})
 
 
@@ -101,10 +108,18 @@ def member_set_password_link(*, actor: Actor, membership: Membership) -> str:
     return set_password_path(user)
 
 
+def _lock(membership: Membership) -> None:
+    """Let one change of a customer's members happen at a time, and read the member's role as it is by then."""
+    Customer.objects.select_for_update().get(pk=membership.customer_id)
+    try:
+        membership.refresh_from_db(fields=["role"])
+    except Membership.DoesNotExist as error:
+        raise NotFoundError from error
+
+
 def _keep_an_owner(membership: Membership) -> None:
     if membership.role != CustomerRole.OWNER:
         return
-    Customer.objects.select_for_update().get(pk=membership.customer_id)  # one change of owners at a time
     others = Membership.objects.filter(
         customer_id=membership.customer_id, role=CustomerRole.OWNER, user__is_active=True
     ).exclude(pk=membership.pk)

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from panel.core import events
-from panel.core.actors import Actor
+from panel.core.actors import Actor, person
 from panel.core.audit import audit_record
 from panel.core.errors import InvalidInputError, InvalidStateError, PermissionDeniedError
-from panel.core.models import ApiClient, ApiToken, ClientRole, TokenScope
+from panel.core.models import ApiClient, ApiToken, ClientRole, TokenScope, User
 from panel.core.permissions import Permission
 from panel.core.secrets import PREFIX_LENGTH, SECRET_LENGTH, secret_hmac
 
@@ -99,13 +99,27 @@ def token_revoke(*, actor: Actor, token: ApiToken) -> ApiToken:
     if token.client_id != actor.client_id:
         actor.require(Permission.USER_MANAGE)
     if token.revoked_at is None:
-        token.revoked_at = timezone.now()
-        token.save(update_fields=["revoked_at"])
-        audit_record(
-            actor=actor, action="token.revoked", object_type="token", object_id=token.pk, object_label=token.name
-        )
-        _publish(token)
+        _end(actor, token)
     return token
+
+
+def tokens_end(*, actor: Actor, user: User) -> None:
+    """End all of a person's tokens, in the caller's transaction."""
+    for token in ApiToken.objects.filter(client__user=user, revoked_at__isnull=True).select_related("client"):
+        _end(actor, token)
+
+
+def tokens_end_without_right(*, actor: Actor, user: User) -> None:
+    """End a person's tokens once no role of theirs lets them see and revoke tokens, in the caller's transaction."""
+    if not person(user).may_somewhere(Permission.TOKEN_MANAGE):
+        tokens_end(actor=actor, user=user)
+
+
+def _end(actor: Actor, token: ApiToken) -> None:
+    token.revoked_at = timezone.now()
+    token.save(update_fields=["revoked_at"])
+    audit_record(actor=actor, action="token.revoked", object_type="token", object_id=token.pk, object_label=token.name)
+    _publish(token)
 
 
 def _publish(token: ApiToken) -> None:

@@ -5,14 +5,14 @@ from typing import Any
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 from django.urls import reverse
 
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
 from panel.core.errors import ConflictError, InvalidStateError, PermissionDeniedError
-from panel.core.models import ApiToken, Customer, StaffRole, User
+from panel.core.models import Customer, StaffRole, User
+from panel.core.people.tokens import tokens_end, tokens_end_without_right
 from panel.core.permissions import Permission
 
 THEMES = ("auto", "light", "dark")
@@ -58,7 +58,8 @@ def user_create(*, actor: Actor, email: str, name: str = "", staff_role: str = S
 
 @transaction.atomic
 def user_update(*, actor: Actor, user: User, changes: dict[str, Any]) -> User:
-    """Change ``name``, ``staff_role`` or ``is_active``. A user who is not active is signed out everywhere.
+    """Change ``name``, ``staff_role`` or ``is_active``. A user who is not active is signed out everywhere; one
+    whose new role allows no tokens loses theirs.
 
     Raises:
         InvalidStateError: nobody would be left who may do everything, or somebody would become staff whose
@@ -86,6 +87,8 @@ def _change(actor: Actor, user: User, changes: dict[str, Any]) -> User:
         setattr(user, name, value)
     user.save(update_fields=list(changes))
     user.refresh_from_db()
+    if "staff_role" in changes:
+        tokens_end_without_right(actor=actor, user=user)
     _audit(actor, "user.changed", user, {name: (before[name], value) for name, value in changes.items()})
     events.publish("user", user.pk, user_id=user.pk)
     return user
@@ -118,7 +121,7 @@ def user_set_password_link(*, actor: Actor, user: User) -> str:
         user.made_for = None
         user.set_unusable_password()
         user.save(update_fields=["made_for", "password"])
-        ApiToken.objects.filter(client__user=user, revoked_at__isnull=True).update(revoked_at=Now())
+        tokens_end(actor=actor, user=user)
     _audit(actor, "user.set-password-link-made", user, changes)
     return set_password_path(user)
 
