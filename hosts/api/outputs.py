@@ -63,6 +63,7 @@ class ConnectionOut(Shape):
     libvirt_version = serializers.CharField(allow_blank=True)
     emulated = serializers.BooleanField(help_text="Full machines run without hardware virtualization: slow.")
     capabilities = CapabilityOut(many=True)
+    answers = serializers.BooleanField(help_text="It was seen within the last minute.")
     last_seen_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
 
@@ -135,7 +136,7 @@ def host_json(host: Host) -> dict[str, Any]:
 def connection_json(connection: HostConnection) -> dict[str, Any]:
     """Return one hypervisor of a host."""
     names = ("host_type", "driver", "uri", "enabled", "hypervisor", "libvirt_version", "emulated", "capabilities")
-    return {name: getattr(connection, name) for name in (*names, "last_seen_at", "last_error")}
+    return {name: getattr(connection, name) for name in (*names, "answers", "last_seen_at", "last_error")}
 
 
 class PoolOut(Shape):

@@ -1,6 +1,6 @@
 """Hosts and the ways to reach their hypervisors."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import F, Q
@@ -12,6 +12,10 @@ from panel.core.models.base import Record, VersionedRecord
 
 SILENT_AFTER = timedelta(seconds=60)  # a host with a hypervisor not seen for this long does not answer
 HOST_TYPES = [(t.value, t.value.upper()) for t in HostType]
+
+
+def _seen_lately(at: datetime | None) -> bool:
+    return at is not None and timezone.now() - at < SILENT_AFTER
 
 
 class Host(VersionedRecord):
@@ -54,7 +58,7 @@ class Host(VersionedRecord):
     @property
     def answers(self) -> bool:
         """True when each of its hypervisors was seen within ``SILENT_AFTER``, by this machine's clock."""
-        return self.last_seen_at is not None and timezone.now() - self.last_seen_at < SILENT_AFTER
+        return _seen_lately(self.last_seen_at)
 
 
 class HostConnection(Record):
@@ -77,6 +81,11 @@ class HostConnection(Record):
 
     def __str__(self) -> str:
         return f"{self.host_type} of {self.host_id}"
+
+    @property
+    def answers(self) -> bool:
+        """True when it was seen within ``SILENT_AFTER``, by this machine's clock."""
+        return _seen_lately(self.last_seen_at)
 
     def can(self, capability: str) -> bool:
         """True when the host was seen to have a capability."""

@@ -34,6 +34,12 @@ class ImageBuildError(PanelError):
     code = "image_build_failed"
 
 
+class ImageFileMissingError(PanelError):
+    """A file of the image is not in the cache that this machine uses now."""
+
+    code = "image_file_missing"
+
+
 @register
 class ImageBuild(Operation):
     """Run an image's recipe on this machine and record what it made. Runs as root, in the builder."""
@@ -145,11 +151,12 @@ class ImageCopy(Operation):
         )
         for index, file in enumerate(self.files):
             self.progress(100 * index // len(self.files), file.role)
+            source = Path(settings.CACHE_DIR) / file.path
+            if not source.is_file():
+                raise ImageFileMissingError("The image's files are not in the panel's cache any more. Build it again.")
             for pool in self.pools:
                 driver.volume_upload(
-                    VolumeRef(pool.name, file.volume_name),
-                    source=Path(settings.CACHE_DIR) / file.path,
-                    format=VolumeFormat(file.format),
+                    VolumeRef(pool.name, file.volume_name), source=source, format=VolumeFormat(file.format)
                 )
 
     def succeeded(self) -> None:

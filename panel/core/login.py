@@ -58,19 +58,21 @@ def _who(user: User, request: HttpRequest | None) -> Actor:
 
 
 def _logged_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    audit_record(actor=_who(user, request), action="user.logged-in", object_type="user", object_id=user.pk)
+    _of_user(user, request, "user.logged-in")
 
 
 def _logged_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
     if user is not None:
-        audit_record(actor=_who(user, request), action="user.logged-out", object_type="user", object_id=user.pk)
+        _of_user(user, request, "user.logged-out")
 
 
 def _password_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    _of_user(user, request, "user.password-changed")
+
+
+def _of_user(user: User, request: HttpRequest, action: str) -> None:
     actor = _who(user, request)
-    audit_record(
-        actor=actor, action="user.password-changed", object_type="user", object_id=user.pk, object_label=user.email
-    )
+    audit_record(actor=actor, action=action, object_type="user", object_id=user.pk, object_label=user.email)
 
 
 def _login_failed(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:

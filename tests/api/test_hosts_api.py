@@ -47,6 +47,8 @@ def test_a_host_answers_while_it_was_seen_within_the_last_minute(operator_api):
         seen = None if seconds is None else timezone.now() - timedelta(seconds=seconds)
         host = host_make(last_seen_at=seen)
         assert operator_api.get(f"/hosts/{host.pk}").json()["answers"] is answers, seconds
+        host.connections.update(last_seen_at=seen)
+        assert {c["answers"] for c in operator_api.get(f"/hosts/{host.pk}").json()["connections"]} == {answers}
 
 
 @pytest.mark.parametrize("path", ["/hosts", "/pools", "/networks", "/addresses"])

@@ -27,7 +27,7 @@ def test_the_right_password_signs_in_whatever_the_case_of_the_address():
     user = factories.user_make(email="ada@example.com", password=factories.PASSWORD)
     assert sign_in("ADA@example.com", factories.PASSWORD).status_code == 302
     entry = AuditEntry.objects.get(action="user.logged-in")
-    assert (entry.object_id, entry.address) == (user.pk, "192.0.2.1")
+    assert (entry.object_id, entry.object_label, entry.address) == (user.pk, user.email, "192.0.2.1")
 
 
 def test_five_failures_then_a_clear_sentence_then_minutes_later_in_again(monkeypatch):

@@ -212,3 +212,28 @@ def test_a_sort_of_another_list_in_the_address_is_no_error(admin: Visitor) -> No
     admin.page.get_by_role("tab", name="Overview").click()
     assert "sort" not in admin.page.url
     assert admin.take_wrongs() == []
+
+
+def test_a_host_says_which_of_its_hypervisors_is_silent(admin: Visitor) -> None:
+    """Of the host's own answer only the moment at which LXC was seen is another."""
+
+    def older(route: Route) -> None:
+        answer = route.fetch()
+        host = answer.json() | {"answers": False, "last_error": "LXC: It hangs."}
+        for connection in host["connections"]:
+            connection["answers"] = connection["host_type"] != "lxc"
+        route.fulfill(response=answer, json=host)
+
+    admin.page.route("**/api/v1/hosts/*", older)
+    admin.open("/hosts/{host}")
+    expect(admin.page.get_by_text(re.compile("^LXC last seen"))).to_be_visible()
+    expect(admin.page.get_by_text("LXC does not answer here.")).to_be_visible()
+    expect(admin.page.get_by_text("The host does not answer")).to_have_count(0)
+
+
+def test_why_a_server_failed_is_said_once(admin: Visitor) -> None:
+    admin.open("/guests/{broken}")
+    why = admin.page.get_by_text("The host's storage is full.")
+    expect(why).to_have_count(1)
+    admin.page.get_by_role("tab", name="Settings").click()
+    expect(why).to_have_count(1)

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from hosts.imagebuild.recipes import recipe_key
-from hosts.models import HostImage, Image, Volume
+from hosts.models import HostImage, Image, ImageFile, Volume
 from hosts.operations.images import ImageBuild
 from hosts.registry import driver_for
 from hosts.services.image_retire import image_retire
-from hosts.services.images import image_build, image_record, is_on_host
+from hosts.services.images import image_build, image_copy_wanted, image_record, is_on_host
 from panel.core import sweeper, tasks
 from panel.core.actors import SYSTEM
 from panel.core.cancelling import job_cancel
@@ -96,6 +96,17 @@ def test_build_records_files_and_copies_to_every_host(fleet, recipe, tmp_path):
     assert HostImage.objects.filter(host=host).count() == 4
     again, nothing = image_build(actor=SYSTEM, slug="micro", recipe_key=key)
     assert (again.pk, nothing) == (image.pk, None)
+
+
+def test_a_copy_whose_file_has_left_the_cache_says_so(fleet, recipe):
+    recipe(GOOD)
+    image, _ = image_build(actor=SYSTEM, slug="micro", recipe_key=recipe_key("micro"))
+    assert [j.status for j in jobs_run()] == ["success"]
+    for file in ImageFile.objects.all():
+        (Path(settings.CACHE_DIR) / file.path).unlink()
+    image_copy_wanted(actor=SYSTEM, host=fleet.host(), image=image, host_type="lxc")
+    (job,) = jobs_run()
+    assert (job.status, job.error_code) == ("error", "image_file_missing")
 
 
 def test_failed_build_says_so_and_can_be_ordered_again(fleet, recipe):

@@ -11,7 +11,7 @@ import { Ago, Button, Card, Copy, Facts, Icon, Meter, Notice, Pending, ProblemNo
 import { FormDialog } from "../ui/dialog.js";
 import { NumberField, TextField } from "../ui/fields.js";
 import { GuestList, guestColumns } from "../ui/guests.js";
-import { LOOK_EVERY_MS, hostStatus, isSilent } from "../ui/hosts.js";
+import { LOOK_EVERY_MS, hostStatus, isSilent, silentTypes } from "../ui/hosts.js";
 import { Menu } from "../ui/menu.js";
 import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 import { tabPanel, useTabs } from "../ui/tabs.js";
@@ -23,6 +23,13 @@ const CAPABILITIES = {
   bulk_stats: _("Statistics in one call"), graphics: _("Screen (VNC)"), guest_agent: _("Guest agent"), pause: _("Pausing"),
   process_limit: _("Limit of processes"), reset: _("Reset"),
 };
+
+function silence(host) {
+  if (!host.last_seen_at) return _("The host has not been seen yet.");
+  const types = silentTypes(host);
+  if (types) return _("%(types)s does not answer here. Of its guests stands what was seen last.", { types });
+  return _("The host does not answer. What stands here is what was seen last.");
+}
 
 function Capabilities({ host }) {
   return html`<${Card} title=${_("What it can do")} id="capabilities">${host.connections.map((connection) => html`<div class="capability-group" key=${connection.host_type}>
@@ -112,7 +119,7 @@ function Host() {
             : { text: _("Begin maintenance"), icon: "tool", note: _("No new guests; those it has run on."), onSelect: act("enter-maintenance", _("No new guests are placed on this host.")) },
         ]} />`}<//>
     ${tabs}<${Stale} resource=${resource} />
-    ${isSilent(host) && html`<div class="page-notice"><${Notice} kind="warning">${host.last_seen_at ? _("The host does not answer. What stands here is what was seen last.") : _("The host has not been seen yet.")} ${host.last_error}<//></div>`}
+    ${isSilent(host) && html`<div class="page-notice"><${Notice} kind="warning">${silence(host)} ${host.last_error}<//></div>`}
     ${host.emulated && html`<div class="page-notice"><${Notice} kind="warning">${_("No hardware virtualization here: full machines (%(type)s) are emulated, about ten times slower. Containers run at full speed.", { type: TYPE_NAMES.kvm })}<//></div>`}
     <div ...${tabPanel(tab)}>${tab === "guests"
       ? html`<${GuestList} fixed=${{ host: id }} caption=${_("Guests of this host")} columns=${guestColumns({ customer: true })} empty=${{ text: _("No guest on this host.") }} />`

@@ -6,7 +6,7 @@ import { html } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Card, Empty, Icon, ProblemNotice, State } from "../ui/basic.js";
-import { LOOK_EVERY_MS, hostStatus, isSilent } from "../ui/hosts.js";
+import { LOOK_EVERY_MS, hostStatus, isSilent, silentTypes } from "../ui/hosts.js";
 import { PageHead, mount } from "../ui/page.js";
 import { targetName } from "../ui/target.js";
 
@@ -16,8 +16,13 @@ const DAY_MS = 86_400_000;
 const FULL_PERCENT = 85;
 const ALMOST_PERCENT = 95;
 
+function silentText(host) {
+  const types = silentTypes(host);
+  return types ? _("%(types)s on %(name)s does not answer", { types, name: host.name }) : _("%(name)s does not answer", { name: host.name });
+}
+
 function problemsOf({ hosts, pools, jobs, networks }) {
-  const silent = hosts.filter(isSilent).map((host) => ({ key: host.id, look: "failed", text: _("%(name)s does not answer", { name: host.name }), at: host.last_seen_at,
+  const silent = hosts.filter(isSilent).map((host) => ({ key: host.id, look: "failed", text: silentText(host), at: host.last_seen_at,
     href: `/hosts/${host.id}`, action: _("Open host") }));
   const full = pools.filter((pool) => percent(pool.used_gib, pool.limit_gib) >= FULL_PERCENT).map((pool) => ({ key: pool.id, look: "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
     text: _("Disk of %(host)s is %(share)s % sold", { host: pool.host.name, share: percent(pool.used_gib, pool.limit_gib) }) }));

@@ -65,9 +65,10 @@ function Head({ guest, onGuest, onAnswer }) {
         <${Menu} label=${_("Power")} button=${html`<${Icon} name="power" />${_("Power")}<${Icon} name="chevron-down" small />`} items=${powerItems(guest, onAnswer).filter((item) => item.text !== _("Start") || !item.disabled)} /></div>`}</div>`;
 }
 
-function Notices({ guest }) {
+/** `told` is a reason that stands on the page already. */
+function Notices({ guest, told = "" }) {
   const seen = guest.status === "unknown" && guest.observed_at;
-  return html`${guest.status_reason && html`<div class="page-notice"><${Notice} kind=${["error", "crashed"].includes(guest.status) ? "danger" : "warning"}>${said(guest.status_reason)}${seen ? html` <${Ago} at=${guest.observed_at} />` : ""}<//></div>`}
+  return html`${guest.status_reason && guest.status_reason !== told && html`<div class="page-notice"><${Notice} kind=${["error", "crashed"].includes(guest.status) ? "danger" : "warning"}>${said(guest.status_reason)}${seen ? html` <${Ago} at=${guest.observed_at} />` : ""}<//></div>`}
     ${guest.notice && html`<div class="page-notice"><${Notice}>${guest.notice}<//></div>`}`;
 }
 
@@ -113,7 +114,8 @@ function Overview({ guest, onAnswer }) {
   for (const job of rows) if (isActive(job)) seen.current.add(job.id);
   const newest = rows.find(isActive) || rows[0];
   const first = newest && (isActive(newest) || newest.status === "error" || seen.current.has(newest.id)) ? newest : null;
-  return html`<div class="columns"><div class="stack"><${RootCard} guest=${guest} onDone=${onAnswer} />${jobs.loading && html`<div class="card skeleton-card"><${Pending} lines=${3} /></div>`}${first && html`<${JobPanel} job=${first} onChange=${jobs.reload} />`}
+  const told = jobs.loading && guest.status === "error" ? guest.status_reason : first?.error?.message;
+  return html`<${Notices} guest=${guest} told=${told} /><div class="columns"><div class="stack"><${RootCard} guest=${guest} onDone=${onAnswer} />${jobs.loading && html`<div class="card skeleton-card"><${Pending} lines=${3} /></div>`}${first && html`<${JobPanel} job=${first} onChange=${jobs.reload} />`}
     <${Recent} jobs=${rows.filter((job) => job !== first).slice(0, 5)} /></div><div class="stack"><${Details} guest=${guest} /></div></div>`;
 }
 
@@ -143,7 +145,7 @@ function Server() {
   const answer = (result) => { if (result?.guest) resource.mutate(result.guest); };
   // What takes a while shows its steps, and its password, on the first tab.
   const begin = (result) => { answer(result); setQuery({ tab: "" }, { push: true }); scrollTo({ top: 0 }); };
-  return html`<${Head} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />${tabs}<${Stale} resource=${resource} /><${Notices} guest=${guest} />
+  return html`<${Head} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />${tabs}<${Stale} resource=${resource} />${tab !== "overview" && html`<${Notices} guest=${guest} />`}
     <div ...${tabPanel(tab)}>${tab === "overview" && html`<${Overview} guest=${guest} onAnswer=${answer} />`}${tab === "network" && html`<${NetworkTab} guest=${guest} />`}
       ${tab === "activity" && html`<${Activity} />`}${tab === "settings" && html`<${ServerSettings} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} onBegin=${begin} />`}</div>`;
 }
