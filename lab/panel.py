@@ -78,7 +78,6 @@ class LabPanel:
             "REDIS_URL": self.redis.url,
             "INNKEEPER_STATE": str(self.directory / "state"),
             "INNKEEPER_CACHE": str(self.cache),
-            "INNKEEPER_RUN": str(self.run_dir),
             "INNKEEPER_ID": "1ab0",
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.directory),

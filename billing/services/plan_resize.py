@@ -5,7 +5,6 @@ from django.db import transaction
 from billing.models import Plan
 from billing.services.order_request import SIZES, errors_by_plan, plan_sizes
 from billing.services.plans import plan_sell
-from hosts.drivers.types import Capability
 from hosts.models import HostConnection
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError
@@ -38,13 +37,10 @@ def guest_resize_to_plan(*, actor: Actor, guest: Guest, plan: Plan) -> Job:
 
 def _bandwidth_notice(guest: Guest, plan: Plan) -> str:
     """Return the sentence on a limit that is not applied; "" when it is, or there is none."""
-    if not plan.bandwidth_mbit_per_s:
-        return ""
     connection = HostConnection.objects.filter(host=guest.host, host_type=guest.host_type).first()
-    if connection is None or connection.can(Capability.BANDWIDTH):
-        return ""
-    if plan.bandwidth_required:
+    notice = connection.bandwidth_notice(plan.bandwidth_mbit_per_s) if connection else ""
+    if notice and plan.bandwidth_required:
         raise InvalidInputError(
             fields={"plan": f"The plan {plan.slug} needs a limit of traffic, which this server's host cannot give."}
         )
-    return f"The limit of {plan.bandwidth_mbit_per_s} Mbit/s is not applied: this host cannot shape traffic."
+    return notice

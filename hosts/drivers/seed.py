@@ -30,6 +30,7 @@ import yaml
 
 from hosts.drivers.types import CONTAINER_ROOT_UID, AddressSpec, NicSpec, SeedFiles
 from panel.core.errors import DriverError, InvalidInputError
+from panel.core.ip import address_parse
 
 EXT4_SEED_BYTES = 1 << 20
 _NO_USER_DATA = "#cloud-config\n{}\n"  # cloud-init complains about an empty file
@@ -149,20 +150,14 @@ def _check(request: SeedRequest) -> None:
         raise InvalidInputError(fields={"root_password_hash": "This is no crypt(5) hash."})
     try:
         for server in request.dns_servers:
-            _check_address(server)
+            address_parse(server)
         for nic in request.nics:
             for address in nic.addresses:
                 ip_interface(f"{address.address}/{address.prefix}")
                 for text in filter(None, (address.address, address.gateway)):
-                    _check_address(text)
+                    address_parse(text)
     except ValueError as error:
         raise InvalidInputError(f"The network settings are wrong: {error}.") from error
-
-
-def _check_address(text: str) -> None:
-    ip_address(text)
-    if "%" in text:  # a scope (RFC 4007): any text may stand behind it
-        raise ValueError(f"{text!r} has a scope")
 
 
 def _meta_data(request: SeedRequest) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from hosts.drivers.types import HostType
+from hosts.drivers.types import Capability, HostType
 from hosts.states import HostState
 from panel.core.models.base import Record, VersionedRecord
 
@@ -90,6 +90,12 @@ class HostConnection(Record):
     def can(self, capability: str) -> bool:
         """True when the host was seen to have a capability."""
         return any(c["capability"] == capability and c["available"] for c in self.capabilities)
+
+    def bandwidth_notice(self, mbit_per_s: int | None) -> str:
+        """Return the sentence on a limit of traffic that cannot be applied here; "" when it can, or there is none."""
+        if not mbit_per_s or self.can(Capability.BANDWIDTH):
+            return ""
+        return f"The limit of {mbit_per_s} Mbit/s is not applied: this host cannot shape traffic."
 
     def reason(self, capability: str) -> str:
         """Why the host lacks a capability; empty when it has it or nobody said."""

@@ -30,13 +30,17 @@ def connection_silent(*, connection: HostConnection, error: str) -> None:
 
 
 def _host_follow(host_id: UUID) -> None:
-    """A host has what its hypervisors have: seen when the one that is silent longest was, and all their errors."""
+    """A host has what its hypervisors have: all their errors, and seen when the one that is silent longest was.
+
+    While one of them never was seen, the host was not.
+    """
     connections = list(HostConnection.objects.filter(host_id=host_id, enabled=True).order_by("host_type"))
     seen = [one.last_seen_at for one in connections if one.last_seen_at is not None]
     errors = {one.last_error for one in connections}
     each = [f"{one.host_type.upper()}: {one.last_error}" for one in connections if one.last_error]
     Host.objects.filter(pk=host_id).update(
-        last_seen_at=min(seen, default=None), last_error=errors.pop() if len(errors) == 1 else " ".join(each)
+        last_seen_at=min(seen) if seen and len(seen) == len(connections) else None,
+        last_error=errors.pop() if len(errors) == 1 else " ".join(each),
     )
 
 

@@ -55,7 +55,6 @@ class Context:
             **self._redis_urls(),
             "INNKEEPER_STATE": str(layout.state),
             "INNKEEPER_CACHE": str(layout.cache),
-            "INNKEEPER_RUN": str(layout.run_dir),
             "INNKEEPER_ID": layout.id,
             "PYTHONUNBUFFERED": "1",
             "HOME": str(layout.state / "work"),

@@ -201,7 +201,8 @@ class _Run:
     def _first_admin(self) -> str:
         records = self.context.records
         cut = records.get(_OWED) is not None  # a run ended before it could show the password that it had made
-        records.set(_OWED, "yes")
+        if cut or records.get("complete") is None:
+            records.set(_OWED, "yes")
         self.password = self.manage.call("first_admin") or (self.manage.call("admin_password") if cut else "")
         if self.password:
             return "made"

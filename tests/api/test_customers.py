@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from panel.core.models import AuditEntry, Customer, Membership, SshKey
+from panel.core.models import ApiToken, AuditEntry, Customer, Membership, SshKey
 from tests import factories, stock
 from tests.client import problem
 
@@ -155,12 +155,14 @@ def test_a_customer_with_a_running_job_and_the_house_stay(admin_api, customer):
 def test_a_deleted_customer_is_gone_for_everybody_and_its_id_free_again(billing_api, api_of):
     made = billing_api.post("/customers", {"name": "A", "external_id": "7"}).json()
     customer = Customer.objects.get(pk=made["id"])
-    owner = api_of(factories.member_make(customer))
+    member = factories.member_make(customer)
+    owner = api_of(member)
     factories.ssh_key_make(customer)
     stock.guest_make(customer, lifecycle="deleted")  # a server of the past keeps the row
     assert billing_api.delete(f"/customers/{made['id']}").status_code == 204
     problem(billing_api.get(f"/customers/{made['id']}"), 404, "not_found")
-    assert owner.get(f"/customers/{made['id']}").status_code in (403, 404)
+    problem(owner.get(f"/customers/{made['id']}"), 401, "not_authenticated")
+    assert not ApiToken.objects.filter(client__user=member, revoked_at__isnull=True).exists()
     assert not Membership.objects.filter(customer=customer).exists()
     assert not SshKey.objects.filter(customer=customer).exists()
     again = billing_api.post("/customers", {"name": "A", "external_id": "7"})

@@ -149,7 +149,7 @@ _STATES: dict[int, dict[str, Any]] = {
     1: {"lifecycle": "provisioning", "power_state": "unknown", "power_wanted": "on"},
     3: {"power_state": "shutoff", "power_wanted": "off"},
     5: {"power_state": "paused", "state_reason": "disk_full", "power_wanted": "on"},
-    7: {"lifecycle": "error", "power_state": "shutoff", "error_message": "The host's storage was full."},
+    7: {"lifecycle": "error", "power_state": "shutoff", "error_message": "The host's storage is full."},
     10: {"power_state": "unknown", "power_wanted": "on"},
 }
 
@@ -244,15 +244,15 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
 def _audit(admin: User, owner: User, mine: list[Guest], hosts: list[Host]) -> None:
     staff, customer = factories.actor_make(admin), factories.actor_make(owner)
     for guest, action, changes in (
-        (mine[0], "guest.renamed", {"name": ("web", "web-1")}), (mine[2], "guest.reboot", {}),
-        (mine[3], "guest.shutdown", {}), (mine[8], "guest.suspended", {"reason": (None, "payment")}),
+        (mine[0], "guest.changed", {"name": ("web", "web-1")}), (mine[2], "guest.reboot.requested", {}),
+        (mine[3], "guest.shutdown.requested", {}), (mine[8], "guest.suspended", {"reason": (None, "payment")}),
     ):  # fmt: skip
         audit_record(
             actor=staff if "suspend" in action else customer, action=action, object_type="guest", object_id=guest.pk,
             object_label=guest.name, customer_id=guest.customer_id, changes=changes,
         )  # fmt: skip
     audit_record(
-        actor=staff, action="host.changed", object_type="host", object_id=hosts[0].pk, object_label=hosts[0].name,
+        actor=staff, action="host.edited", object_type="host", object_id=hosts[0].pk, object_label=hosts[0].name,
         changes={"cpu_overcommit": ("2.0", "4.0")},
     )  # fmt: skip
     audit_record(actor=customer, action="user.login", outcome="refused", object_type="user", object_label="root@x")

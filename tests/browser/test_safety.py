@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +79,22 @@ def test_pressing_enter_twice_sends_once(owner: Visitor) -> None:
     expect(page.get_by_role("button", name="I have kept it")).to_be_visible(timeout=SLOW_MS)
     assert len(sent) == 1
     page.unroute("**/api/v1/tokens")
+
+
+def test_long_after_a_lost_answer_the_same_request_is_a_new_one(owner: Visitor) -> None:
+    page = owner.page
+    owner.open("/tokens")
+    sent = posts(page, "/tokens")
+    page.route("**/api/v1/tokens", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.get_by_role("button", name="Create token").first.click()
+    page.get_by_label("Name").fill("lost answer")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.clock.set_fixed_time(datetime.now(UTC) + timedelta(minutes=3))
+    with page.expect_event("requestfailed", lambda request: request.method == "POST"):
+        page.keyboard.press("Enter")
+    assert len({key for _, key in sent}) == 2
+    owner.take_wrongs()
 
 
 def test_a_request_whose_answer_was_lost_is_repeated_with_its_key(owner: Visitor) -> None:

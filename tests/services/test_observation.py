@@ -12,12 +12,13 @@ from hosts.models import Host, HostConnection
 from hosts.registry import driver_for
 from hosts.services import observation as hosts_observation
 from panel.core.models import Job
-from tests.services.test_guest_path import guest, order  # noqa: F401 - fixtures
+from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
 from tests.simulated_fleet import jobs_run
 from vms.collector import HostWatcher
 from vms.models import Guest
 from vms.selectors import guest_status
 from vms.services import observation
+from vms.states import GuestAction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +43,26 @@ def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, 
     watcher.look()
     guest.refresh_from_db()
     assert guest.power_wanted == "off"
+
+
+def test_what_a_job_started_and_is_off_before_the_first_look_is_wanted_off_too(guest, one_host, fleet, watcher):  # noqa: F811
+    watcher.look()
+    Guest.objects.update(seen_boot_id="the one before")
+    act(guest, GuestAction.RESET)
+    fleet.admin.guest_poweroff(one_host.name, guest.pk)
+    watcher.look()
+    Guest.objects.update(off_since=timezone.now() - timedelta(seconds=61))
+    watcher.look()
+    guest.refresh_from_db()
+    assert (guest.power_state, guest.power_wanted) == ("shutoff", "off")
+
+
+def test_a_host_whose_boot_could_not_be_read_once_is_known_by_the_last(guest, one_host, watcher):  # noqa: F811
+    watcher.look()
+    boot_id = Guest.objects.get().seen_boot_id
+    listed = driver_for(one_host.pk, "kvm").domain_list()
+    observation.observe_host(host_id=one_host.pk, host_type="kvm", domains=listed, asked_at=timezone.now(), boot_id="")
+    assert Guest.objects.get().seen_boot_id == boot_id != ""
 
 
 def test_restart_of_the_host_is_no_wish_to_be_off(guest, one_host, fleet, watcher):  # noqa: F811
@@ -229,6 +250,13 @@ def test_host_has_what_its_hypervisors_have(one_host, fleet):
     one_host.refresh_from_db()
     assert one_host.last_seen_at > seen
     assert one_host.last_error == ""
+
+
+def test_host_with_a_hypervisor_that_was_never_seen_does_not_answer(one_host):
+    HostConnection.objects.filter(host=one_host, host_type="lxc").update(last_seen_at=None)
+    HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
+    one_host.refresh_from_db()
+    assert (one_host.last_seen_at, one_host.answers) == (None, False)
 
 
 def test_host_none_of_whose_hypervisors_answers_says_so_once(one_host, fleet):

@@ -176,6 +176,8 @@ def test_a_cancelled_rebuild_of_a_failed_server_keeps_its_first_password(one_hos
 
     assert facts(made) == before
     assert GuestSecret.objects.get().root_password_hash == waiting
+    with pytest.raises(InvalidStateError, match="changed nothing"):
+        job_retry(actor=staff, job=Job.objects.get(pk=job.pk))
 
 
 @pytest.mark.parametrize(("host_type", "lost"), [("kvm", "kvm_disk"), ("kvm", "initrd"), ("lxc", "lxc_root")])

@@ -10,7 +10,7 @@ from hosts.models import Host, HostConnection
 from panel.core.actors import SYSTEM
 from panel.core.errors import InvalidStateError
 from panel.core.jobs import job_claim
-from panel.core.models import Job, JobStatus
+from panel.core.models import AuditEntry, Job, JobStatus
 from panel.core.tasks import run
 from tests import factories
 from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
@@ -53,6 +53,12 @@ def deaf(guest: Guest, one_host: Host, fleet) -> Guest:  # noqa: F811
     return guest
 
 
+def asked() -> list[str]:
+    """Return what the audit trail knows of repeated requests."""
+    actions = AuditEntry.objects.order_by("at").values_list("action", flat=True)
+    return [action for action in actions if action.endswith("suspend.requested")]
+
+
 # ── failed, and asked again ─────────────────────────────────────────────────────────────────────────
 def test_failed_suspension_is_carried_out_when_it_is_asked_for_again(deaf):
     assert power(deaf) == ("running", "off")
@@ -63,6 +69,7 @@ def test_failed_suspension_is_carried_out_when_it_is_asked_for_again(deaf):
     assert power(deaf) == ("shutoff", "off")
     assert suspend(deaf) is None
     assert deaf.suspensions.count() == 1
+    assert asked() == ["guest.suspend.requested"]
 
 
 def test_failed_unsuspension_is_carried_out_when_it_is_asked_for_again(guest, one_host, fleet):  # noqa: F811
@@ -77,6 +84,7 @@ def test_failed_unsuspension_is_carried_out_when_it_is_asked_for_again(guest, on
     assert ran() == [("guest.unsuspend", "success")]
     assert power(guest) == ("running", "on")
     assert unsuspend(guest) is None
+    assert asked() == ["guest.unsuspend.requested"]
 
 
 def test_unsuspending_what_was_never_suspended_starts_nothing(guest):  # noqa: F811

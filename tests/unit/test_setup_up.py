@@ -183,6 +183,14 @@ def test_a_password_that_a_cut_run_could_not_show_is_replaced_and_shown_once(lay
     assert "Password" not in capsys.readouterr().out
 
 
+def test_a_run_cut_long_after_the_first_changes_no_password(layout: Layout):
+    assert first_admin(layout, "admin@localhost first") == ["first_admin"]
+    assert first_admin(layout, "") == ["first_admin"]
+    Records.load(layout.records).set("complete", "yes")
+    assert first_admin(layout, KeyboardInterrupt) == ["first_admin"]
+    assert first_admin(layout, "") == ["first_admin"]
+
+
 def test_a_password_that_was_shown_stays(layout: Layout, capsys):
     assert first_admin(layout, "admin@localhost the-password") == ["first_admin"]
     assert "Password  the-password" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from hosts import registry
 from hosts.calls import guarded
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.types import DomainInfo, PowerState, VolumeRef
-from hosts.models import Volume
+from hosts.models import Host, Volume
 from panel.core import events
 from panel.core.errors import CapacityError, InvalidStateError, PanelError
 from panel.core.models import Job
@@ -119,6 +119,8 @@ class GuestOperation(Operation):
                 "observed_at": timezone.now(),
                 "off_since": None,
             }
+            if self.observed.state in (PowerState.RUNNING, PowerState.PAUSED):
+                fields["seen_boot_id"] = Host.objects.values_list("boot_id", flat=True).get(guests=self._guest_id)
         if fields:
             Guest.objects.filter(pk=self._guest_id).update(**fields)
         events.publish("guest", self._guest_id, customer_id=self.job.customer_id)

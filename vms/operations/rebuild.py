@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 from panel.core.errors import DomainNotFoundError, PanelError
+from panel.core.models import Job
 from panel.core.operations import Step, register
 from vms.models import Guest
 from vms.operations.create import BuildOperation
@@ -56,4 +57,5 @@ class GuestRebuild(BuildOperation):
             super().failed(error)
             return
         rebuild_revert(guest=guest)
+        Job.objects.filter(pk=self.job.pk).update(params={**self.job.params, "reverted": True})
         self._record({})

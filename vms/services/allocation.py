@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from hosts.drivers.types import Capability
 from hosts.models import Host, IPAddress, Network, StoragePool
 from hosts.services.addresses import addresses_release, addresses_take
 from hosts.services.capacity import host_give_back, host_take, pool_give_back, pool_take
@@ -172,10 +171,7 @@ def _no_host(refusal: str) -> str:
 
 
 def _notice(candidate: Candidate, request: GuestRequest) -> str:
-    limit, connection = request.bandwidth_mbit_per_s, candidate.connection
-    if not limit or connection is None or connection.can(Capability.BANDWIDTH):
-        return ""
-    return f"The limit of {limit} Mbit/s is not applied: this host cannot shape traffic."
+    return candidate.connection.bandwidth_notice(request.bandwidth_mbit_per_s) if candidate.connection else ""
 
 
 def give_back(guest: Guest) -> None:

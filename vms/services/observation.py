@@ -44,7 +44,7 @@ def observe_host(
         elif _not_newer(guest.pk, asked_at).update(power_state=state, state_reason=reason, observed_at=asked_at):
             changed += 1
             events.publish("guest", guest.pk, customer_id=guest.customer_id)
-        if state in (PowerState.RUNNING, PowerState.PAUSED) and guest.seen_boot_id != boot_id:
+        if boot_id and state in (PowerState.RUNNING, PowerState.PAUSED) and guest.seen_boot_id != boot_id:
             on.append(guest.pk)
         _note_self_off(guest, state, asked_at, boot_id=boot_id)
     known = [pk for pk in unchanged if pk in seen]

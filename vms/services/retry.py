@@ -45,7 +45,7 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
     else:
         actor.require(RULES[action].permission, guest.customer_id)
     if action is GuestAction.REBUILD:
-        halfway = guest.lifecycle == Lifecycle.ERROR and guest.build_number + 1 == params["build_number"]
+        halfway = guest.build_number + 1 == params["build_number"] and not params.get("reverted")
         if guest.build_number != params["build_number"] and not halfway:
             raise InvalidStateError("The rebuild changed nothing. Ask for it anew.")
         params = {"build_number": guest.build_number + 1}

@@ -38,7 +38,7 @@ def guest_suspend(*, actor: Actor, guest: Guest, reason: str, note: str = "") ->
         stopped = locked.lifecycle != Lifecycle.ACTIVE or locked.power_state == PowerState.SHUTOFF
         if stopped or job_at_work(locked, GuestAction.SUSPEND) is not None:
             return None
-        return _next_in_line(actor, locked, GuestAction.SUSPEND)
+        return _again(actor, locked, GuestAction.SUSPEND)
     locked.power_wanted = PowerWanted.OFF
     locked.save(update_fields=["power_wanted"])
     guest_audit(actor, locked, "guest.suspended", reason=(None, reason))
@@ -56,7 +56,7 @@ def guest_unsuspend(*, actor: Actor, guest: Guest, reason: str | None = None) ->
     rows = locked.suspensions.filter(reason=reason) if reason else locked.suspensions.all()
     reasons = sorted(rows.values_list("reason", flat=True))
     if not reasons:
-        return _next_in_line(actor, locked, GuestAction.UNSUSPEND) if _start_failed(locked) else None
+        return _again(actor, locked, GuestAction.UNSUSPEND) if _start_failed(locked) else None
     was_running = locked.suspensions.filter(was_running=True).exists()
     rows.delete()
     left = locked.suspensions.order_by("created_at").first()
@@ -90,6 +90,14 @@ def _start_failed(guest: Guest) -> bool:
 
 def _of_guest(guest: Guest) -> QuerySet[JobResource]:
     return JobResource.objects.filter(type="guest", resource_id=guest.pk, slot__isnull=False)
+
+
+def _again(actor: Actor, guest: Guest, action: GuestAction) -> Job | None:
+    """Have done what was decided before and does not hold. It is in the audit trail like every accepted change."""
+    job = _next_in_line(actor, guest, action)
+    if job is not None:
+        guest_audit(actor, guest, f"{action}.requested")
+    return job
 
 
 def _next_in_line(actor: Actor, guest: Guest, action: GuestAction) -> Job | None:
@@ -133,6 +141,6 @@ def suspension_enforce(*, guest: Guest) -> Job | None:
             if not locked.suspensions.exists():
                 return None
             action_check(locked, GuestAction.SUSPEND)
-            return _next_in_line(SYSTEM, locked, GuestAction.SUSPEND)
+            return _again(SYSTEM, locked, GuestAction.SUSPEND)
     except PanelError:
         return None

@@ -99,7 +99,7 @@ class Connection:
             if self._closed:
                 raise HostUnreachableError(detail="closed")
             session = self._session
-        if session is None or (session.pid == os.getpid() and session.conn.isAlive()):
+        if session is None or (session.pid == os.getpid() and _is_alive(session)):
             return session
         self._drop(session)
         return None
@@ -132,6 +132,13 @@ def _connect(uri: str) -> Session:
         except libvirt.libvirtError as error:
             raise HostUnreachableError(detail=str(error)[:2000]) from error
         return Session(conn=conn, sockets=opening.sockets(), pid=os.getpid())
+
+
+def _is_alive(session: Session) -> bool:
+    try:
+        return bool(session.conn.isAlive())
+    except libvirt.libvirtError:  # another thread has closed it
+        return False
 
 
 def _cut(session: Session) -> None:

@@ -1,5 +1,6 @@
 """What a host is and can do, found out by trying."""
 
+import time
 from collections.abc import Callable
 
 import libvirt
@@ -10,6 +11,7 @@ from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml import parse
 from hosts.drivers.types import Capability, CapabilityState, HostFacts, HostLoad, HostType
 
+_LOOK_FOR_HOOK_S = 60.0
 _NOT_ACCELERATED = "The host has no usable hardware virtualization: servers are emulated, which is slow."
 
 
@@ -34,8 +36,16 @@ def facts(session: Session, profile: Profile) -> HostFacts:
 
 
 def boot_id(session: Session, profile: Profile) -> str:
-    """Return what the hook said when this connection was new: no connection outlives its host's restart."""
-    answer = hook.check(session, profile) or {}
+    """Return what the hook said when this connection was new: no connection outlives its host's restart.
+
+    "" where there is no hook; that is looked for again after ``_LOOK_FOR_HOOK_S``.
+    """
+    if time.monotonic() < session.facts.get("hook_absent_until", 0.0):
+        return ""
+    answer = hook.check(session, profile)
+    if answer is None:
+        session.facts["hook_absent_until"] = time.monotonic() + _LOOK_FOR_HOOK_S
+        return ""
     return str(answer.get("boot_id", ""))
 
 

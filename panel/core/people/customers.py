@@ -11,8 +11,9 @@ from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
 from panel.core.errors import ExternalIdConflictError, InvalidInputError, InvalidStateError
-from panel.core.models import Customer, Job
+from panel.core.models import Customer, Job, User
 from panel.core.models.jobs import ACTIVE
+from panel.core.people.tokens import tokens_end_without_right
 from panel.core.permissions import Permission
 from panel.core.selectors import customer_get_for
 
@@ -104,7 +105,10 @@ def customer_delete(*, actor: Actor, customer: Customer) -> None:
         )
     if Job.objects.filter(customer=locked, status__in=ACTIVE).exists():
         raise InvalidStateError("A job of this customer is still running. Try again when it has ended.")
+    members = list(User.objects.filter(memberships__customer=locked))
     locked.memberships.all().delete()
+    for user in members:
+        tokens_end_without_right(actor=actor, user=user)
     locked.ssh_keys.all().delete()
     Customer.objects.filter(pk=locked.pk).update(deleted_at=Now(), quota_guests=0, quota_vcpus=0, email="")
     _announce(actor, "customer.deleted", locked, {})

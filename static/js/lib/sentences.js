@@ -26,7 +26,7 @@ const SENTENCES = {
   "The server is suspended.": () => _("The %(thing)s is suspended.", { thing: thing() }),
   "The server could not be built.": () => _("The %(thing)s could not be built.", { thing: thing() }),
   "The server's system has crashed.": () => _("The system of the %(thing)s has crashed.", { thing: thing() }),
-  "The server powered off by itself.": () => _("The %(thing)s powered off by itself.", { thing: thing() }),
+  "It should run: it powered off from inside, was stopped on its host, or could not be started.": () => _("It should run: it powered off from inside, was stopped on its host, or could not be started."),
 };
 
 const NOT_WHILE = /^This cannot be done while the server is ([a-z]+)\.$/;

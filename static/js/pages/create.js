@@ -6,7 +6,7 @@ import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { keepOnce } from "../lib/once.js";
 import { ProblemNotice } from "../ui/basic.js";
-import { AccessBlock, ImageBlock, NameBlock, SizeBlock } from "../ui/create_blocks.js";
+import { AccessBlock, ImageBlock, NameBlock, SizeBlock, fitsImage } from "../ui/create_blocks.js";
 import { StaffBlock } from "../ui/create_staff.js";
 import { Summary } from "../ui/create_summary.js";
 import { PageHead, mount } from "../ui/page.js";
@@ -43,7 +43,7 @@ function useDefaults(form, change, { images, plans, keys }) {
     const type = types.includes(form.host_type) ? form.host_type : types[0];
     if (type && type !== form.host_type) changes.host_type = type;
     if (type && plans && !form.own_size) {
-      const fit = plans.filter((plan) => plan.host_types.includes(type) && fits(plan, image)).sort((a, b) => a.price_monthly - b.price_monthly);
+      const fit = plans.filter((plan) => plan.host_types.includes(type) && fitsImage(plan, image)).sort((a, b) => a.price_monthly - b.price_monthly);
       if (fit.length && !fit.some((plan) => plan.slug === form.plan)) changes.plan = fit[0].slug;
     }
     if (keys && form.keys === null) changes.keys = keys.map((key) => key.id);
@@ -51,8 +51,6 @@ function useDefaults(form, change, { images, plans, keys }) {
     if (Object.keys(changes).length) change(changes);
   }, [images, plans, keys, form.image, form.host_type, form.own_size]);
 }
-
-export const fits = (plan, image) => !image || (plan.disk_gib >= image.min_disk_gib && plan.memory_mib >= image.min_memory_mib);
 
 /** The server's opinion of the form, asked for a moment after the last change. */
 function useQuote(body, ready) {

@@ -25,8 +25,8 @@ const CAPABILITIES = {
 };
 
 function silence(host) {
-  if (!host.last_seen_at) return _("The host has not been seen yet.");
   const types = silentTypes(host);
+  if (!host.last_seen_at) return types ? _("%(types)s has not been seen here yet.", { types }) : _("The host has not been seen yet.");
   if (types) return _("%(types)s does not answer here. Of its guests stands what was seen last.", { types });
   return _("The host does not answer. What stands here is what was seen last.");
 }

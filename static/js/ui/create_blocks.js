@@ -21,7 +21,7 @@ export function ImageBlock({ form, change, error, images }) {
     <${FieldError} text=${error("image")} /><//>`;
 }
 
-const fitsImage = (plan, image) => !image || (plan.disk_gib >= image.min_disk_gib && plan.memory_mib >= image.min_memory_mib);
+export const fitsImage = (plan, image) => !image || (plan.disk_gib >= image.min_disk_gib && plan.memory_mib >= image.min_memory_mib);
 const roomOf = (room, plan, type) => room[plan.slug]?.filter((one) => one.host_type === type).reduce((total, one) => total + one.fits, 0);
 
 function PlanCard({ plan, form, change, image, room }) {

@@ -20,9 +20,10 @@ export function silentTypes(host) {
 /** The props of its State. */
 export function hostStatus(host) {
   if (!isSilent(host)) return { status: host.state };
-  if (!host.last_seen_at) return { status: "unreachable", word: _("Never seen"), title: host.last_error };
+  const types = silentTypes(host);
+  if (!host.last_seen_at) return { status: "unreachable", word: types ? _("%(types)s never seen", { types }) : _("Never seen"), title: host.last_error };
   const title = [exactTime(host.last_seen_at), host.last_error].filter(Boolean).join("\n");
-  const [types, time] = [silentTypes(host), momentTime(host.last_seen_at)];
+  const time = momentTime(host.last_seen_at);
   return { status: "unreachable", word: types ? _("%(types)s last seen %(time)s", { types, time }) : _("Last seen %(time)s", { time }), title };
 }
 
