@@ -1,6 +1,7 @@
 """The live stream: a page hears that it is alive, so that it can notice when it is not."""
 
 import asyncio
+import uuid
 from typing import Any
 
 import pytest
@@ -74,8 +75,12 @@ def test_a_reader_that_takes_nothing_is_let_go(monkeypatch):
             if message.get("body"):
                 await asyncio.Event().wait()
 
+        subscription = Subscription(lambda event: True)
+        running = asyncio.create_task(streams.Stream({}, send, None, SYSTEM).run(subscription))  # type: ignore[arg-type]
+        done, _ = await asyncio.wait({running}, timeout=5)
+        assert done
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(streams.Stream({}, send, None, SYSTEM).run(Subscription(lambda event: True)), 5)  # type: ignore[arg-type]
+            running.result()
 
     asyncio.run(scenario())
 
@@ -95,16 +100,14 @@ def test_a_reader_hears_of_the_end_once_and_of_nothing_after_it():
 
 
 def test_readers_begin_anew_when_the_connection_to_redis_was_cut_and_came_back():
-    store = redis.Redis.from_url(settings.REDIS_URL)
-
-    def followers() -> set[str]:
-        return {found["id"] for found in store.client_list(_type="pubsub")}
+    store, name = redis.Redis.from_url(settings.REDIS_URL), f"reader-{uuid.uuid4().hex}"
+    url = f"{settings.REDIS_URL}{'&' if '?' in settings.REDIS_URL else '?'}client_name={name}"
 
     async def scenario() -> None:
-        before, hub = followers(), EventHub(settings.REDIS_URL)
+        hub = EventHub(url)
         try:
             async with hub.subscribe(lambda event: True) as subscription:
-                (ours,) = followers() - before
+                (ours,) = (found["id"] for found in store.client_list(_type="pubsub") if found["name"] == name)
                 store.client_kill_filter(_id=ours)
                 assert await asyncio.wait_for(subscription.next(), 10) is None
         finally:
