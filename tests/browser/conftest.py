@@ -41,7 +41,7 @@ def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
-    """Return ``visitor_make`` for this site; what it opens is closed after the test."""
+    """Return ``visitor_make`` for this site; what it opens is closed after the test, and must have done no wrong."""
     opened: list[Visitor] = []
 
     def make(**options) -> Visitor:
@@ -49,5 +49,19 @@ def visit(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
         return opened[-1]
 
     yield make
+    wrongs = [wrong for visitor in opened for wrong in visitor.take_wrongs()]
     for visitor in opened:
         visitor.context.close()
+    assert wrongs == []
+
+
+@pytest.fixture
+def admin(visit: Callable[..., Visitor]) -> Visitor:
+    """An administrator."""
+    return visit(who="admin")
+
+
+@pytest.fixture
+def owner(visit: Callable[..., Visitor]) -> Visitor:
+    """The owner of a customer."""
+    return visit(who="owner")

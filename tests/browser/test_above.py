@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.test_pages import axe_violations
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, axe_violations
 
 PHONE, DESK = 390, 1440
 INSIDE = """box => {
@@ -29,18 +28,13 @@ def inside(menu: Locator) -> None:
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
-def test_the_menu_of_the_last_row_is_reachable(visit: Callable[..., Visitor], width: int) -> None:
+@pytest.mark.parametrize(("path", "button"), [("/servers", "Power of"), ("/keys", "Change")], ids=["many", "one"])
+def test_the_menu_of_the_last_row_is_reachable(
+    visit: Callable[..., Visitor], path: str, button: str, width: int
+) -> None:
     visitor = visit(who="owner", width=width)
-    visitor.open("/servers")
-    visitor.page.get_by_role("button", name="Power of").last.click()
-    inside(visitor.page.locator(".menu"))
-
-
-@pytest.mark.parametrize("width", [PHONE, DESK])
-def test_the_menu_of_the_only_row_is_reachable(visit: Callable[..., Visitor], width: int) -> None:
-    visitor = visit(who="owner", width=width)
-    visitor.open("/keys")
-    visitor.page.get_by_role("button", name="Change").last.click()
+    visitor.open(path)
+    visitor.page.get_by_role("button", name=button).last.click()
     inside(visitor.page.locator(".menu"))
 
 
@@ -69,6 +63,7 @@ def test_what_opens_above_a_page_is_accessible(visit: Callable[..., Visitor], wi
     page = visitor.page
     visitor.open("/guests")
     page.get_by_role("button", name="Power of").first.click()
+    expect(page.locator(".menu")).to_be_visible()
     assert axe_violations(visitor) == [], "menu"
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
@@ -83,4 +78,5 @@ def test_what_opens_above_a_page_is_accessible(visit: Callable[..., Visitor], wi
         assert axe_violations(visitor) == [], button
     visitor.open("/guests/{guest}?tab=settings")
     page.get_by_role("button", name="Rebuild guest").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     assert axe_violations(visitor) == [], "rebuild"

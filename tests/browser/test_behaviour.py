@@ -3,42 +3,12 @@
 import re
 from collections.abc import Callable
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.pages import PASSWORD, STAFF
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SLOW_MS, Visitor, api, rename
 
 LIVE_MS = 2000
-SLOW_MS = 15_000
-API = """async ([method, path, body]) => {
-  const token = JSON.parse(document.getElementById("boot").textContent).csrf;
-  const answer = await fetch("/api/v1" + path, {method, body: body && JSON.stringify(body),
-    headers: {"Content-Type": "application/json", "X-CSRFToken": token, "Idempotency-Key": crypto.randomUUID()}});
-  return answer.status === 204 ? null : await answer.json();
-}"""
-
-
-def api(page: Page, method: str, path: str, body: dict | None = None):
-    """Call the API as the person whose page it is."""
-    return page.evaluate(API, [method, path, body])
-
-
-def rename(page: Page, guest: str, name: str) -> None:
-    """Rename a guest by the API, as somebody else's page would."""
-    assert api(page, "PATCH", f"/guests/{guest}", {"name": name})["name"] == name
-
-
-@pytest.fixture
-def admin(visit: Callable[..., Visitor]) -> Visitor:
-    """An administrator."""
-    return visit(who="admin")
-
-
-@pytest.fixture
-def owner(visit: Callable[..., Visitor]) -> Visitor:
-    """The owner of a customer."""
-    return visit(who="owner")
 
 
 # ── keyboard ────────────────────────────────────────────────────────────────────────────────────────
@@ -186,7 +156,8 @@ def test_with_the_stream_cut_the_page_says_so_and_recovers(owner: Visitor, admin
     expect(owner.page.locator(".stale")).to_have_count(0, timeout=2 * SLOW_MS)
     expect(owner.page.get_by_role("link", name="web-1-later")).to_be_visible(timeout=SLOW_MS)
     rename(admin.page, owner.site.ids["guest"], "web-1")
-    owner.take_wrongs()
+    for visitor in (owner, admin):
+        visitor.take_wrongs()
 
 
 def test_two_tabs_share_one_stream(owner: Visitor) -> None:
@@ -281,9 +252,9 @@ def test_acting_as_a_customer_shows_a_band(admin: Visitor) -> None:
 def test_the_theme_is_chosen_and_kept(owner: Visitor) -> None:
     page = owner.page
     owner.open("/profile")
-    page.get_by_role("radio", name="Dark").check()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.url.endswith("/api/v1/me")):
+        page.get_by_role("radio", name="Dark").check()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    page.wait_for_timeout(500)
     page.reload()
     owner.settle()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")

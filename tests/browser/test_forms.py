@@ -1,22 +1,14 @@
 """Forms on what others may change meanwhile: they send what was changed, and keep what was typed."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.test_behaviour import api
-from tests.browser.visitor import Visitor
-
-SLOW_MS = 15_000
-
-
-@pytest.fixture
-def admin(visit: Callable[..., Visitor]) -> Visitor:
-    """An administrator."""
-    return visit(who="admin")
+from tests.browser.visitor import SLOW_MS, Visitor, api
 
 
 def patches(page: Page) -> list[dict[str, Any]]:
@@ -88,14 +80,14 @@ def test_two_who_edit_other_fields_of_a_plan_both_win(admin: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "row", "edit", "button", "label"),
+    ("path", "row", "edit", "button"),
     [
-        ("/users", "linus@hoster.example", "Edit user", "Save user", "Name"),
-        ("/plans", "Container C1", "Edit plan", "Save plan", "Name"),
+        ("/users", "linus@hoster.example", "Edit user", "Save user"),
+        ("/plans", "Container C1", "Edit plan", "Save plan"),
     ],
     ids=["user", "plan"],
 )
-def test_nothing_changed_sends_nothing(admin: Visitor, path: str, row: str, edit: str, button: str, label: str) -> None:
+def test_nothing_changed_sends_nothing(admin: Visitor, path: str, row: str, edit: str, button: str) -> None:
     page = admin.page
     admin.open(path)
     open_edit(page, row, edit)
@@ -150,7 +142,7 @@ def test_after_a_rebuild_the_page_shows_its_steps_on_the_overview(visit: Callabl
     page.get_by_label("Type vpn to confirm").fill("vpn")
     page.get_by_role("dialog").get_by_role("button", name="Rebuild server").click()
     expect(page.get_by_role("tab", name="Overview")).to_have_attribute("aria-selected", "true", timeout=SLOW_MS)
-    expect(page).not_to_have_url("tab=")
+    expect(page).not_to_have_url(re.compile("tab="))
     expect(page.get_by_role("region", name="Rebuild server")).to_be_visible(timeout=SLOW_MS)
     expect(page.locator(".server-sub")).to_contain_text("Being rebuilt")
     page.go_back()

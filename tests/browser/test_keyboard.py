@@ -6,10 +6,8 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.pages import OWNER, PASSWORD
-from tests.browser.test_behaviour import api
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SLOW_MS, Visitor, api
 
-SLOW_MS = 15_000
 MOST_TABS = 60
 NAME = "by-keyboard"
 WHERE = """() => {
@@ -134,4 +132,3 @@ def test_sign_in_create_open_stop_and_delete_by_keyboard_alone(visit: Callable[.
     page.wait_for_url("**/servers")
     visitor.settle()
     expect(page.locator("tr", has_text=NAME)).to_contain_text("Being deleted", timeout=SLOW_MS)
-    visitor.take_wrongs()

@@ -6,11 +6,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.pages import PAGES
-from tests.browser.site import ROOT, Site
-from tests.browser.visitor import Visitor, visitor_make
+from tests.browser.site import Site
+from tests.browser.visitor import Visitor, axe_violations, visitor_make
 
-AXE = (ROOT / "node_modules/axe-core/axe.min.js") if (ROOT / "node_modules/axe-core").is_dir() else None
-GRAVE = ("serious", "critical")
 LOOKS = [(1440, "light"), (390, "dark")]
 LIST_BYTES = 250 * 1024
 EXPECTED_STATUS = {"not-found": 404, "forbidden": 403}
@@ -36,19 +34,6 @@ def crowd(chromium: Browser, site: Site):
     yield of
     for visitor in made.values():
         visitor.context.close()
-
-
-def axe_violations(visitor: Visitor) -> list[str]:
-    """Return the grave accessibility faults of the page as it stands."""
-    assert AXE is not None
-    visitor.page.evaluate(AXE.read_text())
-    result = visitor.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{fault['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for fault in result["violations"]
-        if fault["impact"] in GRAVE
-        for node in fault["nodes"]
-    ]
 
 
 @pytest.mark.parametrize(("who", "name"), ALL)

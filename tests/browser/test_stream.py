@@ -6,22 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.test_behaviour import api, rename
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SLOW_MS, Visitor, api, rename
 
-SLOW_MS = 15_000
 SILENCE_MS = 41_000  # longer than pages put up with
 RETRY_MS = 10_000  # as long as they wait between tries
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n: open\n\n"
-
-
-@pytest.fixture
-def admin(visit: Callable[..., Visitor]) -> Visitor:
-    """An administrator."""
-    return visit(who="admin")
 
 
 @contextmanager

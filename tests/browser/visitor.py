@@ -1,12 +1,18 @@
 """A person with a browser: signs in, opens pages, and notes everything that a page does wrong."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from tests.browser.pages import PASSWORD, PEOPLE, WIDTHS
-from tests.browser.site import Site
+from tests.browser.site import ROOT, Site
+
+SLOW_MS = 15_000
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+GRAVE = ("serious", "critical")
 
 SETTLED = """() => {
   const page = document.getElementById("page");
@@ -16,6 +22,13 @@ SETTLED = """() => {
 
 WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
   .reduce((sum, entry) => sum + entry.encodedBodySize, 0)"""
+API = """async ([method, path, body]) => {
+  const token = JSON.parse(document.getElementById("boot").textContent).csrf;
+  const answer = await fetch("/api/v1" + path, {method, body: body && JSON.stringify(body),
+    headers: {"Content-Type": "application/json", "X-CSRFToken": token, "Idempotency-Key": crypto.randomUUID()}});
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.status === 204 ? null : await answer.json();
+}"""
 LOOK = """async theme => {
   document.documentElement.dataset.theme = theme;
   for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
@@ -95,3 +108,33 @@ def visitor_make(
     if who in PEOPLE:
         visitor.sign_in(PEOPLE[who])
     return visitor
+
+
+def api(page: Page, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Call the API as the person whose page it is; what it refuses is an error."""
+    return page.evaluate(API, [method, path, body])
+
+
+def rename(page: Page, guest: str, name: str) -> None:
+    """Rename a guest by the API, as somebody else's page would."""
+    assert api(page, "PATCH", f"/guests/{guest}", {"name": name})["name"] == name
+
+
+def wait_until(page: Page, so: Callable[[], bool]) -> None:
+    """Wait for what the test's own handlers of requests note: they are called while the page is waited for."""
+    deadline = time.monotonic() + SLOW_MS / 1000
+    while not so():
+        assert time.monotonic() < deadline, "It did not come about"
+        page.wait_for_timeout(20)
+
+
+def axe_violations(visitor: Visitor) -> list[str]:
+    """Return the grave accessibility faults of the page as it stands."""
+    visitor.page.evaluate(AXE.read_text())
+    result = visitor.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{fault['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for fault in result["violations"]
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+    ]
