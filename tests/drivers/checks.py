@@ -11,19 +11,11 @@ from uuid import UUID
 import pytest
 
 from hosts.drivers.base import HypervisorDriver
-from hosts.drivers.types import (
-    Capability,
-    DomainInfo,
-    DomainSpec,
-    VolumeFormat,
-    VolumeRef,
-)
-from panel.core.errors import (
-    DomainNotFoundError,
-    HostUnreachableError,
-)
+from hosts.drivers.types import Capability, DomainInfo, DomainSpec, VolumeFormat, VolumeRef
+from panel.core.errors import DomainNotFoundError, HostUnreachableError
 
 QCOW2, RAW = VolumeFormat.QCOW2, VolumeFormat.RAW
+VOLUME = VolumeRef("pool", "volume")  # of the fixture ``pool``
 NewVolume = Callable[[], VolumeRef]
 MakeSpec = Callable[..., DomainSpec]
 NewDriver = Callable[[], HypervisorDriver]
@@ -82,6 +74,13 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long a call took."""
+    begun = time.monotonic()
+    call()
+    return time.monotonic() - begun
 
 
 def host_keys(output: bytes) -> list[bytes]:

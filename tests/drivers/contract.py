@@ -110,7 +110,7 @@ class HostContract:
         together = threading.Barrier(len(volumes))
 
         def create(volume: VolumeRef) -> VolumeInfo:
-            together.wait()
+            together.wait(timeout=60)
             driver.volume_create(volume, format=RAW, capacity_bytes=MIB)
             driver.domain_list()
             return driver.volume_info(volume)

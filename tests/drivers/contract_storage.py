@@ -60,7 +60,7 @@ class StorageContract:
 
         def ensure(one: HypervisorDriver) -> str:
             one.load()  # connected
-            together.wait()
+            together.wait(timeout=60)
             return one.pool_ensure(pool).name
 
         with ThreadPoolExecutor(len(drivers)) as threads:

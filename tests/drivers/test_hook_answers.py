@@ -11,6 +11,7 @@ from hosts.drivers.libvirt import facts, hook
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.profiles import LXC
 from hosts.drivers.types import Capability
+from tests.drivers.no_libvirtd import failure
 
 GOOD = {"version": hook.VERSION, "boot_id": "b", "anti_spoofing": "", "process_limit": "", "bandwidth": ""}
 
@@ -24,11 +25,8 @@ class Host:
 
     def createXML(self, _xml: str, _flags: int) -> Any:
         self.asked += 1
-        error = libvirt.libvirtError("hook")
         text = "" if self.said is None else f"INNKEEPER-ANSWER {json.dumps(self.said)}"
-        error.args = (text,)
-        error.err = (libvirt.VIR_ERR_INTERNAL_ERROR, 0, text, 0, "", None, None, 0, 0)
-        raise error
+        raise failure(libvirt.VIR_ERR_INTERNAL_ERROR, text)
 
     def isAlive(self) -> bool:
         return True

@@ -12,6 +12,7 @@ from hosts.drivers.libvirt.profiles import KVM
 from hosts.drivers.libvirt.xml.elements import child, element, to_text
 from hosts.drivers.libvirt.xml.metadata import qualified
 from panel.core.errors import LeftoversError
+from tests.drivers.no_libvirtd import failure
 from tests.drivers.test_xml_golden import GUEST_ID
 
 
@@ -53,13 +54,6 @@ class Host:
         else:
             said = self.left
         raise failure(libvirt.VIR_ERR_HOOK_SCRIPT_FAILED, f"INNKEEPER-ANSWER {json.dumps(said)}")
-
-
-def failure(code: int, text: str) -> libvirt.libvirtError:
-    error = libvirt.libvirtError(text)
-    error.args = (text,)
-    error.err = (code, 0, text, 0, "", None, None, 0, 0)
-    return error
 
 
 @pytest.fixture

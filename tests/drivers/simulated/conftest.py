@@ -11,16 +11,8 @@ import pytest
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.simulated import FaultKind, SimulatedAdmin, SimulatedDriver, SimulatedServer
 from hosts.drivers.simulated.driver import make_uri
-from hosts.drivers.types import (
-    HostType,
-    NicSpec,
-    PoolSpec,
-    VolumeFormat,
-    VolumeRef,
-)
-from panel.core.errors import (
-    DriverError,
-)
+from hosts.drivers.types import HostType, NicSpec, PoolSpec, VolumeFormat, VolumeRef
+from panel.core.errors import DriverError
 from panel.core.units import MIB
 from tests.drivers.checks import qcow2_file
 

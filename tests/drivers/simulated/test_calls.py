@@ -1,8 +1,6 @@
 """Which call a fault strikes, how long calls take, and what is recorded of them."""
 
-import time
 import uuid
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,21 +8,12 @@ import pytest
 from hosts.drivers.simulated import FaultKind, SimulatedAdmin, SimulatedDriver, SimulatedServer
 from hosts.drivers.simulated.call_log import most_at_once
 from hosts.drivers.simulated.connection import ServerConnection
-from hosts.drivers.types import (
-    DomainSpec,
-    HostType,
-    SeedFiles,
-    VolumeFormat,
-    VolumeRef,
-)
-from panel.core.errors import (
-    DriverError,
-)
+from hosts.drivers.types import DomainSpec, HostType, SeedFiles, VolumeFormat, VolumeRef
+from panel.core.errors import DriverError
 from panel.core.units import MIB
-from tests.drivers.checks import InThread
+from tests.drivers.checks import VOLUME, InThread, seconds
 
 pytestmark = pytest.mark.usefixtures("pool")
-VOLUME = VolumeRef("pool", "volume")
 
 
 def test_a_fault_strikes_at_its_nth_time_and_as_often_as_told(
@@ -121,10 +110,3 @@ def test_a_call_that_does_not_exist_answers_with_an_error(server: SimulatedServe
         with pytest.raises(DriverError):
             connection.request(message)
     connection.close()
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Return how long a call took."""
-    begun = time.monotonic()
-    call()
-    return time.monotonic() - begun

@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedDriver, SimulatedServer
-from hosts.drivers.types import (
-    Capability,
-    HostType,
-    PoolSpec,
-    VolumeFormat,
-    VolumeRef,
-)
+from hosts.drivers.types import Capability, HostType, PoolSpec, VolumeFormat, VolumeRef
 from panel.core.units import MIB
 from tests.drivers.checks import NewDriver, qcow2_file, sparse_file
 from tests.drivers.contract import DriverContract

@@ -10,10 +10,7 @@ import pytest
 from hosts.drivers.simulated import FaultKind, SimulatedAdmin, SimulatedDriver, SimulatedServer
 from hosts.drivers.simulated.call_log import CallRecord
 from hosts.drivers.simulated.wire import ERRORS
-from hosts.drivers.types import (
-    VolumeFormat,
-    VolumeRef,
-)
+from hosts.drivers.types import VolumeFormat
 from panel.core.errors import (
     CapabilityError,
     DomainNotFoundError,
@@ -25,10 +22,9 @@ from panel.core.errors import (
     VolumeNotFoundError,
 )
 from panel.core.units import MIB
-from tests.drivers.checks import InThread, wait_until
+from tests.drivers.checks import VOLUME, InThread, wait_until
 
 pytestmark = pytest.mark.usefixtures("pool")
-VOLUME = VolumeRef("pool", "volume")
 
 
 @pytest.fixture

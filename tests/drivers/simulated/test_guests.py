@@ -4,10 +4,7 @@ import time
 
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedDriver
 from hosts.drivers.simulated.guest import host_key_fingerprint
-from hosts.drivers.types import (
-    PowerState,
-    SeedFiles,
-)
+from hosts.drivers.types import PowerState, SeedFiles
 from tests.drivers.checks import MakeSpec, started, wait_until
 
 

@@ -5,14 +5,7 @@ import time
 import pytest
 
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedDriver, SimulatedServer
-from hosts.drivers.types import (
-    Capability,
-    HostType,
-    PoolSpec,
-    PowerState,
-    VolumeFormat,
-    VolumeRef,
-)
+from hosts.drivers.types import Capability, HostType, PoolSpec, PowerState, VolumeFormat, VolumeRef
 from panel.core.errors import (
     CapabilityError,
     DomainNotFoundError,

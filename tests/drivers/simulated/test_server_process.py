@@ -13,17 +13,8 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedDriver, SimulatedServer
-from hosts.drivers.types import (
-    DomainSpec,
-    HostType,
-    PoolSpec,
-    PowerState,
-    SeedFiles,
-    VolumeRef,
-)
-from panel.core.errors import (
-    HostUnreachableError,
-)
+from hosts.drivers.types import DomainSpec, HostType, PoolSpec, PowerState, SeedFiles, VolumeRef
+from panel.core.errors import HostUnreachableError
 from tests.drivers.checks import started, wait_until
 
 
