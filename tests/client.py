@@ -1,10 +1,13 @@
 """A small API client for tests: what a caller with a token (or a browser's cookie) can do."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 API = "/api/v1"
 
@@ -38,6 +41,13 @@ class ApiUser:
 
     def delete(self, path: str, **more: Any):
         return self.call("DELETE", path, **more)
+
+
+def queries_of(call: Callable[[], object]) -> int:
+    """Return how many queries a call costs."""
+    with CaptureQueriesContext(connection) as seen:
+        call()
+    return len(seen)
 
 
 def problem(response: Any, status: int, code: str, field: str | None = None) -> dict[str, Any]:

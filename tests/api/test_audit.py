@@ -14,15 +14,20 @@ from tests.client import problem
 pytestmark = pytest.mark.django_db
 
 
+def refused(statement: str) -> None:
+    """Assert that the database refuses to change the trail."""
+    with (
+        pytest.raises(DatabaseError, match="never changed or deleted"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+
 def test_entries_are_never_changed_or_deleted():
     audit_record(actor=SYSTEM, action="test.done")
     for statement in ("UPDATE core_auditentry SET action = 'x'", "DELETE FROM core_auditentry"):
-        with (
-            pytest.raises(DatabaseError, match="never changed or deleted"),
-            transaction.atomic(),
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(statement)
+        refused(statement)
     assert AuditEntry.objects.get().action == "test.done"
 
 
@@ -63,12 +68,7 @@ def test_what_lies_in_no_month_is_moved_to_its_own():
         assert cursor.fetchone()[0] is None
     AuditEntry.objects.create(at=past, action="test.done", actor_kind="system", actor_label="system")
     for statement in ("DELETE FROM core_auditentry", "DELETE FROM core_auditentry_default"):
-        with (
-            pytest.raises(DatabaseError, match="never changed or deleted"),
-            transaction.atomic(),
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(statement)
+        refused(statement)
 
 
 def test_only_changed_fields_are_kept_secrets_named_and_large_ones_cut():

@@ -5,7 +5,7 @@ import pytest
 from billing.models import Subscription
 from panel.core.models import AuditEntry, Customer, Job
 from tests import factories
-from tests.api.orders import ZERO, guest, nothing_was_made, stocked
+from tests.api.orders import ZERO, guest, nothing_was_made
 from tests.client import problem
 from tests.stock import NO_SHAPING, host_make, image_make, network_make, plan_make
 from vms.models import Guest, GuestSecret
@@ -14,18 +14,12 @@ pytestmark = pytest.mark.django_db
 HOST_NAME = "Use a host name: letters a to z, digits, hyphens and dots, at most 63 characters."
 
 
-@pytest.fixture
-def host():
-    """A host with room, and all else that an order needs."""
-    return stocked()
-
-
 def own(**changes):
     return guest(**{"plan": "small", **changes})
 
 
 # ── owners ──────────────────────────────────────────────────────────────────────────────────────────
-def test_an_owner_orders_a_server_and_gets_a_subscription(host, owner_api, customer):
+def test_an_owner_orders_a_server_and_gets_a_subscription(stocked_host, owner_api, customer):
     response = owner_api.post("/guests", own())
     assert response.status_code == 202, response.content
     body = response.json()
@@ -49,7 +43,7 @@ def test_an_owner_orders_a_server_and_gets_a_subscription(host, owner_api, custo
     }  # fmt: skip
 
 
-def test_a_password_is_made_without_keys_and_shown_only_once(host, owner_api):
+def test_a_password_is_made_without_keys_and_shown_only_once(stocked_host, owner_api):
     headers = {"Idempotency-Key": "one"}
     first = owner_api.post("/guests", own(ssh_keys=[]), headers=headers).json()
     assert len(first["root_password"]) >= 16
@@ -62,13 +56,13 @@ def test_a_password_is_made_without_keys_and_shown_only_once(host, owner_api):
     assert not any(first["root_password"] in text for text in stored)
 
 
-def test_a_password_of_ones_own_is_not_answered(host, owner_api):
+def test_a_password_of_ones_own_is_not_answered(stocked_host, owner_api):
     body = owner_api.post("/guests", own(root_password="of my own choice 1")).json()
     assert "root_password" not in body
     assert body["guest"]["password_set"] is True
 
 
-def test_a_key_of_the_customer_is_used_by_name(host, owner_api, customer):
+def test_a_key_of_the_customer_is_used_by_name(stocked_host, owner_api, customer):
     factories.ssh_key_make(customer, name="laptop")
     body = owner_api.post("/guests", own(ssh_keys=["laptop"])).json()
     assert Guest.objects.get(pk=body["guest"]["id"]).ssh_keys[0].startswith("ssh-ed25519 ")
@@ -91,7 +85,7 @@ def test_a_key_of_the_customer_is_used_by_name(host, owner_api, customer):
         ({"nam": "x"}, "nam", "This field is not known or not writable."),
     ],
 )  # fmt: skip
-def test_a_wrong_order_names_the_field_and_makes_nothing(host, owner_api, change, field, sentence):
+def test_a_wrong_order_names_the_field_and_makes_nothing(stocked_host, owner_api, change, field, sentence):
     plan_make(slug="old", archived_at="2026-11-01T00:00:00Z")
     plan_make(slug="tiny", disk_gib=1)
     plan_make(slug="containers", host_types=["lxc"])
@@ -101,13 +95,15 @@ def test_a_wrong_order_names_the_field_and_makes_nothing(host, owner_api, change
     nothing_was_made()
 
 
-def test_an_owner_needs_a_plan(host, owner_api):
+def test_an_owner_needs_a_plan(stocked_host, owner_api):
     body = problem(owner_api.post("/guests", guest(vcpus=1, memory_mib=512, disk_gib=10)), 400, "invalid_input", "plan")
     assert {e["field"] for e in body["errors"]} == {"plan", "vcpus", "memory_mib", "disk_gib"}
     nothing_was_made()
 
 
-def test_only_owners_order(host, member_api, viewer_api, stranger_api, operator_api, billing_api, anonymous, customer):
+def test_only_owners_order(
+    stocked_host, member_api, viewer_api, stranger_api, operator_api, billing_api, anonymous, customer
+):
     for api in (member_api, viewer_api, operator_api, billing_api):
         problem(api.post("/guests", own()), 403, "permission_denied")
     problem(anonymous.post("/guests", own()), 401, "not_authenticated")
@@ -115,7 +111,7 @@ def test_only_owners_order(host, member_api, viewer_api, stranger_api, operator_
     nothing_was_made()
 
 
-def test_quota_and_room_are_refused_with_a_sentence_and_nothing_is_taken(host, owner_api, customer):
+def test_quota_and_room_are_refused_with_a_sentence_and_nothing_is_taken(stocked_host, owner_api, customer):
     Customer.objects.filter(pk=customer.pk).update(quota_guests=0)
     body = problem(owner_api.post("/guests", own()), 409, "quota_exceeded")
     assert body["detail"] == "Your quota is 0 servers, and 0 are in use."
@@ -141,24 +137,24 @@ def test_a_required_bandwidth_is_refused_and_an_optional_one_is_degraded(owner_a
 
 
 # ── staff ───────────────────────────────────────────────────────────────────────────────────────────
-def test_staff_order_a_size_on_a_host_for_the_house(host, admin_api):
+def test_staff_order_a_size_on_a_host_for_the_house(stocked_host, admin_api):
     house = factories.house_make()
     sizes = {"vcpus": 3, "memory_mib": 768, "disk_gib": 7}
-    body = admin_api.post("/guests", guest(**sizes, host=str(host.pk))).json()
+    body = admin_api.post("/guests", guest(**sizes, host=str(stocked_host.pk))).json()
     made = body["guest"]
-    assert (made["customer"], made["host"], made["plan"]) == (str(house.pk), str(host.pk), None)
+    assert (made["customer"], made["host"], made["plan"]) == (str(house.pk), str(stocked_host.pk), None)
     assert (made["vcpus"], made["memory_mib"], made["disk_gib"]) == (3, 768, 7)
     assert body["subscription"] is None
     assert Subscription.objects.count() == 0
 
 
-def test_staff_order_a_plan_for_a_customer(host, admin_api, customer):
+def test_staff_order_a_plan_for_a_customer(stocked_host, admin_api, customer):
     body = admin_api.post("/guests", own(customer=str(customer.pk))).json()
     assert body["guest"]["customer"] == str(customer.pk)
     assert Subscription.objects.get().customer == customer
 
 
-def test_staff_name_all_three_sizes_and_hosts_that_exist(host, admin_api, customer):
+def test_staff_name_all_three_sizes_and_hosts_that_exist(stocked_host, admin_api, customer):
     factories.house_make()
     body = problem(admin_api.post("/guests", guest(vcpus=1)), 400, "invalid_input", "memory_mib")
     assert {e["field"] for e in body["errors"]} == {"memory_mib", "disk_gib"}
@@ -168,7 +164,7 @@ def test_staff_name_all_three_sizes_and_hosts_that_exist(host, admin_api, custom
 
 
 # ── dry run ─────────────────────────────────────────────────────────────────────────────────────────
-def test_a_dry_run_gives_the_price_and_changes_nothing(host, owner_api):
+def test_a_dry_run_gives_the_price_and_changes_nothing(stocked_host, owner_api):
     response = owner_api.post("/guests", own(), dry_run="true")
     assert response.status_code == 200, response.content
     assert response.json() == {
@@ -181,7 +177,7 @@ def test_a_dry_run_gives_the_price_and_changes_nothing(host, owner_api):
     nothing_was_made()
 
 
-def test_a_dry_run_names_every_wrong_field_at_once(host, owner_api):
+def test_a_dry_run_names_every_wrong_field_at_once(stocked_host, owner_api):
     wrong = {"name": "Bad Name", "plan": "small", "image": "nothing", "host_type": "kvm", "ssh_keys": [7], "x": 1}
     body = owner_api.post("/guests", wrong, dry_run="true").json()
     assert (body["feasible"], body["price"]["monthly"]) == (False, "4.90")
@@ -194,7 +190,7 @@ def test_a_dry_run_names_every_wrong_field_at_once(host, owner_api):
     nothing_was_made()
 
 
-def test_a_dry_run_says_why_it_cannot_be(host, owner_api, customer):
+def test_a_dry_run_says_why_it_cannot_be(stocked_host, owner_api, customer):
     Customer.objects.filter(pk=customer.pk).update(quota_guests=0)
     body = owner_api.post("/guests", own(), dry_run="true").json()
     assert (body["feasible"], body["errors"]) == (False, [])

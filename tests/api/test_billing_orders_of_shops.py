@@ -6,18 +6,12 @@ from billing.models import Plan, Subscription
 from hosts.models import Host
 from panel.core.models import Customer, Job
 from tests import factories
-from tests.api.orders import ZERO, guest, nothing_was_made, stocked
+from tests.api.orders import ZERO, guest, nothing_was_made
 from tests.client import problem
 from tests.stock import plan_make
 from vms.models import Guest
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def host():
-    """A host with room, and all else that an order needs."""
-    return stocked()
 
 
 def order(**changes):
@@ -34,7 +28,7 @@ def shop(api_of):
     return api
 
 
-def test_a_billing_system_orders_for_its_customer(host, shop):
+def test_a_billing_system_orders_for_its_customer(stocked_host, shop):
     response = shop.post("/subscriptions", order(guest=guest(ssh_keys=[])))
     assert response.status_code == 202, response.content
     body = response.json()
@@ -52,7 +46,7 @@ def test_a_billing_system_orders_for_its_customer(host, shop):
     assert shop.get(f"/subscriptions/{subscription['id']}").json() == subscription
 
 
-def test_the_same_order_again_is_the_same_subscription(host, shop, api_of):
+def test_the_same_order_again_is_the_same_subscription(stocked_host, shop, api_of):
     first = shop.post("/subscriptions", order(guest=guest(ssh_keys=[]))).json()
     newer_token = api_of(shop.client)
     for api in (shop, newer_token):
@@ -75,7 +69,7 @@ def test_the_same_order_again_is_the_same_subscription(host, shop, api_of):
         {"customer_external_id": "c-2"},
     ],
 )
-def test_another_order_under_the_same_id_is_refused(host, shop, change):
+def test_another_order_under_the_same_id_is_refused(stocked_host, shop, change):
     plan_make(slug="large")
     factories.customer_make(client=shop.client, external_id="c-2")
     first = shop.post("/subscriptions", order()).json()
@@ -84,7 +78,7 @@ def test_another_order_under_the_same_id_is_refused(host, shop, change):
     assert (Guest.objects.count(), Subscription.objects.count()) == (1, 1)
 
 
-def test_ids_of_two_clients_do_not_meet(host, shop, api_of):
+def test_ids_of_two_clients_do_not_meet(stocked_host, shop, api_of):
     other = factories.client_make()
     factories.customer_make(client=other, external_id="c-1")
     assert shop.post("/subscriptions", order()).status_code == 202
@@ -92,7 +86,7 @@ def test_ids_of_two_clients_do_not_meet(host, shop, api_of):
     assert Subscription.objects.values("client").distinct().count() == 2
 
 
-def test_the_same_order_is_recognised_after_the_plan_was_archived_and_the_contract_ended(host, shop):
+def test_the_same_order_is_recognised_after_the_plan_was_archived_and_the_contract_ended(stocked_host, shop):
     first = shop.post("/subscriptions", order()).json()
     Plan.objects.update(archived_at="2026-11-01T00:00:00Z")
     Subscription.objects.update(status="terminated")
@@ -102,13 +96,13 @@ def test_the_same_order_is_recognised_after_the_plan_was_archived_and_the_contra
     assert again.json()["subscription"]["status"] == "terminated"
 
 
-def test_orders_without_an_id_are_each_their_own(host, shop):
+def test_orders_without_an_id_are_each_their_own(stocked_host, shop):
     for _ in range(2):
         assert shop.post("/subscriptions", order(external_id=None)).status_code == 202
     assert Subscription.objects.count() == 2
 
 
-def test_a_refused_order_can_be_placed_again(host, shop):
+def test_a_refused_order_can_be_placed_again(stocked_host, shop):
     Customer.objects.filter(pk=shop.customer.pk).update(quota_guests=0)
     problem(shop.post("/subscriptions", order()), 409, "quota_exceeded")
     nothing_was_made()
@@ -131,7 +125,7 @@ def test_a_refused_order_can_be_placed_again(host, shop):
         ({"extra": 1}, "extra"),
     ],
 )
-def test_a_wrong_order_of_a_billing_system_names_the_field(host, shop, change, field):
+def test_a_wrong_order_of_a_billing_system_names_the_field(stocked_host, shop, change, field):
     plan_make(slug="old", archived_at="2026-11-01T00:00:00Z")
     body = order(**change)
     if "customer" in change:
@@ -140,7 +134,7 @@ def test_a_wrong_order_of_a_billing_system_names_the_field(host, shop, change, f
     nothing_was_made()
 
 
-def test_a_billing_systems_dry_run(host, shop):
+def test_a_billing_systems_dry_run(stocked_host, shop):
     body = shop.post("/subscriptions", order(), dry_run="true").json()
     assert (body["feasible"], body["errors"], body["price"]["hourly"]) == (True, [], "0.008000")
     wrong = shop.post("/subscriptions", order(guest=guest(name="A B", image="x")), dry_run="true").json()
@@ -152,7 +146,7 @@ def test_a_billing_systems_dry_run(host, shop):
     nothing_was_made()
 
 
-def test_customers_and_operators_do_not_order_subscriptions(host, owner_api, operator_api, customer):
+def test_customers_and_operators_do_not_order_subscriptions(stocked_host, owner_api, operator_api, customer):
     body = order()
     del body["customer_external_id"]
     body["customer"] = str(customer.pk)
@@ -162,7 +156,7 @@ def test_customers_and_operators_do_not_order_subscriptions(host, owner_api, ope
 
 
 def test_subscriptions_are_seen_by_their_customer_and_by_those_who_see_all(
-    host, shop, api_of, operator_api, stranger_api
+    stocked_host, shop, api_of, operator_api, stranger_api
 ):
     made = shop.post("/subscriptions", order()).json()["subscription"]
     viewer = api_of(factories.member_make(shop.customer, "viewer"))

@@ -3,13 +3,11 @@
 import uuid
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from hosts.models import IPAddress, Network
 from hosts.services.addresses import addresses_take
 from panel.core.models import AuditEntry
-from tests.client import problem
+from tests.client import problem, queries_of
 from tests.stock import guest_make, host_make, image_make, network_make
 
 pytestmark = pytest.mark.django_db
@@ -33,19 +31,15 @@ def taken(network: Network) -> list[str]:
     return [row.address for row in rows]
 
 
-def test_addresses_say_the_names_of_their_guests_in_as_many_queries_for_many(
-    operator_api, customer, django_assert_max_num_queries
-):
+def test_addresses_say_the_names_of_their_guests_in_as_many_queries_for_many(operator_api, customer):
     network = network_make(addresses=20)
     guests = [guest_make(customer, name=f"named-{number}") for number in range(3)]
     for guest in guests:
         addresses_take(network=network, owner_id=guest.pk, nic_id=uuid.uuid4())
     rows = operator_api.get("/addresses", taken="true", family="4").json()["results"]
     assert [(row["guest"], row["guest_name"]) for row in rows] == [(str(one.pk), one.name) for one in guests]
-    with CaptureQueriesContext(connection) as few:
-        operator_api.get("/addresses", taken="true", limit=1)
-    with django_assert_max_num_queries(len(few)):
-        operator_api.get("/addresses", taken="true")
+    few = queries_of(lambda: operator_api.get("/addresses", taken="true", limit=1))
+    assert queries_of(lambda: operator_api.get("/addresses", taken="true")) <= few
 
 
 def test_a_network_is_made_with_a_row_for_each_address(admin_api, operator_api):

@@ -3,15 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.models import Subscription, UsageInterval
 from panel.core.models import Customer
 from tests import factories
-from tests.client import problem
-from tests.stock import image_make, plan_make
+from tests.client import problem, queries_of
+from tests.stock import guest_make, plan_make
 from vms.models import Guest
 
 pytestmark = pytest.mark.django_db
@@ -21,15 +19,10 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def guest_make(customer: Customer, *, plan=None, created: str, ended: str | None = None, **fields) -> Guest:
+def used_guest(customer: Customer, *, plan=None, created: str, ended: str | None = None, **fields) -> Guest:
     """Make a guest that was seen, with a subscription on ``plan`` from ``created`` to ``ended``."""
-    guest = Guest.objects.create(
-        **{
-            "name": f"g{factories.number()}", "customer": customer, "host_type": "kvm", "vcpus": 1, "memory_mib": 512,
-            "disk_gib": 10, "image": image_make(), "lifecycle": "active", "observed_at": timezone.now(),
-            "created_at": at(created), "deleted_at": at(ended) if ended else None, **fields,
-        }
-    )  # fmt: skip
+    seen = {"observed_at": timezone.now(), "created_at": at(created), "deleted_at": at(ended) if ended else None}
+    guest = guest_make(customer, **seen | fields)
     if plan is not None:
         Subscription.objects.create(
             customer=customer, plan=plan, guest=guest, created_at=at(created),
@@ -41,8 +34,8 @@ def guest_make(customer: Customer, *, plan=None, created: str, ended: str | None
 
 def test_hours_begun_times_price_at_most_the_price_of_a_month(billing_api, customer):
     plan = plan_make(slug="small")
-    short = guest_make(customer, plan=plan, created="2026-09-10T12:00", ended="2026-09-10T14:00:01")
-    long = guest_make(customer, plan=plan, created="2026-07-01T00:00", ended="2026-10-05T00:00")
+    short = used_guest(customer, plan=plan, created="2026-09-10T12:00", ended="2026-09-10T14:00:01")
+    long = used_guest(customer, plan=plan, created="2026-07-01T00:00", ended="2026-10-05T00:00")
     body = billing_api.get("/usage", month="2026-09").json()["results"]
     assert [u["customer"] for u in body] == [str(customer.pk)]
     lines = {line["guest_name"]: line for line in body[0]["lines"]}
@@ -62,7 +55,7 @@ def test_hours_begun_times_price_at_most_the_price_of_a_month(billing_api, custo
 
 def test_a_running_server_counts_until_now(owner_api, customer):
     plan = plan_make(price_monthly="1000", price_hourly="1", currency="CHF")
-    guest = guest_make(customer, plan=plan, created="2026-01-01T00:00")
+    guest = used_guest(customer, plan=plan, created="2026-01-01T00:00")
     now = timezone.now()
     Guest.objects.filter(pk=guest.pk).update(created_at=now)
     Subscription.objects.update(created_at=now)
@@ -72,8 +65,8 @@ def test_a_running_server_counts_until_now(owner_api, customer):
 
 
 def test_what_is_on_no_plan_has_hours_but_no_amount_and_what_never_was_costs_nothing(billing_api, customer):
-    own = guest_make(customer, created="2026-09-10T12:00", ended="2026-09-10T14:00")
-    guest_make(customer, plan=plan_make(), created="2026-09-10T12:00", lifecycle="error", observed_at=None)
+    own = used_guest(customer, created="2026-09-10T12:00", ended="2026-09-10T14:00")
+    used_guest(customer, plan=plan_make(), created="2026-09-10T12:00", lifecycle="error", observed_at=None)
     (usage,) = billing_api.get("/usage", month="2026-09").json()["results"]
     (line,) = usage["lines"]
     assert (line["guest"], line["hours"], line["amount"], line["subscription"]) == (str(own.pk), 2, None, None)
@@ -85,7 +78,7 @@ def test_customers_see_their_own_usage_and_billing_sees_all(
 ):
     other = factories.customer_make(name="Zeta")
     for owner in (customer, other):
-        guest_make(owner, plan=plan_make(), created="2026-09-10T12:00", ended="2026-09-11T12:00")
+        used_guest(owner, plan=plan_make(), created="2026-09-10T12:00", ended="2026-09-11T12:00")
     for api, seen in ((billing_api, {customer, other}), (operator_api, {customer, other}), (viewer_api, {customer})):
         found = api.get("/usage", month="2026-09").json()["results"]
         assert {u["customer"] for u in found} == {str(c.pk) for c in seen}
@@ -100,7 +93,7 @@ def test_customers_see_their_own_usage_and_billing_sees_all(
 
 def test_a_deleted_customers_last_usage_has_the_id_that_billing_knows(billing_api):
     made = billing_api.post("/customers", {"name": "Ada Ltd", "external_id": "4711"}).json()
-    guest_make(Customer.objects.get(), plan=plan_make(), created="2026-09-10T12:00", ended="2026-09-10T14:00:01")
+    used_guest(Customer.objects.get(), plan=plan_make(), created="2026-09-10T12:00", ended="2026-09-10T14:00:01")
     assert billing_api.delete(f"/customers/{made['id']}").status_code == 204
     again = billing_api.post("/customers", {"name": "Ada again", "external_id": "4711"})
     assert (again.status_code, again.json()["id"] != made["id"]) == (201, True)
@@ -117,17 +110,15 @@ def test_a_deleted_customers_last_usage_has_the_id_that_billing_knows(billing_ap
 def test_usage_costs_the_same_number_of_queries_for_any_number(billing_api, customer):
     plan = plan_make()
 
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as seen:
-            assert billing_api.get("/usage", month="2026-09").status_code == 200
-        return len(seen)
+    def get() -> None:
+        assert billing_api.get("/usage", month="2026-09").status_code == 200
 
-    guest_make(customer, plan=plan, created="2026-09-10T12:00")
-    billing_api.get("/usage")
-    one = queries()
+    used_guest(customer, plan=plan, created="2026-09-10T12:00")
+    get()
+    one = queries_of(get)
     for _ in range(5):
-        guest_make(factories.customer_make(), plan=plan, created="2026-09-10T12:00")
-    assert queries() == one
+        used_guest(factories.customer_make(), plan=plan, created="2026-09-10T12:00")
+    assert queries_of(get) == one
 
 
 # ── changes of plan ─────────────────────────────────────────────────────────────────────────────────
@@ -150,7 +141,7 @@ def lines_of(api, month: str) -> list[tuple[str, int, str]]:
 def test_a_change_of_plan_splits_the_line_and_leaves_what_is_past(billing_api, customer):
     small = plan_make(slug="small", price_hourly="0.01", price_monthly="5.00")
     large = plan_make(slug="large", price_hourly="0.10", price_monthly="50.00")
-    guest = guest_make(customer, plan=small, created="2026-08-01T00:00")
+    guest = used_guest(customer, plan=small, created="2026-08-01T00:00")
     before = lines_of(billing_api, "2026-08")
     assert before == [("small", 744, "5.00")]
     moved(guest, ("2026-08-01T00:00", small), ("2026-09-02T00:30", large))
@@ -161,7 +152,7 @@ def test_a_change_of_plan_splits_the_line_and_leaves_what_is_past(billing_api, c
 
 def test_an_interval_begins_with_the_order_and_each_change_and_ends_with_the_contract(customer):
     small, large = plan_make(slug="small"), plan_make(slug="large")
-    guest = guest_make(customer, plan=small, created="2026-08-01T00:00")
+    guest = used_guest(customer, plan=small, created="2026-08-01T00:00")
     rows = UsageInterval.objects.filter(subscription=guest.subscription).order_by("id")
     assert [(row.plan, row.starts_at, row.ends_at) for row in rows] == [(small, at("2026-08-01T00:00"), None)]
     Subscription.objects.filter(guest=guest).update(plan=large)
@@ -177,7 +168,7 @@ def test_an_interval_begins_with_the_order_and_each_change_and_ends_with_the_con
 @pytest.mark.parametrize(("status", "kept"), [("error", ["small"]), ("cancelled", ["small"]), ("success", None)])
 def test_a_change_that_failed_was_none(customer, status, kept):
     small, large = plan_make(slug="small"), plan_make(slug="large")
-    guest = guest_make(customer, plan=small, created="2026-08-01T00:00")
+    guest = used_guest(customer, plan=small, created="2026-08-01T00:00")
     factories.job_make(guest_id=guest.pk, action="guest.resize", status=status)
     for plan in (large, small):
         Subscription.objects.filter(guest=guest).update(plan=plan)
@@ -188,8 +179,8 @@ def test_a_change_that_failed_was_none(customer, status, kept):
 
 def test_one_servers_usage_is_its_price_so_far(owner_api, stranger_api, customer):
     plan = plan_make(price_monthly="1000", price_hourly="1", currency="CHF")
-    guest = guest_make(customer, plan=plan, created="2026-09-01T00:00", ended="2026-09-01T02:30")
-    guest_make(customer, plan=plan, created="2026-09-01T00:00", ended="2026-09-02T00:00")
+    guest = used_guest(customer, plan=plan, created="2026-09-01T00:00", ended="2026-09-01T02:30")
+    used_guest(customer, plan=plan, created="2026-09-01T00:00", ended="2026-09-02T00:00")
     (usage,) = owner_api.get("/usage", month="2026-09", guest=guest.pk).json()["results"]
     assert [line["guest"] for line in usage["lines"]] == [str(guest.pk)]
     assert usage["totals"] == [{"amount": "3.00", "currency": "CHF"}]
