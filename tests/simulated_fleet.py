@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -153,9 +153,3 @@ def jobs_run(*, rounds: int = 20) -> list[Job]:
         if not claimed:
             break
     return ran
-
-
-@pytest.fixture
-def run_jobs() -> Callable[[], list[Job]]:
-    """Return ``jobs_run``."""
-    return jobs_run

@@ -125,7 +125,7 @@ def walk(world: World, role: str) -> Iterator[tuple[str, int]]:
 
 
 def test_no_view_of_the_api_calls_a_driver(world, called):
-    """As staff, who may do everything, so every view comes to its end; a refusal would prove nothing."""
+    """As an administrator, who may do everything, so every view comes to its end; a refusal would prove nothing."""
     answers = dict(walk(world, "admin"))
     refused = {name: status for name, status in answers.items() if status >= 300 and name.split()[1] not in REFUSED}
     assert refused == {}
@@ -133,7 +133,7 @@ def test_no_view_of_the_api_calls_a_driver(world, called):
 
 
 @pytest.mark.parametrize("role", ["owner", "operator", "billing"])
-def test_nor_for_others_than_staff(world, called, role):
+def test_nor_for_others_than_administrators(world, called, role):
     assert [answer for answer in walk(world, role) if answer[1] >= 500] == []
     assert called == []
 

@@ -7,7 +7,6 @@ from django.db import connection
 
 from hosts.drivers.simulated import FaultKind
 from hosts.models import Host, HostConnection
-from tests.services.test_guest_path import guest, order  # noqa: F401 - fixtures
 from vms import collector
 from vms.collector import Collector, HostWatcher
 
@@ -21,7 +20,7 @@ def kvm(one_host: Host) -> HostConnection:
 
 
 @pytest.mark.parametrize("call", ["boot_id", "load", "pool_info"])
-def test_call_that_hangs_costs_its_own_answer_and_no_other(guest, one_host, fleet, kvm, monkeypatch, call):  # noqa: F811
+def test_call_that_hangs_costs_its_own_answer_and_no_other(guest, one_host, fleet, kvm, monkeypatch, call):
     monkeypatch.setattr(collector, "CALL_DEADLINE_S", 0.5)
     fleet.admin.set_fault(one_host.name, call, FaultKind.HANG)
     fleet.admin.clear_calls()

@@ -4,13 +4,14 @@ import pytest
 
 from hosts.drivers.simulated import FaultKind
 from hosts.drivers.types import VolumeRef
-from hosts.models import Host, HostImage, Image, IPAddress, StoragePool, Volume
+from hosts.models import HostImage, Image, IPAddress, StoragePool, Volume
 from hosts.registry import driver_for
 from hosts.services.enrolment import SLOTS
 from panel.core.errors import InvalidInputError, InvalidStateError, QuotaExceededError, ResourceBusyError
 from panel.core.jobs import job_claim
-from panel.core.models import Customer, JobStatus
+from panel.core.models import JobStatus
 from tests import factories, stock
+from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
 from vms.operations.specs import seed_request
@@ -19,35 +20,6 @@ from vms.services.resize import guest_resize
 from vms.states import GuestAction, Lifecycle
 
 pytestmark = pytest.mark.django_db(transaction=True)
-KEY = factories.ED25519
-
-
-def order(customer: Customer, **changes):
-    """Ask for a small KVM guest."""
-    fields = {
-        "name": "web-1", "host_type": "kvm", "vcpus": 1, "memory_mib": 256, "disk_gib": 2,
-        "image": Image.objects.get(slug="micro"), "ssh_keys": (KEY,),
-    }  # fmt: skip
-    actor = factories.actor_make(factories.member_make(customer))
-    return guests.guest_create(actor=actor, customer=customer, **{**fields, **changes})
-
-
-@pytest.fixture
-def guest(one_host: Host, customer: Customer) -> Guest:
-    """A running guest."""
-    guest = order(customer).guest
-    assert [job.status for job in jobs_run()] == [JobStatus.SUCCESS]
-    guest.refresh_from_db()
-    return guest
-
-
-def act(guest: Guest, action: GuestAction):
-    """Submit an action and run it."""
-    actor = factories.actor_make(factories.staff_make())
-    actions.guest_action_submit(actor=actor, guest=guest, action=action)
-    (job,) = jobs_run()
-    guest.refresh_from_db()
-    return job
 
 
 @pytest.mark.parametrize("host_type", ["kvm", "lxc"])

@@ -9,7 +9,7 @@ from panel.core.models import Job, JobStatus
 from panel.core.operations import Step
 from panel.core.retry import job_retry
 from tests import factories
-from tests.services.test_guest_path import act, guest  # noqa: F401 - fixtures
+from tests.services.guests import act
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest
 from vms.operations.power import GuestSuspend
@@ -28,7 +28,7 @@ def staff(db):
 
 @pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.ERROR])
 def test_a_guest_cannot_evade_suspension_by_how_it_takes_the_request(
-    guest,  # noqa: F811
+    guest,
     one_host,
     fleet,
     staff,
@@ -45,7 +45,7 @@ def test_a_guest_cannot_evade_suspension_by_how_it_takes_the_request(
     assert job.retries == 0
 
 
-def test_start_lets_a_guest_go_on_whose_host_was_full(guest, one_host, fleet):  # noqa: F811
+def test_start_lets_a_guest_go_on_whose_host_was_full(guest, one_host, fleet):
     fleet.admin.guest_disk_full(one_host.name, guest.pk)
     Guest.objects.update(power_state="paused", state_reason="disk_full")
     fleet.admin.guest_disk_full(one_host.name, guest.pk, full=False)
@@ -54,7 +54,7 @@ def test_start_lets_a_guest_go_on_whose_host_was_full(guest, one_host, fleet):  
     assert driver_for(one_host.pk, "kvm").domain_info(guest.pk).state is PowerState.RUNNING
 
 
-def test_a_failed_delete_says_why_and_can_be_tried_again(guest, one_host, fleet, staff):  # noqa: F811
+def test_a_failed_delete_says_why_and_can_be_tried_again(guest, one_host, fleet, staff):
     fleet.admin.set_fault(one_host.name, "volume_delete", kind=FaultKind.ERROR, message="The disk is stuck.")
     job = guests.guest_delete(actor=staff, guest=guest)
     assert guest_status(Guest.objects.get(), job, [])[0] == "deleting"

@@ -1,22 +1,16 @@
 """Enrolling a host: what a look at it records, and what it then fetches by itself."""
 
-import re
 import threading
 
 import pytest
-import yaml
-from django.conf import settings
 from django.db import connection
 
-from hosts.imagebuild.packages import PACKAGES
 from hosts.models import Host, HostConnection, HostImage, StoragePool
 from hosts.operations import hosts
 from hosts.services.capacity import pool_take
-from hosts.services.enrolment import SLOTS, host_enrol, pool_limit
+from hosts.services.enrolment import host_enrol, pool_limit
 from hosts.services.jobs import host_job
 from panel.core.actors import SYSTEM
-from panel.core.host_slots import EVERY_JOB
-from panel.setup import panel_services
 from tests.simulated_fleet import jobs_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,8 +60,10 @@ def test_sale_while_a_host_is_looked_at_is_counted(fleet, monkeypatch):
     sold: list[bool] = []
 
     def sell() -> None:
-        sold.append(pool_take(pool=pool, disk_gib=100_000))
-        connection.close()
+        try:
+            sold.append(pool_take(pool=pool, disk_gib=100_000))
+        finally:
+            connection.close()
 
     selling = threading.Thread(target=sell)
 
@@ -94,25 +90,8 @@ def test_look_at_a_host_does_not_take_a_new_uri_back(fleet, monkeypatch):
         HostConnection.objects.update(uri="simulated:///elsewhere?socket=/s")
 
     monkeypatch.setattr(hosts.HostCheck, "ensure_pools", pools_while_it_moves)
-    jobs_run(rounds=1)
+    assert [job.status for job in jobs_run(rounds=1)] == ["success"]
     assert {one.uri for one in HostConnection.objects.all()} == {"simulated:///elsewhere?socket=/s"}
-
-
-def test_host_that_hangs_leaves_workers_to_the_others():
-    compose = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
-    (worker,) = re.findall(r"-Q jobs -c (\d+)", compose["services"]["worker"]["command"])
-    assert SLOTS[EVERY_JOB] < int(worker) == panel_services._WORKER_CONCURRENCY
-    assert max(SLOTS.values()) <= SLOTS[EVERY_JOB]
-
-
-def test_builder_s_container_has_the_packages_that_it_needs_and_no_others():
-    compose = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
-    file = compose["x-panel"]["build"]["dockerfile_inline"]
-    (listed,) = re.findall(r"--no-install-recommends (.*?) &&", re.sub(r"\\\n\s*", "", file))
-    to_build_python = {"gcc", "libc6-dev", "libpq-dev", "libvirt-dev", "pkg-config"}
-    in_every_debian = {"apt", "dpkg", "util-linux"}
-    assert set(listed.split()) - to_build_python == set(PACKAGES) - in_every_debian
-    assert "cache:/cache" in compose["services"]["worker"]["volumes"]
 
 
 def test_enrolling_again_is_harmless(fleet):

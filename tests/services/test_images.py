@@ -26,7 +26,7 @@ from panel.core.tasks import LeaseKeeper
 from tests import factories
 from tests.client import problem
 from tests.drivers.checks import wait_until
-from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
+from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.states import GuestAction
 
@@ -176,7 +176,7 @@ SILENT = "import os, pathlib, time\npathlib.Path({pid!r}).write_text(str(os.getp
 
 
 def test_builder_that_is_silent_for_long_keeps_its_job(fleet, recipe, tmp_path, settings, monkeypatch):
-    settings.JOB_LEASE_S, settings.JOB_RENEW_S = 1.0, 0.2
+    settings.JOB_LEASE_S, settings.JOB_RENEW_S = 2.0, 0.2
     monkeypatch.setattr(LeaseKeeper, "MARGIN_S", 0.0)
     monkeypatch.setattr(ImageBuild, "steps", (Step("build", "Build", deadline_s=0.5), Step("record", "Record")))
     recipe(SILENT.format(pid=str(tmp_path / "pid"), seconds=4) + GOOD)
@@ -219,7 +219,7 @@ def _in_background(job: Job) -> threading.Thread:
     return thread
 
 
-def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):  # noqa: F811
+def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):
     image = Image.objects.get(slug="micro")
     before = {file.role: file.volume_name for file in image.files.all()}
     with transaction.atomic():

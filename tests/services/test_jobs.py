@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from celery import current_app
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.utils import timezone
 
 from panel.core import cancelling, jobs, operations, sweeper, tasks
@@ -22,6 +22,7 @@ from panel.core.errors import (
 from panel.core.host_slots import EVERY_JOB
 from panel.core.models import HostSlot, Job, JobResource, JobStatus, JobUndo
 from panel.core.operations import Operation, Step
+from tests.concurrency.http import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TRACE: list[str] = []
@@ -139,7 +140,7 @@ def test_waiting_is_no_retry(probe):
 
 def test_one_claim_wins():
     job = submit()
-    claims = _in_threads(8, lambda: jobs.job_claim(job.pk, worker="w"))
+    claims = at_once(8, lambda _: jobs.job_claim(job.pk, worker="w"))
     assert sum(claim is not None for claim in claims) == 1
     assert Job.objects.get(pk=job.pk).attempt == 1
 
@@ -147,13 +148,13 @@ def test_one_claim_wins():
 def test_one_submit_wins_and_the_others_leave_nothing():
     thing = uuid.uuid4()
 
-    def attempt():
+    def attempt(_: int) -> Job | ResourceBusyError:
         try:
             return submit(thing)
         except ResourceBusyError as error:
             return error
 
-    outcomes = _in_threads(8, attempt)
+    outcomes = at_once(8, attempt)
     won = [outcome for outcome in outcomes if isinstance(outcome, Job)]
     assert len(won) == 1
     assert Job.objects.count() == 1
@@ -300,7 +301,7 @@ def test_lease_is_renewed_while_a_step_runs(settings, monkeypatch):
     waited = threading.Event()
     monkeypatch.setattr(Probe, "first", lambda self: waited.wait(1.5))
     claimed = claim(job)
-    runner = threading.Thread(target=_closing, args=(lambda: tasks.run(claimed),))
+    runner = threading.Thread(target=_run_and_close, args=(claimed,))
     runner.start()
     for _ in range(10):
         sweeper.sweep()
@@ -311,25 +312,8 @@ def test_lease_is_renewed_while_a_step_runs(settings, monkeypatch):
     assert Job.objects.get(pk=job.pk).status == JobStatus.SUCCESS
 
 
-def _closing(call):
+def _run_and_close(job: Job) -> None:
     try:
-        return call()
+        tasks.run(job)
     finally:
         connection.close()
-
-
-def _in_threads(count: int, call) -> list:
-    results: list = []
-    start = threading.Barrier(count)
-
-    def target() -> None:
-        close_old_connections()
-        start.wait()
-        results.append(_closing(call))
-
-    threads = [threading.Thread(target=target) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results

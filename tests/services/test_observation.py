@@ -12,7 +12,7 @@ from hosts.models import Host, HostConnection
 from hosts.registry import driver_for
 from hosts.services import observation as hosts_observation
 from panel.core.models import Job
-from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
+from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.collector import HostWatcher
 from vms.models import Guest
@@ -29,7 +29,7 @@ def watcher(one_host: Host) -> HostWatcher:
     return HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
 
 
-def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, fleet, watcher):  # noqa: F811
+def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, fleet, watcher):
     watcher.look()
     fleet.admin.guest_poweroff(one_host.name, guest.pk)
     watcher.look()
@@ -45,7 +45,7 @@ def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, 
     assert guest.power_wanted == "off"
 
 
-def test_what_a_job_started_and_is_off_before_the_first_look_is_wanted_off_too(guest, one_host, fleet, watcher):  # noqa: F811
+def test_what_a_job_started_and_is_off_before_the_first_look_is_wanted_off_too(guest, one_host, fleet, watcher):
     watcher.look()
     Guest.objects.update(seen_boot_id="the one before")
     act(guest, GuestAction.RESET)
@@ -57,7 +57,7 @@ def test_what_a_job_started_and_is_off_before_the_first_look_is_wanted_off_too(g
     assert (guest.power_state, guest.power_wanted) == ("shutoff", "off")
 
 
-def test_a_host_whose_boot_could_not_be_read_once_is_known_by_the_last(guest, one_host, watcher):  # noqa: F811
+def test_a_host_whose_boot_could_not_be_read_once_is_known_by_the_last(guest, one_host, watcher):
     watcher.look()
     boot_id = Guest.objects.get().seen_boot_id
     listed = driver_for(one_host.pk, "kvm").domain_list()
@@ -65,7 +65,7 @@ def test_a_host_whose_boot_could_not_be_read_once_is_known_by_the_last(guest, on
     assert Guest.objects.get().seen_boot_id == boot_id != ""
 
 
-def test_restart_of_the_host_is_no_wish_to_be_off(guest, one_host, fleet, watcher):  # noqa: F811
+def test_restart_of_the_host_is_no_wish_to_be_off(guest, one_host, fleet, watcher):
     watcher.look()
     fleet.admin.reboot_host(one_host.name)
     for _ in range(3):
@@ -81,7 +81,7 @@ def test_restart_of_the_host_is_no_wish_to_be_off(guest, one_host, fleet, watche
     assert (guest.power_wanted, guest.off_since) == ("on", None)
 
 
-def test_restart_of_the_host_within_the_minute_forgets_that_it_was_off(guest, one_host, fleet, watcher):  # noqa: F811
+def test_restart_of_the_host_within_the_minute_forgets_that_it_was_off(guest, one_host, fleet, watcher):
     watcher.look()
     fleet.admin.guest_poweroff(one_host.name, guest.pk)
     watcher.look()
@@ -93,7 +93,7 @@ def test_restart_of_the_host_within_the_minute_forgets_that_it_was_off(guest, on
     assert (guest.power_wanted, guest.off_since) == ("on", None)
 
 
-def test_what_only_the_collector_notes_does_not_raise_the_version(guest, watcher):  # noqa: F811
+def test_what_only_the_collector_notes_does_not_raise_the_version(guest, watcher):
     watcher.look()
     Guest.objects.update(seen_boot_id="")
     before = Guest.objects.get()
@@ -105,21 +105,21 @@ def test_what_only_the_collector_notes_does_not_raise_the_version(guest, watcher
 
 
 @pytest.mark.parametrize("call", ["load", "pool_info", "boot_id"])
-def test_host_that_lists_its_guests_is_not_silent(guest, one_host, fleet, watcher, call):  # noqa: F811
+def test_host_that_lists_its_guests_is_not_silent(guest, one_host, fleet, watcher, call):
     fleet.admin.set_fault(one_host.name, call, kind=FaultKind.ERROR, times=9)
     watcher.look()
     guest.refresh_from_db()
     assert (guest.power_state, HostConnection.objects.get(host=one_host, host_type="kvm").last_error) == ("running", "")
 
 
-def test_guest_that_is_not_listed_becomes_unknown_and_is_not_lost(guest, one_host, fleet, watcher):  # noqa: F811
+def test_guest_that_is_not_listed_becomes_unknown_and_is_not_lost(guest, one_host, fleet, watcher):
     fleet.admin.drop_domain(one_host.name, guest.pk)
     watcher.look()
     guest.refresh_from_db()
     assert (guest.power_state, guest.lifecycle, guest.power_wanted) == ("unknown", "active", "on")
 
 
-def test_silent_host_makes_its_guests_unknown_with_the_time_they_were_seen(guest, one_host, fleet, watcher):  # noqa: F811
+def test_silent_host_makes_its_guests_unknown_with_the_time_they_were_seen(guest, one_host, fleet, watcher):
     watcher.look()
     seen = Guest.objects.get().observed_at
     fleet.admin.set_reachable(one_host.name, False)
@@ -134,7 +134,7 @@ def test_silent_host_makes_its_guests_unknown_with_the_time_they_were_seen(guest
     assert guest.power_state == "running"
 
 
-def test_full_disk_says_so(guest, one_host, fleet, watcher):  # noqa: F811
+def test_full_disk_says_so(guest, one_host, fleet, watcher):
     fleet.admin.guest_disk_full(one_host.name, guest.pk)
     watcher.look()
     guest.refresh_from_db()
@@ -143,7 +143,7 @@ def test_full_disk_says_so(guest, one_host, fleet, watcher):  # noqa: F811
     assert why == "Paused because the host's storage is full. When there is room again, start it to let it go on."
 
 
-def test_older_listing_does_not_overwrite_what_a_job_saw_later(guest, one_host):  # noqa: F811
+def test_older_listing_does_not_overwrite_what_a_job_saw_later(guest, one_host):
     info = driver_for(one_host.pk, "kvm").domain_list()
     asked_at = timezone.now() - timedelta(seconds=5)
     Guest.objects.update(power_state="shutoff", observed_at=timezone.now())
@@ -151,7 +151,7 @@ def test_older_listing_does_not_overwrite_what_a_job_saw_later(guest, one_host):
     assert Guest.objects.get().power_state == "shutoff"
 
 
-def test_older_look_takes_nothing_back(guest, one_host):  # noqa: F811
+def test_older_look_takes_nothing_back(guest, one_host):
     info = driver_for(one_host.pk, "kvm").domain_list()
     later = timezone.now()
     Guest.objects.update(power_state="running", observed_at=later)
@@ -184,7 +184,7 @@ def test_console_gives_host_keys_and_the_seed_is_scrubbed(one_host, customer, fl
     assert not Job.objects.filter(status="queued").exists()
 
 
-def _seed(host: Host, guest: Guest):  # noqa: F811
+def _seed(host: Host, guest: Guest):
     from hosts.drivers.types import VolumeRef
 
     return VolumeRef(host.pools.get().name, f"guest-{guest.pk}-seed.iso")
@@ -207,7 +207,7 @@ def test_scrub_that_failed_is_tried_again_later(one_host, customer, fleet, watch
     assert Guest.objects.get(pk=made.guest.pk).seed_scrubbed_at is not None
 
 
-def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host, fleet, watcher):  # noqa: F811
+def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host, fleet, watcher):
     def reads(look) -> int:
         fleet.admin.clear_calls()
         look()

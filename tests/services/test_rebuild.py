@@ -13,7 +13,7 @@ from panel.core.errors import InvalidStateError
 from panel.core.models import Job, JobStatus
 from panel.core.retry import job_retry
 from tests import factories
-from tests.services.test_guest_path import KEY, guest, order  # noqa: F401 - fixtures
+from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
 from vms.operations.rebuild import GuestRebuild
@@ -35,13 +35,13 @@ def other_image(fleet, one_host) -> Image:
     return fleet.image(slug="other", on=(one_host,))
 
 
-def rebuild(staff, guest, image, **changes) -> Job:  # noqa: F811
+def rebuild(staff, guest, image, **changes) -> Job:
     fields = {"image": image, "ssh_keys": (OTHER_KEY,), "user_data": "#!/bin/sh\nsecret", "want_password": True}
     job, _ = access.guest_rebuild(actor=staff, guest=guest, **{**fields, **changes})
     return job
 
 
-def facts(guest: Guest) -> Any:  # noqa: F811
+def facts(guest: Guest) -> Any:
     """What a rebuild's request changes of a guest."""
     row = Guest.objects.filter(pk=guest.pk)
     return row.values(
@@ -50,14 +50,14 @@ def facts(guest: Guest) -> Any:  # noqa: F811
     ).get()  # fmt: skip
 
 
-def booted(guest: Guest) -> Any:  # noqa: F811
+def booted(guest: Guest) -> Any:
     """Let the guest have said that it is ready; its facts."""
     Guest.objects.filter(pk=guest.pk).update(host_keys=[{"type": "t", "fingerprint": "f"}])
     Guest.objects.filter(pk=guest.pk).update(booted_at="2026-01-02T03:04:05Z", seed_scrubbed_at="2026-01-02T03:05:06Z")
     return facts(guest)
 
 
-def test_a_rebuild_cancelled_before_it_began_changes_nothing(guest, one_host, other_image, staff):  # noqa: F811
+def test_a_rebuild_cancelled_before_it_began_changes_nothing(guest, one_host, other_image, staff):
     before = booted(guest)
     job = rebuild(staff, guest, other_image)
     assert facts(guest)["image__slug"] == "other"
@@ -71,7 +71,7 @@ def test_a_rebuild_cancelled_before_it_began_changes_nothing(guest, one_host, ot
 
 
 def test_a_rebuild_that_fails_before_the_old_disk_is_gone_changes_nothing(
-    guest,  # noqa: F811
+    guest,
     one_host,
     other_image,
     staff,
@@ -91,7 +91,7 @@ def test_a_rebuild_that_fails_before_the_old_disk_is_gone_changes_nothing(
 @pytest.mark.parametrize("kind", [FaultKind.ERROR, FaultKind.ERROR_AFTER])
 @pytest.mark.parametrize("call", ["domain_undefine", "volume_delete"])
 def test_a_rebuild_that_failed_while_it_removed_the_old_disk_does_not_say_that_nothing_happened(
-    guest,  # noqa: F811
+    guest,
     one_host,
     other_image,
     staff,
@@ -110,7 +110,7 @@ def test_a_rebuild_that_failed_while_it_removed_the_old_disk_does_not_say_that_n
 
 
 def test_a_rebuild_that_fails_later_can_be_tried_again_with_its_password(
-    guest,  # noqa: F811
+    guest,
     one_host,
     other_image,
     staff,
@@ -133,7 +133,7 @@ def test_a_rebuild_that_fails_later_can_be_tried_again_with_its_password(
     assert GuestSecret.objects.count() == 0
 
 
-def test_an_attempt_after_one_that_was_cut_keeps_the_new_disk(guest, one_host, other_image, staff, monkeypatch):  # noqa: F811
+def test_an_attempt_after_one_that_was_cut_keeps_the_new_disk(guest, one_host, other_image, staff, monkeypatch):
     job = rebuild(staff, guest, other_image)
     jobs_run()
     again = GuestRebuild(job)
@@ -169,7 +169,7 @@ def test_a_cancelled_rebuild_of_a_failed_server_keeps_its_first_password(one_hos
     made = order(customer, ssh_keys=()).guest
     jobs_run()
     before, waiting = facts(made), GuestSecret.objects.get().root_password_hash
-    job, _ = access.guest_rebuild(actor=staff, guest=made, ssh_keys=(KEY,))
+    job, _ = access.guest_rebuild(actor=staff, guest=made, ssh_keys=(factories.ED25519,))
     assert GuestSecret.objects.count() == 0
     job_cancel(job_id=job.pk)
     jobs_run()

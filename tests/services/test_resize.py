@@ -8,7 +8,7 @@ from hosts.services.capacity import host_take
 from panel.core.cancelling import job_cancel
 from panel.core.models import Customer, JobStatus
 from tests import factories
-from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
+from tests.services.guests import act
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest
 from vms.services.resize import guest_resize
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def stopped(guest: Guest, one_host: Host, customer: Customer) -> Guest:  # noqa: F811
+def stopped(guest: Guest, one_host: Host, customer: Customer) -> Guest:
     """A stopped guest of 2 vCPUs, 512 MiB and 4 GiB."""
     act(guest, GuestAction.STOP)
     resize(guest, 2, 512, 4)
@@ -27,7 +27,7 @@ def stopped(guest: Guest, one_host: Host, customer: Customer) -> Guest:  # noqa:
     return guest
 
 
-def resize(guest: Guest, vcpus: int, memory_mib: int, disk_gib: int):  # noqa: F811
+def resize(guest: Guest, vcpus: int, memory_mib: int, disk_gib: int):
     staff = factories.actor_make(factories.staff_make())
     return guest_resize(actor=staff, guest=guest, vcpus=vcpus, memory_mib=memory_mib, disk_gib=disk_gib)
 

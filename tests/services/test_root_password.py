@@ -10,7 +10,7 @@ from hosts.drivers.types import VolumeRef
 from hosts.models import Host, HostConnection
 from panel.core.models import Job, JobStatus
 from tests import factories
-from tests.services.test_guest_path import guest, order  # noqa: F401 - fixtures
+from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
 from vms.collector import HostWatcher
 from vms.models import Guest, GuestSecret
@@ -32,7 +32,7 @@ def watcher(one_host: Host) -> HostWatcher:
     return HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
 
 
-def hash_in_seed(fleet, host: Host, guest: Guest) -> bool:  # noqa: F811
+def hash_in_seed(fleet, host: Host, guest: Guest) -> bool:
     volume = VolumeRef(host.pools.get().name, f"guest-{guest.pk}-seed.iso")
     return any(b"$6$" in content for content in fleet.admin.seed_of(host.name, volume).files.values())
 
@@ -43,7 +43,7 @@ def starts(fleet, host: Host) -> int:
     return sum(record.call in ("domain_start", "domain_reboot", "domain_reset") for record in calls)
 
 
-def test_a_server_made_with_keys_alone_has_nothing_to_scrub(guest, watcher):  # noqa: F811
+def test_a_server_made_with_keys_alone_has_nothing_to_scrub(guest, watcher):
     watcher.look()
     watcher.listen()
     watcher.listen()
@@ -54,7 +54,7 @@ def test_a_server_made_with_keys_alone_has_nothing_to_scrub(guest, watcher):  # 
 
 
 @pytest.mark.parametrize("call", ["seed_write", "domain_reboot"])
-def test_a_failed_reset_forgets_the_password_everywhere(guest, one_host, fleet, watcher, staff, call):  # noqa: F811
+def test_a_failed_reset_forgets_the_password_everywhere(guest, one_host, fleet, watcher, staff, call):
     watcher.look()
     watcher.listen()
     fleet.admin.set_fault(one_host.name, call, kind=FaultKind.ERROR)
@@ -71,7 +71,7 @@ def test_a_failed_reset_forgets_the_password_everywhere(guest, one_host, fleet, 
     assert not hash_in_seed(fleet, one_host, guest)
 
 
-def test_a_paused_server_is_restarted_to_read_its_new_password(guest, one_host, fleet, watcher, staff):  # noqa: F811
+def test_a_paused_server_is_restarted_to_read_its_new_password(guest, one_host, fleet, watcher, staff):
     fleet.admin.guest_disk_full(one_host.name, guest.pk)
     watcher.look()
     before = starts(fleet, one_host)
@@ -83,7 +83,7 @@ def test_a_paused_server_is_restarted_to_read_its_new_password(guest, one_host, 
     assert hash_in_seed(fleet, one_host, guest)
 
 
-def test_a_server_that_is_off_stays_off(guest, one_host, fleet, staff):  # noqa: F811
+def test_a_server_that_is_off_stays_off(guest, one_host, fleet, staff):
     Guest.objects.update(power_state="shutoff")
     fleet.admin.guest_poweroff(one_host.name, guest.pk)
     before = starts(fleet, one_host)

@@ -13,7 +13,7 @@ from panel.core.jobs import job_claim
 from panel.core.models import AuditEntry, Job, JobStatus
 from panel.core.tasks import run
 from tests import factories
-from tests.services.test_guest_path import act, guest, order  # noqa: F401 - fixtures
+from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.collector import HostWatcher
 from vms.models import Guest
@@ -24,15 +24,15 @@ from vms.states import GuestAction
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def suspend(guest: Guest, reason: str = "payment") -> Job | None:  # noqa: F811
+def suspend(guest: Guest, reason: str = "payment") -> Job | None:
     return guest_suspend(actor=SYSTEM, guest=guest, reason=reason)
 
 
-def unsuspend(guest: Guest) -> Job | None:  # noqa: F811
+def unsuspend(guest: Guest) -> Job | None:
     return guest_unsuspend(actor=SYSTEM, guest=guest)
 
 
-def power(guest: Guest) -> tuple[str, str]:  # noqa: F811
+def power(guest: Guest) -> tuple[str, str]:
     """What it is and what it should be."""
     guest.refresh_from_db()
     return guest.power_state, guest.power_wanted
@@ -44,7 +44,7 @@ def ran() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def deaf(guest: Guest, one_host: Host, fleet) -> Guest:  # noqa: F811
+def deaf(guest: Guest, one_host: Host, fleet) -> Guest:
     """A running guest whose suspension has failed."""
     fleet.admin.set_fault(one_host.name, "domain_shutdown", kind=FaultKind.ERROR)
     fleet.admin.set_fault(one_host.name, "domain_destroy", kind=FaultKind.ERROR)
@@ -72,7 +72,7 @@ def test_failed_suspension_is_carried_out_when_it_is_asked_for_again(deaf):
     assert asked() == ["guest.suspend.requested"]
 
 
-def test_failed_unsuspension_is_carried_out_when_it_is_asked_for_again(guest, one_host, fleet):  # noqa: F811
+def test_failed_unsuspension_is_carried_out_when_it_is_asked_for_again(guest, one_host, fleet):
     suspend(guest)
     jobs_run()
     fleet.admin.set_fault(one_host.name, "domain_start", kind=FaultKind.ERROR)
@@ -87,7 +87,7 @@ def test_failed_unsuspension_is_carried_out_when_it_is_asked_for_again(guest, on
     assert asked() == ["guest.unsuspend.requested"]
 
 
-def test_unsuspending_what_was_never_suspended_starts_nothing(guest):  # noqa: F811
+def test_unsuspending_what_was_never_suspended_starts_nothing(guest):
     assert unsuspend(guest) is None
     act(guest, GuestAction.STOP)
     assert unsuspend(guest) is None
@@ -108,13 +108,13 @@ def test_the_collector_stops_a_suspended_guest_that_runs(deaf, one_host):
     assert ran() == []
 
 
-def test_the_collector_lets_everybody_else_run(guest, one_host):  # noqa: F811
+def test_the_collector_lets_everybody_else_run(guest, one_host):
     HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
     assert ran() == []
 
 
 # ── while others work or wait ───────────────────────────────────────────────────────────────────────
-def test_unsuspension_takes_the_place_of_a_suspension_that_waits(guest):  # noqa: F811
+def test_unsuspension_takes_the_place_of_a_suspension_that_waits(guest):
     guest_action_submit(actor=SYSTEM, guest=guest, action=GuestAction.REBOOT)
     dropped = suspend(guest)
     job = unsuspend(guest)
@@ -127,7 +127,7 @@ def test_unsuspension_takes_the_place_of_a_suspension_that_waits(guest):  # noqa
 
 
 def test_suspension_takes_the_place_of_a_start_that_waits(one_host, customer):
-    guest = order(customer, ssh_keys=()).guest  # noqa: F811
+    guest = order(customer, ssh_keys=()).guest
     jobs_run()
     act(guest, GuestAction.STOP)
     assert seed_scrub(guest=guest) is not None
@@ -140,7 +140,7 @@ def test_suspension_takes_the_place_of_a_start_that_waits(one_host, customer):
     assert unsuspend(guest) is not None  # it was about to run
 
 
-def test_suspended_again_before_it_has_started_it_still_starts_in_the_end(guest):  # noqa: F811
+def test_suspended_again_before_it_has_started_it_still_starts_in_the_end(guest):
     suspend(guest)
     jobs_run()
     unsuspend(guest)
@@ -152,7 +152,7 @@ def test_suspended_again_before_it_has_started_it_still_starts_in_the_end(guest)
     assert power(guest) == ("running", "on")
 
 
-def test_changes_of_mind_while_the_suspension_runs(guest):  # noqa: F811
+def test_changes_of_mind_while_the_suspension_runs(guest):
     job = suspend(guest)
     assert job is not None
     running = job_claim(job.pk, worker="w")
@@ -167,30 +167,36 @@ def test_changes_of_mind_while_the_suspension_runs(guest):  # noqa: F811
 
 
 # ── what ran ────────────────────────────────────────────────────────────────────────────────────────
-def test_what_runs_on_against_its_owner_s_wish_runs_again_afterwards(guest, one_host, fleet, monkeypatch):  # noqa: F811
+def test_what_runs_on_against_its_owner_s_wish_runs_again_afterwards(guest, one_host, fleet, monkeypatch):
     monkeypatch.setattr("vms.operations.power.SHUTDOWN_WAIT_S", 0.2)
     fleet.admin.guest_set_ignores_shutdown(one_host.name, guest.pk)
     act(guest, GuestAction.SHUTDOWN)
     assert power(guest) == ("running", "off")
     suspend(guest)
     assert guest.suspensions.get().was_running is True
+    jobs_run()
+    assert unsuspend(guest) is not None
+    jobs_run()
+    assert power(guest) == ("running", "on")
 
 
-def test_what_powered_itself_off_stays_off_afterwards(guest):  # noqa: F811
+def test_what_powered_itself_off_stays_off_afterwards(guest):
     Guest.objects.update(power_state="shutoff")
     suspend(guest)
     assert guest.suspensions.get().was_running is False
+    jobs_run()
+    assert unsuspend(guest) is None
 
 
 @pytest.mark.parametrize(("wanted", "was_running"), [("on", True), ("off", False)])
-def test_where_nobody_knows_what_was_asked_for_counts(guest, wanted, was_running):  # noqa: F811
+def test_where_nobody_knows_what_was_asked_for_counts(guest, wanted, was_running):
     Guest.objects.update(power_state="unknown", power_wanted=wanted)
     suspend(guest)
     assert guest.suspensions.get().was_running is was_running
 
 
 def test_suspended_and_unsuspended_while_it_is_built_it_runs_in_the_end(one_host, customer):
-    guest = order(customer).guest  # noqa: F811
+    guest = order(customer).guest
     suspend(guest)
     assert power(guest) == ("unknown", "off")
     assert unsuspend(guest) is not None
@@ -200,7 +206,7 @@ def test_suspended_and_unsuspended_while_it_is_built_it_runs_in_the_end(one_host
 
 
 def test_suspended_while_it_is_built_it_is_never_started(one_host, customer, fleet):
-    guest = order(customer).guest  # noqa: F811
+    guest = order(customer).guest
     suspend(guest)
     fleet.admin.clear_calls()
     assert ran() == [("guest.create", "success"), ("guest.suspend", "success")]
@@ -214,7 +220,7 @@ def test_suspended_while_it_is_built_it_is_never_started(one_host, customer, fle
 
 def test_why_a_build_failed_is_still_said_after_a_suspension(one_host, customer, fleet):
     fleet.admin.set_fault(one_host.name, "domain_define", kind=FaultKind.ERROR)
-    guest = order(customer).guest  # noqa: F811
+    guest = order(customer).guest
     suspend(guest)
     assert ran() == [("guest.create", "error"), ("guest.suspend", "success")]
     guest.refresh_from_db()

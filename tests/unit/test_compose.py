@@ -1,4 +1,4 @@
-"""``docker-compose.yml``: whose word about a client's address counts."""
+"""``docker-compose.yml``: whose word about a client's address counts, how many jobs it runs, what it builds with."""
 
 import asyncio
 import re
@@ -10,7 +10,11 @@ import yaml
 from django.test import RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from hosts.imagebuild.packages import PACKAGES
+from hosts.services.enrolment import SLOTS
+from panel.core.host_slots import EVERY_JOB
 from panel.core.middleware import client_address, client_network
+from panel.setup import panel_services
 
 COMPOSE = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())
 
@@ -62,3 +66,18 @@ def test_only_the_proxys_last_word_counts(peer, forwarded, address):
 def test_an_address_is_one_or_none(remote, address, network):
     request = RequestFactory(REMOTE_ADDR=remote).get("/")
     assert (client_address(request), client_network(request)) == (address, network)
+
+
+def test_a_host_bears_fewer_jobs_than_there_are_workers():
+    (worker,) = re.findall(r"-Q jobs -c (\d+)", COMPOSE["services"]["worker"]["command"])
+    assert SLOTS[EVERY_JOB] < int(worker) == panel_services._WORKER_CONCURRENCY
+    assert max(SLOTS.values()) <= SLOTS[EVERY_JOB]
+
+
+def test_builder_s_container_has_the_packages_that_it_needs_and_no_others():
+    file = COMPOSE["x-panel"]["build"]["dockerfile_inline"]
+    (listed,) = re.findall(r"--no-install-recommends (.*?) &&", re.sub(r"\\\n\s*", "", file))
+    to_build_python = {"gcc", "libc6-dev", "libpq-dev", "libvirt-dev", "pkg-config"}
+    in_every_debian = {"apt", "dpkg", "util-linux"}
+    assert set(listed.split()) - to_build_python == set(PACKAGES) - in_every_debian
+    assert "cache:/cache" in COMPOSE["services"]["worker"]["volumes"]

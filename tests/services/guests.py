@@ -1,0 +1,29 @@
+"""Guests on a simulated host: ordered, and acted on."""
+
+from hosts.models import Image
+from panel.core.models import Customer, Job
+from tests import factories
+from tests.simulated_fleet import jobs_run
+from vms.models import Guest
+from vms.services import actions, guests
+from vms.services.guests import GuestCreated
+from vms.states import GuestAction
+
+
+def order(customer: Customer, **changes) -> GuestCreated:
+    """Ask for a small KVM guest."""
+    fields = {
+        "name": "web-1", "host_type": "kvm", "vcpus": 1, "memory_mib": 256, "disk_gib": 2,
+        "image": Image.objects.get(slug="micro"), "ssh_keys": (factories.ED25519,),
+    }  # fmt: skip
+    actor = factories.actor_make(factories.member_make(customer))
+    return guests.guest_create(actor=actor, customer=customer, **{**fields, **changes})
+
+
+def act(guest: Guest, action: GuestAction) -> Job:
+    """Submit an action and run it."""
+    actor = factories.actor_make(factories.staff_make())
+    actions.guest_action_submit(actor=actor, guest=guest, action=action)
+    (job,) = jobs_run()
+    guest.refresh_from_db()
+    return job
