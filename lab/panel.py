@@ -2,15 +2,18 @@
 
 import os
 import secrets
+import shutil
 import signal
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.client import Api
 from lab.host import LabHost
-from lab.processes import LabError, Process, call, wait_ready
+from lab.processes import LabError, Process, call, free_port, wait_ready
 from lab.server import wait_until
 from lab.stores import Postgres, Redis
 from panel.setup.subnet import GuestSubnets
@@ -194,3 +197,31 @@ class LabPanel:
             return call([sys.executable, "-c", probe], netns=self.netns).strip() == "200"
         except LabError:
             return False
+
+
+@contextmanager
+def panel_lent(*, settings: dict[str, str], max_connections: int = 200) -> Iterator[LabPanel]:
+    """Lend a panel that is not started yet, on a free port; it is stopped and its folders are removed at the end."""
+    directory = _folder("INNKEEPER_TEST_STATE", "/var/tmp")  # noqa: S108 - one of its own in there
+    run_dir = _folder("INNKEEPER_TEST_RUN", "/run")
+    panel = LabPanel(
+        directory=directory,
+        run_dir=run_dir,
+        cache=directory / "cache",
+        port=free_port(),
+        settings=settings,
+        max_connections=max_connections,
+    )
+    try:
+        yield panel
+    finally:
+        panel.stop()
+        shutil.rmtree(directory)
+        shutil.rmtree(run_dir)
+
+
+def _folder(variable: str, usual: str) -> Path:
+    """Make a folder that the stores' own users may enter, where the test run has its own or where it is usual."""
+    folder = Path(tempfile.mkdtemp(prefix="ikp-", dir=os.environ.get(variable, usual)))
+    folder.chmod(0o755)
+    return folder

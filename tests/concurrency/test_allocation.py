@@ -1,18 +1,17 @@
 """Addresses, capacity and quota are exact however many ask at once: real threads, real connections."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from hosts.models import Host, Image, IPAddress, StoragePool
 from panel.core.actors import Actor
 from panel.core.errors import PanelError
 from panel.core.models import Customer, Job
 from tests import factories
+from tests.concurrency.http import at_once
 from vms.models import Guest, Nic
 from vms.services.guests import guest_create
 
@@ -28,11 +27,8 @@ def image(fleet) -> Image:
 
 def order_many(count: int, customers: list[Customer], actor: Actor, image: Image) -> Counter[str]:
     """Order ``count`` servers at once, in turn for each customer; return how each order ended: made, or the reason."""
-    barrier = Barrier(min(count, AT_ONCE))
 
     def one(number: int) -> str:
-        if number < barrier.parties:
-            barrier.wait(timeout=60)
         try:
             with transaction.atomic():
                 guest_create(
@@ -48,12 +44,9 @@ def order_many(count: int, customers: list[Customer], actor: Actor, image: Image
                 )
         except PanelError as error:
             return f"{error.code}: {error}"
-        finally:
-            connection.close()
         return "made"
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        return Counter(threads.map(one, range(count)))
+    return Counter(at_once(count, one, threads=AT_ONCE))
 
 
 def staff() -> Actor:

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.panel import LabPanel
-from lab.processes import free_port
+from lab.panel import LabPanel, panel_lent
 from lab.stores import Postgres
 from tests.concurrency.http import Opened, answer, request
 
@@ -43,29 +39,11 @@ for job in jobs:
 @pytest.fixture
 def panel() -> Iterator[LabPanel]:
     """The stores and the web process alone, with the settings of production."""
-    places = (("INNKEEPER_TEST_STATE", "/var/tmp"), ("INNKEEPER_TEST_RUN", "/run"))
-    directory, run_dir = (
-        Path(tempfile.mkdtemp(prefix="ikc-", dir=os.environ.get(name, usual))) for name, usual in places
-    )
-    for folder in (directory, run_dir):
-        folder.chmod(0o755)
     settings = {"API_RATE_LIMIT_PER_MINUTE": "100000", "WEB_DB_WAIT_S": "60"}
-    panel = LabPanel(
-        directory=directory,
-        run_dir=run_dir,
-        cache=directory / "cache",
-        port=free_port(),
-        settings=settings,
-        max_connections=MAX_CONNECTIONS,
-    )
-    try:
+    with panel_lent(settings=settings, max_connections=MAX_CONNECTIONS) as panel:
         panel.prepare_stores()
         panel.start_web()
         yield panel
-    finally:
-        panel.stop()
-        shutil.rmtree(directory)
-        shutil.rmtree(run_dir)
 
 
 @dataclass(frozen=True)

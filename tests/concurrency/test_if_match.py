@@ -1,6 +1,7 @@
 """Two changes with the same ETag at the same moment: one is made, the other told that it is late."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,10 @@ def test_of_changes_with_one_etag_one_is_made():
     token = factories.token_make(factories.staff_make()).value
     for path, change in things().items():
         etag = ApiUser(token).get(path)["ETag"]
-        send = lambda n, path=path, change=change, etag=etag: ApiUser(token).patch(  # noqa: E731
-            path, change(n), headers={"If-Match": etag}
-        )
+
+        def send(n: int, path: str = path, change: Any = change, etag: str = etag) -> Any:
+            return ApiUser(token).patch(path, change(n), headers={"If-Match": etag})
+
         answers = at_once(TIMES, send)
         assert Counter(a.status_code for a in answers) == {200: 1, 412: TIMES - 1}, path
         (made,) = [a for a in answers if a.status_code == 200]

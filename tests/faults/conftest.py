@@ -1,21 +1,15 @@
 """A whole panel of processes on a simulated host, whose services a test may stop."""
 
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedServer
 from lab.client import Api
-from lab.panel import LabPanel
-from lab.processes import free_port
+from lab.panel import LabPanel, panel_lent
 from lab.server import wait_until
 from panel.setup.subnet import GuestSubnets
 from tests.factories import ED25519
@@ -60,35 +54,17 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """Two workers, two collectors, web and builder, with short leases."""
-    directory = Path(tempfile.mkdtemp(prefix="ikf-", dir=os.environ.get("INNKEEPER_TEST_STATE", "/var/tmp")))
-    directory.chmod(0o711)
-    run_dir = Path(tempfile.mkdtemp(prefix="ikf-", dir=os.environ.get("INNKEEPER_TEST_RUN", "/run")))
-    run_dir.chmod(0o755)
-    panel = LabPanel(
-        directory=directory,
-        run_dir=run_dir,
-        cache=directory / "cache",
-        port=free_port(),
-        settings=_SHORT,
-        python=sys.executable,
-    )
-    try:
-        with SimulatedServer(run_dir / "s.sock") as server:
-            host = server.admin()
-            host.make_host(HOST)
-            panel.prepare()
-            panel.manage("shell", "-c", _IMAGE)
-            uris = {"kvm": server.uri(HOST), "lxc": server.uri(HOST)}
-            panel.enrol(HOST, uris, driver="simulated", pool="/pool", bridge="ink", subnets=SUBNETS)
-            panel.start()
-            made = Installation(panel, host, panel.api())
-            wait_until(lambda: made.admin.get("/hosts")["results"][0]["state"] == "active", "the host is looked at")
-            yield made
-            host.close()
-    finally:
-        panel.stop()
-        shutil.rmtree(directory)
-        shutil.rmtree(run_dir)
+    with panel_lent(settings=_SHORT) as panel, SimulatedServer(panel.run_dir / "s.sock") as server:
+        host = server.admin()
+        host.make_host(HOST)
+        panel.prepare()
+        panel.manage("shell", "-c", _IMAGE)
+        uris = {"kvm": server.uri(HOST), "lxc": server.uri(HOST)}
+        panel.enrol(HOST, uris, driver="simulated", pool="/pool", bridge="ink", subnets=SUBNETS)
+        panel.start()
+        panel.wait_hosts()
+        yield Installation(panel, host, panel.api())
+        host.close()
 
 
 @pytest.fixture
