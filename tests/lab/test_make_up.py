@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,19 @@ class Site:
     def api(self) -> Api:
         return Api("127.0.0.1", 8000, self.machine.make("-s", "token").strip())
 
+    def up_once(self) -> None:
+        """Set up unless it is up."""
+        if not self.services():
+            self.up()
+
+    def wait_orderable(self) -> Api:
+        """Wait until servers can be ordered; return the API."""
+        api = self.api()
+        (host,) = api.get("/hosts")["results"]
+        wait_until(lambda: api.get(f"/hosts/{host['id']}")["state"] == "active", "the host is looked at")
+        wait_until(lambda: api.get("/images/micro")["state"] == "ready", "the image", timeout_s=120)
+        return api
+
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
@@ -107,14 +121,33 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def panel(site: Site) -> Site:
     """The machine with the panel up."""
-    if not site.services():
-        site.up()
+    site.up_once()
     return site
 
 
 @pytest.fixture(scope="module")
 def key(site: Site, tmp_path_factory: pytest.TempPathFactory) -> KeyPair:
     return key_make(tmp_path_factory.mktemp("keys"))
+
+
+def order_make(api: Api, name: str, key: KeyPair) -> dict[str, Any]:
+    """Order a small container; return what the API answered."""
+    size = {"vcpus": 1, "memory_mib": 128, "disk_gib": 1}
+    body = {"name": name, "host_type": "lxc", "image": "micro", "ssh_keys": [key.public], **size}
+    accepted: dict[str, Any] = api.post("/guests", body)
+    return accepted
+
+
+@pytest.fixture(scope="module")
+def server(site: Site, key: KeyPair) -> Server:
+    """A server that runs."""
+    site.up_once()
+    api = site.wait_orderable()
+    accepted = order_make(api, "kept", key)
+    api.done(accepted)
+    server = Server(api, accepted["guest"]["id"], accepted, key=key)
+    server.wait_login()
+    return server
 
 
 def test_cut_in_the_middle_of_anything_it_goes_on(site: Site):
@@ -129,9 +162,7 @@ def test_cut_in_the_middle_of_anything_it_goes_on(site: Site):
     assert "make up " in site.machine.make("status")
     assert "not running" not in site.machine.make("status")
     assert re.search(r"Password  \S{20}", site.printed), "the first password was never shown"
-    (host,) = site.api().get("/hosts")["results"]
-    wait_until(lambda: site.api().get(f"/hosts/{host['id']}")["state"] == "active", "the host is looked at")
-    wait_until(lambda: site.api().get("/images/micro")["state"] == "ready", "the image", timeout_s=120)
+    site.wait_orderable()
 
 
 def test_a_second_one_beside_it_changes_nothing(panel: Site):
@@ -141,14 +172,10 @@ def test_a_second_one_beside_it_changes_nothing(panel: Site):
 
 
 def test_after_git_pull_it_migrates_with_jobs_queued(panel: Site, key: KeyPair):
-    api = panel.api()
+    api = panel.wait_orderable()
     worker = panel.services()["worker"]
     os.killpg(worker.pid, signal.SIGSTOP)  # so the order stays queued
-    order = api.post(
-        "/guests",
-        {"name": "queued", "host_type": "lxc", "vcpus": 1, "memory_mib": 128, "disk_gib": 1, "image": "micro"}
-        | {"ssh_keys": [key.public]},
-    )
+    order = order_make(api, "queued", key)
     newest = sorted((panel.machine.clone / "panel" / "core" / "migrations").glob("0*.py"))[-1].stem
     panel.machine.pull("panel/core/migrations/9999_pulled.py", MIGRATION.format(after=newest))
     assert api.get(f"/jobs/{order['job']['id']}")["status"] not in FINAL
@@ -163,10 +190,7 @@ def test_after_git_pull_it_migrates_with_jobs_queued(panel: Site, key: KeyPair):
     assert server.wait_login().run("hostname") == "queued"
 
 
-def test_stopped_and_started_again_servers_run_on(panel: Site, key: KeyPair):
-    api = panel.api()
-    (guest,) = api.get("/guests")["results"]
-    server = Server(api, guest["id"], {"guest": guest}, key=key)
+def test_stopped_and_started_again_servers_run_on(panel: Site, server: Server):
     booted = server.login().run("stat -c %Y /proc/1")
     assert panel.machine.make("stop") == "Stopped; servers run on.\n"
     assert panel.services() == {}
