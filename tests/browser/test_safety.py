@@ -190,8 +190,7 @@ def test_a_change_by_somebody_else_is_not_overwritten_by_a_form(admin: Visitor) 
     expect(page.locator(".live-pill")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Edit", exact=True).click()
     page.get_by_label("E-mail").fill("new@northwind.example")
-    api(page, "PATCH", customer, {"name": "Northwind and Sons"})
-    expect(page.locator("h1")).to_have_text("Northwind and Sons", timeout=SLOW_MS)
+    api(page, "PATCH", customer, {"name": "Northwind and Sons"})  # whether or not the page has heard of it
     bodies: list[str] = []
     page.on("request", lambda request: bodies.append(request.post_data or "") if request.method == "PATCH" else None)
     page.get_by_role("dialog").get_by_role("button", name="Save customer").click()

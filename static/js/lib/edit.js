@@ -3,20 +3,21 @@ import { get, patch } from "./api.js";
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/** The ETag for a change of `fields`: the version shown, unless somebody changed these very fields since `opened`. */
-export const versionFor = (opened, live, fields) =>
-  `"${(fields.every((name) => same(opened[name], live[name])) ? live : opened).version}"`;
-
 /** Of `values` what differs from `opened`. */
 export const changesOf = (opened, values) =>
   Object.fromEntries(Object.entries(values).filter(([name, value]) => !same(value, opened[name])));
 
 /**
- * Send to `path` what of `values` differs from `opened`; refused when somebody changed these very fields meanwhile.
- * Returns the object, or null when there was nothing to send.
+ * Send `changed` to `path`; refused when somebody changed these very fields since `opened`, which what the page
+ * shows may not know yet. Returns the object, or null when there was nothing to send.
  */
-export async function patchChanges(path, opened, values) {
-  const changed = changesOf(opened, values);
+export async function patchChanged(path, opened, changed) {
   const fields = Object.keys(changed);
-  return fields.length ? patch(path, changed, { etag: versionFor(opened, await get(path), fields) }) : null;
+  if (!fields.length) return null;
+  const now = await get(path);
+  const { version } = fields.every((name) => same(opened[name], now[name])) ? now : opened;
+  return patch(path, changed, { etag: `"${version}"` });
 }
+
+/** Send to `path` what of `values` differs from `opened`, as `patchChanged` does. */
+export const patchChanges = (path, opened, values) => patchChanged(path, opened, changesOf(opened, values));

@@ -1,8 +1,8 @@
 // One customer, for staff: servers, members, quota, keys, audit; act as them.
-import { patch, post, remove } from "../lib/api.js";
+import { post, remove } from "../lib/api.js";
 import { may, pageData } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
-import { changesOf, versionFor } from "../lib/edit.js";
+import { changesOf, patchChanged } from "../lib/edit.js";
 import { gib, mib, number } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
@@ -35,7 +35,8 @@ function EditCustomer({ customer, onClose, onDone }) {
   const save = async () => {
     const { quota, ...changes } = changesOf(opened, form);
     const body = { ...changes, ...(quota && { quota: changesOf(opened.quota, quotaBody(form.quota)) }) };
-    if (Object.keys(body).length) onDone(await patch(`/customers/${id}`, body, { etag: versionFor(opened, customer, Object.keys(body)) }));
+    const saved = await patchChanged(`/customers/${id}`, opened, body);
+    if (saved) onDone(saved);
     onClose();
   };
   return html`<${FormDialog} title=${_("Edit customer")} submit=${_("Save customer")} onSubmit=${save} onClose=${onClose}>${(problem) => html`

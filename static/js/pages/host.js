@@ -1,8 +1,8 @@
 // One host: facts, what it can do and why not, its room and load, its guests and jobs.
-import { patch, post } from "../lib/api.js";
+import { post } from "../lib/api.js";
 import { may, pageData } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
-import { changesOf, versionFor } from "../lib/edit.js";
+import { patchChanges } from "../lib/edit.js";
 import { bytes, gib, mib, number } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
@@ -82,8 +82,8 @@ function EditHost({ host, onClose, onDone }) {
   const [form, setForm] = useState({ name: host.name, location: host.location, cpu_overcommit: host.cpu_overcommit, memory_overcommit: host.memory_overcommit, memory_reserve_mib: host.memory_reserve_mib });
   const bind = (name) => ({ name, value: form[name], onInput: (value) => setForm({ ...form, [name]: value }) });
   const save = async () => {
-    const body = changesOf(opened, form);
-    if (Object.keys(body).length) onDone(await patch(`/hosts/${host.id}`, body, { etag: versionFor(opened, host, Object.keys(body)) }));
+    const saved = await patchChanges(`/hosts/${host.id}`, opened, form);
+    if (saved) onDone(saved);
     onClose();
   };
   return html`<${FormDialog} title=${_("Edit host")} submit=${_("Save host")} onSubmit=${save} onClose=${onClose}>${(problem) => html`

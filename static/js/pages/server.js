@@ -1,8 +1,8 @@
 // A server's page: how to log in, what is happening, what it is.
-import { patch, post } from "../lib/api.js";
+import { post } from "../lib/api.js";
 import { boot, may, pageData, serverPath } from "../lib/boot.js";
 import { useResource, useUrlQuery } from "../lib/data.js";
-import { versionFor } from "../lib/edit.js";
+import { patchChanged } from "../lib/edit.js";
 import { money, sizeWords } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
@@ -41,7 +41,7 @@ function Name({ guest, onGuest }) {
   const save = async (event) => {
     event.preventDefault();
     if (name === opened.current.name) { setEditing(false); return; }
-    try { onGuest(await patch(`/guests/${id}`, { name }, { etag: versionFor(opened.current, guest, ["name"]) })); setEditing(false); setError(""); } catch (problem) { setError(problem.field("name") || problem.message); }
+    try { onGuest(await patchChanged(`/guests/${id}`, opened.current, { name })); setEditing(false); setError(""); } catch (problem) { setError(problem.field("name") || problem.message); }
   };
   const stop = () => { setEditing(false); setName(guest.name); setError(""); };
   if (!editing) {

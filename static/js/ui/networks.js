@@ -1,7 +1,7 @@
 // The form of a network, new or changed.
-import { patch, post } from "../lib/api.js";
+import { post } from "../lib/api.js";
 import { useResource } from "../lib/data.js";
-import { changesOf, versionFor } from "../lib/edit.js";
+import { changesOf, patchChanged } from "../lib/edit.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { FormDialog } from "./dialog.js";
@@ -28,7 +28,8 @@ export function NetworkForm({ network, onClose, onDone }) {
     if (!network) onDone(await post("/networks", body));
     else {
       const changed = changesOf({ ...opened, hosts: opened.hosts.map((host) => host.id) }, body);
-      if (Object.keys(changed).length) onDone(await patch(`/networks/${network.id}`, changed, { etag: versionFor(opened, network, Object.keys(changed)) }));
+      const saved = await patchChanged(`/networks/${network.id}`, opened, changed);
+      if (saved) onDone(saved);
     }
     onClose();
   };

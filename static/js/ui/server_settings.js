@@ -1,8 +1,8 @@
 // A server's Settings tab: labels, size, rebuild, delete.
-import { patch, post, remove } from "../lib/api.js";
+import { post, remove } from "../lib/api.js";
 import { boot, may, serverPath } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
-import { versionFor } from "../lib/edit.js";
+import { patchChanged } from "../lib/edit.js";
 import { money, sizeWords } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
@@ -33,7 +33,7 @@ function Labels({ guest, onDone }) {
     event?.preventDefault();
     setProblem(null);
     try {
-      const saved = await patch(`/guests/${guest.id}`, { labels: labelsOf(text) }, { etag: versionFor(opened, guest, ["labels"]) });
+      const saved = await patchChanged(`/guests/${guest.id}`, opened, { labels: labelsOf(text) });
       setOpened(saved);
       setText(labelsText(saved.labels));
       forgetTyped();
