@@ -95,7 +95,7 @@ def build(*, work: Path, output: Path, progress: Progress) -> Manifest:
     return Manifest(
         slug="micro",
         name="Micro",
-        os="linux",
+        os="micro",
         version=version,
         boot="kernel",
         cloud_init=False,

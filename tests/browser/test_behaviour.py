@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.pages import PASSWORD, STAFF
 from tests.browser.visitor import SLOW_MS, Visitor, api, rename
@@ -262,6 +262,12 @@ def test_the_theme_is_chosen_and_kept(owner: Visitor) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
 
 
+def overhang_px(page: Page) -> int:
+    """By how much the open dialog is wider inside than it is."""
+    width: int = page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth - dialog.clientWidth")
+    return width
+
+
 def test_a_new_member_gets_a_link_that_sets_a_password_once(owner: Visitor, visit: Callable[..., Visitor]) -> None:
     page = owner.page
     owner.open("/team")
@@ -269,6 +275,7 @@ def test_a_new_member_gets_a_link_that_sets_a_password_once(owner: Visitor, visi
     page.get_by_label("E-mail").fill("new.person@northwind.example")
     page.get_by_role("dialog").get_by_role("button", name="Add member").click()
     link = page.locator(".command-line code").inner_text()
+    assert overhang_px(page) == 0
     newcomer = visit()
     newcomer.page.goto(link)
     for field in ("password1", "password2"):
@@ -287,5 +294,6 @@ def test_a_token_is_shown_once(owner: Visitor) -> None:
     page.get_by_label("Name").fill("backup script")
     page.get_by_role("dialog").get_by_role("button", name="Create token").click()
     expect(page.locator(".command-line code")).to_have_text(re.compile(r"^[A-Za-z0-9]{64}$"))
+    assert overhang_px(page) == 0
     page.get_by_role("button", name="I have kept it").click()
     expect(page.get_by_role("cell", name=re.compile("backup script"))).to_be_visible()
