@@ -21,6 +21,7 @@ from panel.core.jobs import cancel_requested, job_fenced, job_finish, job_report
 from panel.core.models import Job, JobStatus, JobUndo
 
 logger = logging.getLogger(__name__)
+CLOSING = "close"  # the checkpoint around the transaction that records the outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ class Operation:
                 entry.update(percent=percent, note=note)
         job_report(self.job, steps=steps, progress_percent=self._overall(percent))
 
+    @classmethod
+    def checkpoints(cls) -> tuple[str, ...]:
+        """Where an attempt may be cut, before and after: at each step, and at the closing."""
+        return (*(step.name for step in cls.steps), CLOSING)
+
     # ── for the runner ──────────────────────────────────────────────────────────────────────────
     def run(self) -> None:
         """Carry all steps out."""
@@ -112,8 +118,8 @@ class Operation:
             self.checkpoint(step)
             method: Callable[[], None] = getattr(self, step.name)
             method()
+            checkpoint_reached(self.job, step.name, "after")
             self._mark(step, status="success", percent=100, finished_at=timezone.now().isoformat())
-        checkpoint_reached(self.job, "recorded", "before")
 
     def checkpoint(self, step: Step) -> None:
         """Stand between two steps: fence, honour a cancellation, say where the job is."""
@@ -151,8 +157,10 @@ def undo_replay(operation: Operation) -> list[str]:
     for entry in operation.job.undo_entries.order_by("-pk"):
         operation.step_now = steps.get(entry.step, operation.step_now)
         operation.step_started = time.monotonic()
+        checkpoint_reached(operation.job, f"undo {entry.inverse}", "before")
         try:
             getattr(operation, f"undo_{entry.inverse}")(**entry.before)
+            checkpoint_reached(operation.job, f"undo {entry.inverse}", "after")
         except (JobLostError, OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - the others are undone all the same
@@ -165,6 +173,7 @@ def undo_replay(operation: Operation) -> list[str]:
 
 def close(operation: Operation, status: JobStatus, error: PanelError | None = None, detail: str = "") -> None:
     """Write a job's outcome and its effects in one transaction."""
+    checkpoint_reached(operation.job, CLOSING, "before")
     with transaction.atomic():
         fields: dict[str, Any] = {"steps": operation.job.steps}
         if error is None:
@@ -179,6 +188,7 @@ def close(operation: Operation, status: JobStatus, error: PanelError | None = No
             detail = "\n".join(filter(None, [detail, trouble]))
             fields |= {"error_code": error.code, "error_message": str(error), "error_detail": detail}
         job_finish(operation.job, status, **fields)
+    checkpoint_reached(operation.job, CLOSING, "after")
 
 
 def failure_record(operation: Operation, error: PanelError) -> str:

@@ -1,0 +1,50 @@
+"""Whatever a job does and wherever its worker dies: the job ends, as if nothing had been, and nothing is left over."""
+
+import pytest
+
+from panel.core.models import Job
+from panel.core.operations import registered
+from tests.faults.deeds import Deeds
+from tests.faults.killing import Checkpoint, reached, recover, run_killed
+from tests.faults.truth import leaks, outcome
+from tests.simulated_fleet import jobs_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ACTIONS = sorted(action for action in registered() if not action.startswith("test."))
+
+
+def checkpoints(action: str) -> list[Checkpoint]:
+    """Return all places where an attempt of this action may be cut."""
+    return [(name, side) for name in registered()[action].checkpoints() for side in ("before", "after")]
+
+
+@pytest.fixture
+def deeds(fleet, one_host, customer, monkeypatch, settings) -> Deeds:
+    settings.CHECKPOINT_HOOK = "tests.faults.killing.hook"
+    return Deeds(fleet, one_host, customer, monkeypatch)
+
+
+def undisturbed(deeds: Deeds, action: str) -> dict:
+    """Return how the action ends when nobody is killed; it passes each registered checkpoint."""
+    job = deeds.ask(action)
+    reached()
+    jobs_run()
+    passed = reached()
+    assert [one for one in passed if one in checkpoints(action)][: len(checkpoints(action))] == checkpoints(action)
+    return outcome(job, deeds.fleet)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_job_whose_worker_is_killed_ends_as_if_it_had_not_been(action, deeds):
+    ending = undisturbed(deeds, action)
+    assert ending["status"] == "success"
+    killed = 0
+    for checkpoint in checkpoints(action):
+        job = deeds.ask(action)
+        run_killed(job, checkpoint)
+        recover(job)
+        assert outcome(job, deeds.fleet) == ending, checkpoint
+        assert leaks(deeds.fleet, deeds.host) == [], checkpoint
+        assert Job.objects.get(pk=job.pk).attempt == (1 if checkpoint == ("close", "after") else 2), checkpoint
+        killed += 1
+    assert killed == 2 * (len(registered()[action].steps) + 1)
