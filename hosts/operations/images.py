@@ -158,8 +158,5 @@ class ImageCopy(Operation):
                 driver.volume_upload(
                     VolumeRef(pool.name, file.volume_name), source=source, format=VolumeFormat(file.format)
                 )
-
-    def succeeded(self) -> None:
-        for file in self.files:
-            for pool in self.pools:
-                HostImage.objects.get_or_create(host=self.host, file=file, pool=pool)
+                with self.fenced():
+                    HostImage.objects.get_or_create(host=self.host, file=file, pool=pool)

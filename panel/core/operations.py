@@ -52,6 +52,7 @@ class Operation:
         self.step_now = self.steps[0]
         self.step_started = time.monotonic()
         self._reported = 0.0
+        self.prepared = False  # whether ``prepare`` has been carried out
 
     def prepare(self) -> None:
         """Load what the job works on. Raise to refuse before anything is touched."""
@@ -61,6 +62,9 @@ class Operation:
 
     def failed(self, error: PanelError) -> None:
         """Record the failure; runs in the transaction that closes the job."""
+
+    def look_again(self) -> None:
+        """See what there is after a failure, before it is recorded; not when the host did not answer."""
 
     def released(self) -> None:
         """Let go of drivers and the like, however the attempt ended."""

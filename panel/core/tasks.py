@@ -119,6 +119,7 @@ def _prepare(operation: Operation) -> None:
     given_up = operation.job.retries - settings.JOB_RETRY_LIMIT
     if given_up <= 1:
         operation.prepare()
+        operation.prepared = True
     if given_up > 0:
         raise JobGivenUpError
 
@@ -129,6 +130,8 @@ def _raw(error: PanelError) -> str:
 
 def _end(operation: Operation, status: JobStatus, error: PanelError, detail: str = "") -> None:
     left = undo_replay(operation)
+    if operation.prepared and not error.retryable:
+        operation.look_again()
     if left:
         detail = "\n".join(filter(None, [detail, "Not undone:", *left]))
     close(operation, status, error, detail)

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from hosts.drivers.simulated import SimulatedAdmin, SimulatedServer
+from hosts.models import Host
 from lab.client import Api
 from lab.panel import LabPanel, panel_lent
 from lab.server import wait_until
+from panel.core.models import Customer
 from panel.setup.subnet import GuestSubnets
 from tests.factories import ED25519
+from tests.faults.deeds import Deeds
+from tests.simulated_fleet import Fleet
 
 HOST = "simulated"
 SUBNETS = GuestSubnets(IPv4Network("10.91.0.0/24"), IPv6Network("fd00:91::/64"))
@@ -82,3 +86,9 @@ def job_when(installation: Installation) -> Callable[..., dict[str, Any]]:
         return found
 
     return wait
+
+
+@pytest.fixture
+def deeds(fleet: Fleet, one_host: Host, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> Deeds:
+    """Ways to ask for everything on one simulated host."""
+    return Deeds(fleet, one_host, customer, monkeypatch)

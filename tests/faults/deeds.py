@@ -14,6 +14,7 @@ from hosts.services.hosts import host_check
 from hosts.services.images import image_build, image_copy_wanted
 from panel.core.actors import SYSTEM
 from panel.core.models import Customer, Job
+from panel.core.operations import registered
 from tests import factories
 from tests.services.guests import order
 from tests.simulated_fleet import Fleet, jobs_run
@@ -24,6 +25,8 @@ from vms.services.guests import guest_delete
 from vms.services.resize import guest_resize
 from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import RULES, GuestAction, PowerState
+
+ACTIONS = sorted(action for action in registered() if not action.startswith("test."))
 
 _BUILDER = """
 import json, pathlib, sys

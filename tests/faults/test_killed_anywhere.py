@@ -4,13 +4,12 @@ import pytest
 
 from panel.core.models import Job
 from panel.core.operations import registered
-from tests.faults.deeds import Deeds
+from tests.faults.deeds import ACTIONS, Deeds
 from tests.faults.killing import Checkpoint, reached, recover, run_killed
 from tests.faults.truth import leaks, outcome
 from tests.simulated_fleet import jobs_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ACTIONS = sorted(action for action in registered() if not action.startswith("test."))
 
 
 def checkpoints(action: str) -> list[Checkpoint]:
@@ -18,10 +17,9 @@ def checkpoints(action: str) -> list[Checkpoint]:
     return [(name, side) for name in registered()[action].checkpoints() for side in ("before", "after")]
 
 
-@pytest.fixture
-def deeds(fleet, one_host, customer, monkeypatch, settings) -> Deeds:
+@pytest.fixture(autouse=True)
+def hooked(settings) -> None:
     settings.CHECKPOINT_HOOK = "tests.faults.killing.hook"
-    return Deeds(fleet, one_host, customer, monkeypatch)
 
 
 def undisturbed(deeds: Deeds, action: str) -> dict:

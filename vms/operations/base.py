@@ -1,7 +1,7 @@
 """What all operations on a guest share."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.types import DomainInfo, PowerState, VolumeRef
 from hosts.models import Host, Volume
 from panel.core import events
-from panel.core.errors import CapacityError, InvalidStateError, PanelError
+from panel.core.errors import CapacityError, DriverError, InvalidStateError, PanelError
 from panel.core.models import Job
 from panel.core.operations import Operation
 from vms.models import Guest
@@ -88,10 +88,20 @@ class GuestOperation(Operation):
             )
         return row
 
+    def delete_volume(self, volume: VolumeRef) -> None:
+        """Delete a volume, and what is written down of it."""
+        self.driver.volume_delete(volume)
+        with self.fenced():
+            Volume.objects.filter(pool=self.guest.pool, name=volume.name).delete()
+
     # ── outcome ─────────────────────────────────────────────────────────────────────────────────
     def observe(self) -> None:
         """Ask the host what the guest is now; a step of its own, so that the record is what was seen."""
         self.observed = self.driver.domain_info(self.guest.pk)
+
+    def look_again(self) -> None:
+        with suppress(DriverError):
+            self.observe()
 
     def changes(self) -> dict[str, Any]:
         """Fields of the guest to write on success, beside lifecycle and power."""

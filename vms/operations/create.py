@@ -125,9 +125,7 @@ class BuildOperation(GuestOperation):
     # ── inverses ────────────────────────────────────────────────────────────────────────────────
     def undo_volume_delete(self, *, pool: str, name: str) -> None:
         """Delete a volume that this job made."""
-        self.driver.volume_delete(VolumeRef(pool, name))
-        with self.fenced():
-            self.guest.pool.volumes.filter(name=name).delete()  # type: ignore[union-attr]
+        self.delete_volume(VolumeRef(pool, name))
 
     def undo_undefine(self) -> None:
         """Remove the domain that this job made."""

@@ -43,7 +43,7 @@ class GuestDelete(GuestOperation):
         names = {self.root_volume().name, self.seed_volume().name}
         names |= set(self.guest.pool.volumes.filter(owner_id=self.guest.pk).values_list("name", flat=True))  # type: ignore[union-attr]
         for name in sorted(names):
-            self.driver.volume_delete(VolumeRef(self.pool_name, name))
+            self.delete_volume(VolumeRef(self.pool_name, name))
 
     def failed(self, error: PanelError) -> None:
         """Say why it is still there; it can be deleted again."""
@@ -62,8 +62,6 @@ class GuestDelete(GuestOperation):
             return
         GuestSecret.objects.filter(guest=guest).delete()
         guest.disks.all().delete()
-        if guest.pool is not None:
-            guest.pool.volumes.filter(owner_id=guest.pk).delete()
         give_back(guest)
         Guest.objects.filter(pk=guest.pk).update(
             deleted_at=timezone.now(),

@@ -42,7 +42,7 @@ class GuestRebuild(BuildOperation):
             self.stop_now()
         self.write(before_rebuild={})  # first: a call that fails may have been carried out
         self.driver.domain_undefine(self.guest.pk)
-        self.driver.volume_delete(self.root_volume())
+        self.delete_volume(self.root_volume())
         self.write(build_number=self.job_build_number())
         self.guest.build_number = self.job_build_number()
 
