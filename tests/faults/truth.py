@@ -69,8 +69,9 @@ def _sums(living: Iterable[Guest], host: Host) -> list[str]:
     addresses = IPAddress.objects.filter(owner_id__in=[one.pk for one in living], family=4).count()
     held = {**sizes, "guests": len(living), "addresses": addresses}
     counted = Customer.objects.aggregate(**{name: Sum(f"used_{name}") for name in held})
-    sold = Host.objects.values("used_vcpus", "used_memory_mib").get(pk=host.pk)
-    sold["used_disk_gib"] = StoragePool.objects.get(host=host).used_gib
+    now = Host.objects.get(pk=host.pk)
+    pool = StoragePool.objects.get(host=host)
+    sold = {"vcpus": now.used_vcpus, "memory_mib": now.used_memory_mib, "disk_gib": pool.used_gib}
     wrong = {f"customers use {name}": (counted[name], held[name]) for name in held}
-    wrong |= {f"sold {name}": (sold[f"used_{name}"], sizes[name]) for name in sizes}
-    return [f"{what}: {now}, not {should}" for what, (now, should) in wrong.items() if now != should]
+    wrong |= {f"sold {name}": (sold[name], sizes[name]) for name in sizes}
+    return [f"{what}: {found}, not {should}" for what, (found, should) in wrong.items() if found != should]
