@@ -2,8 +2,9 @@
 
 import pytest
 
+from hosts.drivers.simulated import FaultKind
 from panel.core.models import Job
-from panel.core.operations import registered
+from panel.core.operations import Operation, registered
 from tests.faults.deeds import ACTIONS, Deeds
 from tests.faults.killing import Checkpoint, reached, recover, run_killed
 from tests.faults.truth import leaks, outcome
@@ -46,3 +47,33 @@ def test_a_job_whose_worker_is_killed_ends_as_if_it_had_not_been(action, deeds):
         assert Job.objects.get(pk=job.pk).attempt == (1 if checkpoint == ("close", "after") else 2), checkpoint
         killed += 1
     assert killed == 2 * (len(registered()[action].steps) + 1)
+
+
+def undoes(action: str) -> bool:
+    """True for an action that takes back what it made."""
+    operation = registered()[action]
+    return operation.undo is Operation.undo and any(name.startswith("undo_") for name in dir(operation))
+
+
+@pytest.mark.parametrize("action", [action for action in ACTIONS if undoes(action)])
+def test_a_job_whose_worker_is_killed_while_it_takes_back_what_it_made_leaves_nothing(action, deeds):
+    deeds.ask(action)
+    reached()
+    jobs_run()
+    makes = [record.call for record in deeds.fleet.admin.calls(host=deeds.host.name) if "info" not in record.call]
+    deeds.fleet.admin.set_fault(deeds.host.name, makes[-1], FaultKind.ERROR, times=0)
+    job = deeds.ask(action)
+    reached()
+    jobs_run()
+    undoing = [checkpoint for checkpoint in reached() if checkpoint[0].startswith("undo ")]
+    ending = outcome(job, deeds.fleet)
+    assert ending["status"] == "error"
+    assert {name.removeprefix("undo ") for name, _ in undoing} == {
+        name.removeprefix("undo_") for name in dir(registered()[action]) if name.startswith("undo_")
+    }
+    for checkpoint in dict.fromkeys(undoing):
+        job = deeds.ask(action)
+        run_killed(job, checkpoint)
+        recover(job)
+        assert outcome(job, deeds.fleet) == ending, checkpoint
+        assert leaks(deeds.fleet, deeds.host) == [], checkpoint
