@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.pages import CHROMIUM, CHROMIUM_ARGS
+from tests.browser.chromium import chromium_or_skip
 from tests.browser.site import ROOT, Site, site_running
 from tests.browser.visitor import Visitor, visitor_make
 
@@ -22,14 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed")
     if not (ROOT / "node_modules/axe-core").is_dir():
         pytest.skip("node_modules is not installed: run npm ci")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    with chromium_or_skip() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,6 @@
 STAFF, OWNER = "ada@hoster.example", "grace@northwind.example"
 PASSWORD = "correct horse battery"
 PEOPLE = {"admin": STAFF, "owner": OWNER}
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 WIDTHS = {1440: 900, 390: 844}
 
 OPEN_PAGES = {

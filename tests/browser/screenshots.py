@@ -10,9 +10,10 @@ from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings.test")
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.pages import CHROMIUM, CHROMIUM_ARGS, PAGES, WIDTHS
+from tests.browser.chromium import chromium_running
+from tests.browser.pages import PAGES, WIDTHS
 from tests.browser.site import ROOT, Site, site_running
 from tests.browser.visitor import Visitor, visitor_make
 
@@ -23,13 +24,15 @@ THEMES = ("light", "dark")
 def main(wanted: list[str]) -> None:
     """Make the pictures, of all pages or of those whose names begin with a wanted word."""
     TARGET.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, site_running(Path(directory)) as site, sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        site_running(Path(directory)) as site,
+        chromium_running() as browser,
+    ):
         for who in PAGES:
             for width in WIDTHS:
                 for theme in THEMES:
                     _album(browser, site, who=who, width=width, theme=theme, wanted=wanted)
-        browser.close()
 
 
 def _album(browser: Browser, site: Site, *, who: str, width: int, theme: str, wanted: list[str]) -> None:
@@ -46,13 +49,21 @@ def _album(browser: Browser, site: Site, *, who: str, width: int, theme: str, wa
 
 
 def _extras(visitor: Visitor, width: int, theme: str) -> None:
-    """Show what opens above a page: the palette, a menu, the bar of selected rows, the band of acting."""
+    """Show what opens above a page: the palette, a secret, a menu, the bar of selected rows, the band of acting."""
     visitor.open("/guests")
     visitor.page.keyboard.press("Control+k")
     visitor.page.fill("[role=combobox]", "web")
     visitor.page.wait_for_selector("[role=option] .state")
     _picture(visitor, f"palette-{width}-{theme}")
     visitor.page.keyboard.press("Escape")
+    visitor.open("/tokens")
+    visitor.page.get_by_role("button", name="Create token").first.click()
+    visitor.page.get_by_label("Name").fill("backup script")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_selector(".command-line code")
+    _picture(visitor, f"secret-{width}-{theme}")
+    visitor.page.get_by_role("button", name="I have kept it").click()
+    visitor.open("/guests")
     if width > 1000:
         for row in (1, 2, 3):
             visitor.page.locator("tbody input[type=checkbox]").nth(row).click()

@@ -52,6 +52,16 @@ def test_results_of_an_earlier_text_are_not_chosen(owner: Visitor) -> None:
     assert page.url.endswith("/servers")
 
 
+def lose_answers(owner: Visitor) -> list[tuple[str, str]]:
+    """Open the dialog of a new token, whose requests get no answer; they are collected here."""
+    page = owner.page
+    owner.open("/tokens")
+    sent = posts(page, "/tokens")
+    page.route("**/api/v1/tokens", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.get_by_role("button", name="Create token").first.click()
+    return sent
+
+
 def test_pressing_enter_twice_sends_once(owner: Visitor) -> None:
     page = owner.page
     owner.open("/tokens")
@@ -68,11 +78,7 @@ def test_pressing_enter_twice_sends_once(owner: Visitor) -> None:
 
 
 def test_long_after_a_lost_answer_the_same_request_is_a_new_one(owner: Visitor) -> None:
-    page = owner.page
-    owner.open("/tokens")
-    sent = posts(page, "/tokens")
-    page.route("**/api/v1/tokens", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    page.get_by_role("button", name="Create token").first.click()
+    page, sent = owner.page, lose_answers(owner)
     page.get_by_label("Name").fill("lost answer")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
@@ -84,11 +90,7 @@ def test_long_after_a_lost_answer_the_same_request_is_a_new_one(owner: Visitor) 
 
 
 def test_a_request_whose_answer_was_lost_is_repeated_with_its_key(owner: Visitor) -> None:
-    page = owner.page
-    owner.open("/tokens")
-    sent = posts(page, "/tokens")
-    page.route("**/api/v1/tokens", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
-    page.get_by_role("button", name="Create token").first.click()
+    page, sent = owner.page, lose_answers(owner)
     for name in ("lost answer", "lost answer", "another one"):
         page.get_by_label("Name").fill(name)
         with page.expect_event("requestfailed"):

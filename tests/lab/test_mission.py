@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from lab.client import Api
 from lab.guest import Login, fingerprints, key_make
 from lab.outside import ADDRESS_V4, ADDRESS_V6
 from lab.server import wait_until
 from lab.wire import Listener
-from tests.browser.pages import CHROMIUM, CHROMIUM_ARGS
+from tests.browser.chromium import chromium_or_skip
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor, visitor_make
 from tests.lab.conftest import Lab
@@ -26,12 +26,8 @@ TYPES = {"kvm": "shop-kvm", "lxc": "shop-lxc"}
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    with chromium_or_skip() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

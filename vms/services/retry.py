@@ -45,7 +45,8 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
     else:
         actor.require(RULES[action].permission, guest.customer_id)
     if action is GuestAction.REBUILD:
-        halfway = guest.build_number + 1 == params["build_number"] and not params.get("reverted")
+        begun = guest.build_number + 1 == params["build_number"] and not params.get("reverted")
+        halfway = begun and guest.lifecycle == Lifecycle.ERROR
         if guest.build_number != params["build_number"] and not halfway:
             raise InvalidStateError("The rebuild changed nothing. Ask for it anew.")
         params = {"build_number": guest.build_number + 1}
