@@ -113,7 +113,10 @@ def site() -> Iterator[Site]:
         micro = Path(os.environ["INNKEEPER_TEST_IMAGES"], "micro")
         shutil.copytree(micro, machine.cache / "images" / f"micro-{recipe_key('micro')}")
         with inside(name):
-            yield Site(machine)
+            try:
+                yield Site(machine)
+            finally:  # also after a run of some of these tests, or a failure: its servers outlive everything else
+                machine.make("down", "FORCE=1")
     finally:
         machine.stop()
 
