@@ -214,8 +214,27 @@ def domain_name(guest_id: UUID) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DomainUsage:
+    """What a running domain has used since it was started, seen from the guest. None: the hypervisor does not say.
+
+    All are counters that grow and begin anew with each start, but for ``memory_used_mib``, which is a level: what the
+    guest itself says it uses where it does, otherwise what it occupies on its host.
+    """
+
+    cpu_time_ns: int | None = None  # of all its vCPUs
+    cpu_delay_ns: int | None = None  # its vCPUs were ready and waited for a processor of the host
+    memory_used_mib: int | None = None
+    disk_read_bytes: int | None = None
+    disk_write_bytes: int | None = None
+    disk_read_ops: int | None = None
+    disk_write_ops: int | None = None
+    net_received_bytes: int | None = None
+    net_sent_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainInfo:
-    """A domain as the host has it now. Counters restart with the domain."""
+    """A domain as the host has it now. ``usage``: in a listing, of a domain that is on."""
 
     id: UUID
     domain_name: str
@@ -223,7 +242,7 @@ class DomainInfo:
     state_reason: str = ""  # "io_error", "disk_full", "booted", … ; "" when the hypervisor gives none
     vcpus: int = 0
     memory_mib: int = 0
-    cpu_time_ns: int = 0
+    usage: DomainUsage | None = None
     ours: bool = True  # False: somebody else's domain on the same host
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from hosts.drivers.base import HypervisorDriver
-from hosts.drivers.types import Capability, DomainInfo, DomainSpec, VolumeFormat, VolumeRef
+from hosts.drivers.types import Capability, DomainInfo, DomainSpec, DomainUsage, VolumeFormat, VolumeRef
 from panel.core.errors import DomainNotFoundError, HostUnreachableError
 
 QCOW2, RAW = VolumeFormat.QCOW2, VolumeFormat.RAW
@@ -38,6 +38,13 @@ def can(driver: HypervisorDriver, capability: Capability) -> bool:
 def listed(driver: HypervisorDriver, domain: UUID) -> list[DomainInfo]:
     """Return a domain's entries in the listing: one or none."""
     return [info for info in driver.domain_list() if info.id == domain]
+
+
+def usage_of(driver: HypervisorDriver, domain: UUID) -> DomainUsage:
+    """Return what a domain that is on has used."""
+    (info,) = listed(driver, domain)
+    assert info.usage is not None
+    return info.usage
 
 
 def assert_absent(driver: HypervisorDriver, domain: UUID) -> None:

@@ -39,7 +39,9 @@ from tests.drivers.checks import (
     given,
     host_keys,
     listed,
+    usage_of,
     wait_for_ready,
+    wait_until,
 )
 
 
@@ -227,6 +229,26 @@ class DomainContract:
             driver.volume_delete(volume)
             with pytest.raises(VolumeNotFoundError):
                 driver.volume_info(volume)
+
+    def test_a_listing_says_what_a_domain_that_is_on_uses(self, driver: HypervisorDriver, make_spec: MakeSpec):
+        spec = make_spec()
+        driver.domain_define(spec)
+        assert [info.usage for info in listed(driver, spec.id)] == [None]
+        driver.domain_start(spec.id)
+
+        first = usage_of(driver, spec.id)
+        wait_until(lambda: (usage_of(driver, spec.id).cpu_time_ns or 0) > (first.cpu_time_ns or 0))
+        second = usage_of(driver, spec.id)
+
+        counters = ("disk_read_bytes", "disk_write_bytes", "disk_read_ops", "disk_write_ops")
+        for name in (*counters, "memory_used_mib"):
+            assert getattr(second, name) is not None
+        for name in counters:
+            assert getattr(second, name) >= getattr(first, name)
+        assert 0 < (second.memory_used_mib or 0) <= spec.memory_mib + 512  # its process has some too
+        assert (second.cpu_delay_ns is not None) == can(driver, Capability.BULK_STATS)
+        driver.domain_destroy(spec.id)
+        assert [info.usage for info in listed(driver, spec.id)] == [None]
 
     def test_pause_and_resume(self, driver: HypervisorDriver, make_spec: MakeSpec):
         spec = make_spec()

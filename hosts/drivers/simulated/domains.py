@@ -117,7 +117,7 @@ class DomainCalls:
         """List this type's domains, foreign ones too."""
         records = self._host.state.domains
         mine = sorted(domain for domain, record in records.items() if record.host_type is self._host_type)
-        return [_info(domain, self._host.settle(records[domain])) for domain in mine]
+        return [_info(domain, self._host.settle(records[domain]), with_usage=True) for domain in mine]
 
     def domain_is_current(self, *, spec: DomainSpec) -> bool:
         """Compare specs: equal ones make equal domains."""
@@ -146,6 +146,7 @@ class DomainCalls:
         if record.host_type is HostType.LXC:
             record.leftovers.add(f"mount {record.name}")
         guest.boot(record, boot_s=self._host.latency("guest_boot"))
+        record.on_since = record.started_at
         self._host.changed()
 
     def _find(self, domain: UUID) -> DomainRecord | None:
@@ -186,10 +187,9 @@ class DomainCalls:
                 self._storage.volume(volume)
 
 
-def _info(domain: UUID, record: DomainRecord) -> DomainInfo:
+def _info(domain: UUID, record: DomainRecord, *, with_usage: bool = False) -> DomainInfo:
     spec = record.live_spec or record.spec
     vcpus, memory_mib = (0, 0) if spec is None else (spec.vcpus, spec.memory_mib)
-    ran_s = time.time() - record.started_at if record.active else 0.0
     return DomainInfo(
         id=domain,
         domain_name=record.name,
@@ -197,6 +197,6 @@ def _info(domain: UUID, record: DomainRecord) -> DomainInfo:
         state_reason=record.reason,
         vcpus=vcpus,
         memory_mib=memory_mib,
-        cpu_time_ns=int(ran_s * vcpus * 1e8),
+        usage=guest.usage(domain, record) if with_usage and record.active else None,
         ours=record.spec is not None,
     )

@@ -54,6 +54,7 @@ class DomainRecord:
     state: PowerState = PowerState.SHUTOFF
     reason: str = ""
     started_at: float = 0.0
+    on_since: float = 0.0  # as started_at, but a restart from inside leaves it
     ready_at: float = 0.0  # its boot is over
     off_at: float | None = None  # it was asked to power off and will by then
     starts: int = 0  # boots since it was defined, restarts from inside among them
