@@ -1,6 +1,10 @@
 """A real hypervisor host: a private libvirtd, a guests' bridge with its rules, a pool; and what is on it."""
 
 import json
+import os
+import shutil
+import signal
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -18,6 +22,10 @@ _TABLE = "innkeeper_lab"
 # What the driver and libvirt call guests' interfaces, and a container's end of one that was not handed over.
 _GUEST_LINKS = ("ik", "vnet", "veth", "macvtap")
 _HOOKS = Path(__file__).parents[1] / "hosts" / "drivers" / "libvirt" / "hooks"
+# Twice: what a container's root is mounted on is a mount too.
+_UNMOUNT = (
+    "for _ in 1 2; do awk '$2 ~ \"/innkeeper/mounts\" { print $2 }' /proc/mounts | sort -r | xargs -r umount -l; done"
+)
 # What the first guest brings and all later ones use.
 _STANDING_POOL = "innkeeper-console"
 _STANDING_RULES = {
@@ -97,6 +105,21 @@ class LabHost:
     def stop(self) -> None:
         """Cut the guests' power and end libvirtd; what is left in the namespace goes with it."""
         self.libvirtd.stop(guests=True)
+
+    def restart(self) -> None:
+        """Do to it what a power cut does: all that runs is gone, and all that a host forgets when it boots."""
+        guests = [int(guest.split()[-1]) for guest in self._guest_processes()]
+        inside = self.call("sh", "-c", "cat /sys/fs/cgroup/pids/innkeeper/*/guest/cgroup.procs").split()
+        self.libvirtd.stop(guests=False)
+        for pid in (*guests, *map(int, inside), int((self.run_dir / "virtlogd.pid").read_text())):
+            with suppress(ProcessLookupError):  # a container ends with its init
+                os.kill(pid, signal.SIGKILL)
+        holder = json.loads((self.run_dir / "holder.json").read_text())["pid"]
+        call(["nsenter", f"--target={holder}", "--mount", "sh", "-c", _UNMOUNT])
+        call(["nft", "delete", "table", "bridge", "innkeeper"], netns=self.netns, check=False)
+        shutil.rmtree(self.run_dir / "libvirt")
+        (self.run_dir / "innkeeper-boot").unlink()
+        self.libvirtd.start()
 
     def contents(self) -> HostContents:
         """Look at everything a guest could leave behind. Images that the host keeps for the next one are no such."""

@@ -25,7 +25,7 @@ from panel.core.errors import DriverError, HostTimeoutError
 from panel.core.maintenance import daily_maintenance
 from panel.core.sweeper import sweep
 from vms.models import Guest
-from vms.services import observation, suspension
+from vms.services import boot, observation, suspension
 from vms.services.actions import seed_scrub
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class HostWatcher:
         )
         for guest in suspension.running_though_suspended(host_id=row.host_id, host_type=row.host_type):
             suspension.suspension_enforce(guest=guest)
+        boot.power_restore(host_id=row.host_id, host_type=row.host_type, boot_id=boot_id)
         if (load := self._ask(row, lambda driver: driver.load())) is not None:
             hosts_observation.load_record(host_id=row.host_id, load=load)
         for pool in StoragePool.objects.filter(host_id=row.host_id):

@@ -15,8 +15,8 @@ from panel.core.models import HostSlot, Job
 from panel.core.units import GIB
 
 # How many jobs a host bears at once: of all kinds, half of the workers, so that the others have the rest when it hangs;
-# and of the kinds that are heavy, or wait for a guest to go down (power).
-SLOTS = {EVERY_JOB: 4, "build": 4, "copy": 1, "power": 3}
+# and of the kinds that are heavy, wait for a guest to go down (power), or follow the host's own restart (boot).
+SLOTS = {EVERY_JOB: 4, "build": 4, "copy": 1, "power": 3, "boot": 3}
 
 
 @transaction.atomic

@@ -26,6 +26,7 @@ _HOLDER = Path(__file__).with_name("namespace_holder.py")
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _MAX_SOCKET_PATH = 107  # sun_path in unix(7), without its final zero
+_BOOT_FILE = "innkeeper-boot"  # in its /run; the hook scripts write there which start of the host this is
 _BINDS = {
     "etc": "/etc/libvirt",
     "lib": "/var/lib/libvirt",
@@ -135,6 +136,8 @@ class PrivateLibvirtd:
             if anchor is not None:
                 self._remove_groups(anchor)
             self._empty_namespace(uts)
+            # For the panel that is as a restart of the host: what should run is started again with the next ``start``.
+            (self.run_dir / _BOOT_FILE).unlink(missing_ok=True)
 
     def _sources(self) -> list[Path]:
         return [self.directory / name for name in _BINDS]

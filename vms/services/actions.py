@@ -35,16 +35,18 @@ def connect() -> None:
 
 @transaction.atomic
 def guest_action_submit(
-    *, actor: Actor, guest: Guest, action: GuestAction, params: Mapping[str, Any] | None = None
+    *, actor: Actor, guest: Guest, action: GuestAction, params: Mapping[str, Any] | None = None, slot_kind: str = ""
 ) -> Job:
     """Check the action against the state machine, note the intent, submit the job.
+
+    ``slot_kind`` bounds it on its host with others of that kind instead of the action's own.
 
     Raises:
         InvalidStateError, ResourceBusyError: nothing was changed.
     """
     locked = guest_locked(guest)
     rule = action_check(locked, action)
-    job = guest_job(actor, locked, action, params=params)
+    job = guest_job(actor, locked, action, params=params, slot_kind=slot_kind)
     if rule.wanted is not None and locked.power_wanted != rule.wanted:
         locked.power_wanted = rule.wanted
         locked.save(update_fields=["power_wanted"])
@@ -68,7 +70,14 @@ def action_check(guest: Guest, action: GuestAction) -> Rule:
     )
 
 
-def guest_job(actor: Actor, guest: Guest, action: GuestAction, *, params: Mapping[str, Any] | None = None) -> Job:
+def guest_job(
+    actor: Actor,
+    guest: Guest,
+    action: GuestAction,
+    *,
+    params: Mapping[str, Any] | None = None,
+    slot_kind: str = "",
+) -> Job:
     """Submit the job of an action that was checked already. Raises: ResourceBusyError."""
     job = job_submit(
         action=action,
@@ -77,7 +86,7 @@ def guest_job(actor: Actor, guest: Guest, action: GuestAction, *, params: Mappin
         customer_id=guest.customer_id,
         params=params,
         host_id=guest.host_id,
-        slot_kind=_SLOT_KINDS.get(action, ""),
+        slot_kind=slot_kind or _SLOT_KINDS.get(action, ""),
         may_wait=RULES[action].may_wait,
         wait_behind=_HOUSEKEEPING,
     )

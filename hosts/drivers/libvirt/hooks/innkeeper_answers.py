@@ -3,8 +3,10 @@
 libvirt reports a hook's failure with its standard error, so an answer is a failure with a line of JSON.
 """
 
+import fcntl
 import json
 import os
+import uuid
 
 import innkeeper_cgroups
 import innkeeper_mounts
@@ -14,6 +16,7 @@ from innkeeper_guest import HookError, Question
 
 PREFIX = "INNKEEPER-ANSWER "
 VERSION = 1
+BOOT_FILE = "/run/innkeeper-boot"  # gone when the host starts anew, as everything below /run
 
 
 def answer(question: Question) -> str:
@@ -31,15 +34,31 @@ def check(_name: str) -> dict[str, str | int]:
         anti_spoofing = ""
     except HookError as error:
         anti_spoofing = str(error)
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        boot_id = file.read().strip()
     return {
         "version": VERSION,
-        "boot_id": boot_id,
+        "boot_id": boot_id(),
         "anti_spoofing": anti_spoofing,
         "process_limit": innkeeper_cgroups.obstacle(),
         "bandwidth": innkeeper_shaping.obstacle(),
     }
+
+
+def boot_id() -> str:
+    """Return what changes when the host starts anew: its kernel, or all that it keeps until it is switched off.
+
+    The second counts where "hosts" share a kernel: one whose ``/run`` was emptied has lost its guests too.
+    """
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        kernel = file.read().strip()
+    with open(BOOT_FILE, "a+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # KVM's hook and LXC's may be asked at the same moment
+        file.seek(0)
+        of_kernel, _, own = file.read().strip().partition(" ")
+        if not own or of_kernel != kernel:
+            own = str(uuid.uuid4())
+            file.truncate(0)
+            file.write(f"{kernel} {own}")
+        return own
 
 
 def leftovers(name: str) -> list[str]:
