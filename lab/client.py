@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -29,14 +30,23 @@ class Api:
     port: int
     token: str = field(repr=False)
 
-    def call(self, method: str, path: str, body: Any = None, *, timeout_s: float = 40, **query: Any) -> Answer:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        timeout_s: float = 40,
+        headers: Mapping[str, str] | None = None,
+        **query: Any,
+    ) -> Answer:
         """Send one request; ``path`` is below ``/api/v1``."""
         url = f"/api/v1{path}" + (f"?{urlencode(query)}" if query else "")
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", **(headers or {})}
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
         try:
-            connection.request(method, url, body=content, headers=headers)
+            connection.request(method, url, body=content, headers=sent)
             response = connection.getresponse()
             text = response.read().decode()
             try:

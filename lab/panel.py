@@ -19,7 +19,10 @@ from lab.stores import Postgres, Redis
 from panel.setup.subnet import GuestSubnets
 
 _CHECKOUT = Path(__file__).parents[1]
-_CELERY = ("-m", "celery", "-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
+_CELERY = (
+    *("-m", "celery", "-A", "panel.celery", "--quiet", "worker"),
+    *("--loglevel=INFO", "--without-gossip", "--without-mingle"),
+)
 _SIGN_IN = """
 from panel.core.actors import person
 from panel.core.models import User
@@ -82,6 +85,7 @@ class LabPanel:
             "INNKEEPER_STATE": str(self.directory / "state"),
             "INNKEEPER_CACHE": str(self.cache),
             "INNKEEPER_ID": "1ab0",
+            "PROMETHEUS_MULTIPROC_DIR": str(self.directory / "metrics"),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.directory),
             **self.settings,

@@ -17,6 +17,7 @@ def _make() -> "Application":
     from django.urls import get_resolver
 
     from panel.core.garbage import collect_seldom
+    from panel.core.logs import process_is
     from panel.live.application import Application
 
     made = Application(
@@ -24,6 +25,7 @@ def _make() -> "Application":
     )
     get_resolver().url_patterns  # noqa: B018 - loads every view, which the first request would wait for
     collect_seldom()
+    process_is("web")
     return made
 
 

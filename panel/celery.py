@@ -1,12 +1,15 @@
 """The Celery app. One task runs every job; queues: ``jobs`` (workers), ``builder`` (root, images)."""
 
+import logging.config
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import celeryd_init, setup_logging, worker_process_init, worker_ready, worker_shutdown
+from django.conf import settings
 
 from panel.core.garbage import collect_seldom
+from panel.core.logs import process_is
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings.production")
 
@@ -18,3 +21,23 @@ app.autodiscover_tasks(["panel.core"])
 @worker_process_init.connect
 def _settle(**_: Any) -> None:
     collect_seldom()
+
+
+@celeryd_init.connect
+def _say_what_it_is(options: dict[str, Any] | None = None, **_: Any) -> None:
+    queues = str((options or {}).get("queues") or "")
+    process_is("builder" if "builder" in queues else "worker")
+
+
+@setup_logging.connect
+def _log_as_all_do(**_: Any) -> None:
+    """Keep Celery from setting up logs of its own; children inherit these."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_ready.connect
+def _say_that_it_lives(sender: Any = None, **_: Any) -> None:
+    from panel.core.processes import Heartbeat  # needs the apps to be ready
+
+    beating = Heartbeat().start()
+    worker_shutdown.connect(lambda **_: beating.stop(), weak=False)

@@ -9,6 +9,7 @@ class VmsConfig(AppConfig):
     name = "vms"
 
     def ready(self) -> None:
+        import vms.metrics
         import vms.operations  # noqa: F401 - registers operations
         from panel.core.naming import named_by
         from vms import selectors

@@ -22,6 +22,7 @@ from hosts.services import observation as hosts_observation
 from hosts.states import HostState
 from panel.core.deadlines import DeadlinePassedError, call_within
 from panel.core.errors import DriverError, HostTimeoutError
+from panel.core.logs import log_bind
 from panel.core.maintenance import daily_maintenance
 from panel.core.sweeper import sweep
 from vms.models import Guest
@@ -43,6 +44,7 @@ class HostWatcher:
     def look(self) -> None:
         """One round: power states, load, pool fill; never raises for what a host may do."""
         row = HostConnection.objects.select_related("host").get(pk=self._connection_id)
+        log_bind(host_id=row.host_id, connection_id=row.pk)
         asked_at = timezone.now()
         # The boot id first: should the host start anew in between, its guests are not taken for off under the new one.
         boot_id = self._ask(row, lambda driver: driver.boot_id()) or ""

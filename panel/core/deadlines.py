@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from panel.core.logs import carried
+
 T = TypeVar("T")
 ABANDONED_LIMIT = 5
 _abandoned = 0
@@ -27,7 +29,7 @@ def call_within(deadline_s: float, call: Callable[[], T]) -> T:
         finally:
             done.set()
 
-    threading.Thread(target=target, name="host-call", daemon=True).start()
+    threading.Thread(target=carried(target), name="host-call", daemon=True).start()
     if not done.wait(deadline_s):
         _count_abandoned()
         raise DeadlinePassedError

@@ -74,6 +74,8 @@ def job_submit(
     )
     for resource_type, resource_id in sorted(resources):
         _take_resource(job, resource_type, resource_id, may_wait=may_wait, wait_behind=wait_behind)
+    accepted = {"job_id": str(job.pk), "action": job.action}
+    transaction.on_commit(lambda: logger.info("job accepted", extra=accepted), robust=True)
     ring(job)
     events.publish("job", job.pk, customer_id=customer_id)
     return job

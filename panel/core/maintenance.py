@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from panel.core.models import IdempotencyRecord
 from panel.core.people.token_use import token_uses_forget
+from panel.core.processes import processes_forget
 
 
 def daily_maintenance() -> None:
@@ -20,3 +21,4 @@ def daily_maintenance() -> None:
     IdempotencyRecord.objects.filter(created_at__lt=now - timedelta(days=settings.IDEMPOTENCY_DAYS)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     token_uses_forget()
+    processes_forget()

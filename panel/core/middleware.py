@@ -3,39 +3,68 @@
 import ipaddress
 import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
 
-import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from panel.core.logs import log_bind, log_scope
+from panel.core.metrics import HTTP_SECONDS
+
 logger = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_SLOW_S = 1.0
 GetResponse = Callable[[HttpRequest], HttpResponse]
 RETRY_AFTER_S = 5
+_READING = ("GET", "HEAD", "OPTIONS")
+_METHODS = (*_READING, "POST", "PUT", "PATCH", "DELETE")
 
 
 def request_id_of(request: HttpRequest) -> str:
     """Return the caller's own request id when it is plain, else a new one."""
-    given = request.headers.get("X-Request-Id", "")
-    return given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+    return plain_request_id(request.headers.get("X-Request-Id", ""))
+
+
+def plain_request_id(given: str) -> str:
+    """Return ``given`` when it can stand for a request everywhere, else a new id."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 class RequestContextMiddleware:
-    """Gives a request its id (a caller's own is kept when it is plain) and binds it to the log."""
+    """Gives a request its id (a caller's own is kept when it is plain), binds it to the log, and measures the answer.
+
+    The log has each request that may change something, and each that failed or was slow, by its route: addresses may
+    hold what opens an account.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = request_id_of(request)  # type: ignore[attr-defined]
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]
-        response = self._get_response(request)
+        with log_scope(request_id=request.request_id):  # type: ignore[attr-defined]
+            began = time.monotonic()
+            response = self._get_response(request)
+            _note(request, response, time.monotonic() - began)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+
+def _note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    """Measure an answer and log it."""
+    match, status = request.resolver_match, response.status_code
+    route = f"/{match.route}" if match else "(none)"
+    method = request.method if request.method in _METHODS else "OTHER"
+    HTTP_SECONDS.labels(method, route, status).observe(seconds)
+    important = method not in _READING or status >= 500 or seconds >= _SLOW_S
+    level = logging.INFO if important else logging.DEBUG
+    if logger.isEnabledFor(level):
+        log_bind(**{name: value for name, value in (match.kwargs if match else {}).items() if name.endswith("_id")})
+        what = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000)}
+        logger.log(level, "request answered", extra=what)
 
 
 class DatabaseDownMiddleware:

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from panel.core.errors import JobCancelledError, JobLostError, PanelError
 from panel.core.jobs import cancel_requested, job_fenced, job_finish, job_report, job_verify
+from panel.core.metrics import JOB_SECONDS, STEP_SECONDS
 from panel.core.models import Job, JobStatus, JobUndo
 
 logger = logging.getLogger(__name__)
@@ -121,7 +122,11 @@ class Operation:
         for step in self.steps:
             self.checkpoint(step)
             method: Callable[[], None] = getattr(self, step.name)
+            began = time.monotonic()
             method()
+            seconds = time.monotonic() - began
+            STEP_SECONDS.labels(self.action, step.name).observe(seconds)
+            logger.info("step done", extra={"step": step.name, "duration_ms": round(seconds * 1000)})
             checkpoint_reached(self.job, step.name, "after")
             self._mark(step, status="success", percent=100, finished_at=timezone.now().isoformat())
 
@@ -192,7 +197,15 @@ def close(operation: Operation, status: JobStatus, error: PanelError | None = No
             detail = "\n".join(filter(None, [detail, trouble]))
             fields |= {"error_code": error.code, "error_message": str(error), "error_detail": detail}
         job_finish(operation.job, status, **fields)
+    _note_end(operation.job, status, error)
     checkpoint_reached(operation.job, CLOSING, "after")
+
+
+def _note_end(job: Job, status: JobStatus, error: PanelError | None) -> None:
+    seconds = max(0.0, (timezone.now() - job.created_at).total_seconds())
+    JOB_SECONDS.labels(job.action, status).observe(seconds)
+    said = {"outcome": str(status), "code": error.code if error else "", "duration_ms": round(seconds * 1000)}
+    logger.info("job ended", extra=said)
 
 
 def failure_record(operation: Operation, error: PanelError) -> str:

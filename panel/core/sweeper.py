@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from panel.core import events
 from panel.core.jobs import jobs_due, send, waiting_let_in
+from panel.core.logs import log_scope
+from panel.core.metrics import TAKEOVERS
 from panel.core.models import HostSlot, JobStatus
 from panel.core.stranded import run_here
 
@@ -17,7 +19,7 @@ UPDATE core_job SET status = 'queued', lease_until = NULL, run_after = NULL, sen
        retries = retries + 1
 WHERE id IN (SELECT id FROM core_job WHERE status = 'running' AND lease_until < clock_timestamp()
              FOR UPDATE SKIP LOCKED LIMIT 500)
-RETURNING id, customer_id
+RETURNING id, customer_id, action, request_id
 """
 
 
@@ -30,8 +32,10 @@ def sweep() -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TAKE_BACK)
         lost = cursor.fetchall()
-    for job_id, customer_id in lost:
-        logger.warning("job %s lost its worker and is queued again", job_id)
+    for job_id, customer_id, action, request_id in lost:
+        TAKEOVERS.labels(action).inc()
+        with log_scope(request_id=request_id, job_id=job_id, action=action):
+            logger.warning("job lost its worker and is queued again")
         events.publish("job", job_id, customer_id=customer_id)
     HostSlot.objects.exclude(job__isnull=True).filter(
         job__status__in=[JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED]

@@ -22,6 +22,7 @@ from panel.core.errors import (
     WaitError,
 )
 from panel.core.jobs import JOB_TASK, job_claim, job_finish, job_renew, job_requeue
+from panel.core.logs import carried, log_scope
 from panel.core.models import Job, JobStatus
 from panel.core.operations import Operation, close, registered, undo_replay
 
@@ -55,6 +56,19 @@ def run(job: Job) -> None:
 
     An attempt that lost its database cannot even say so: its lease runs out, and another one follows.
     """
+    with log_scope(
+        request_id=job.request_id,
+        job_id=job.pk,
+        action=job.action,
+        attempt=job.attempt,
+        host_id=job.host_id,
+        customer_id=job.customer_id,
+    ):
+        logger.info("job begun")
+        _run(job)
+
+
+def _run(job: Job) -> None:
     try:
         known = registered().get(job.action)
         if known is None:
@@ -149,7 +163,7 @@ class LeaseKeeper:
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread = threading.Thread(target=carried(self._keep), name="lease", daemon=True)
 
     def __enter__(self) -> "LeaseKeeper":
         self._thread.start()

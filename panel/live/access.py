@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from panel.core.actors import Actor
 from panel.core.api.views import PanelView
+from panel.core.logs import log_scope
 from panel.core.middleware import request_id_of, unavailable
 from panel.live.http import Headers, Scope
 
@@ -42,6 +43,11 @@ class Entered:
 def enter(scope: Scope, view_class: type[PanelView]) -> Entered:
     """Authenticate a caller and apply the view's permissions and throttles, without calling it."""
     request = _request(scope)
+    with log_scope(request_id=request.request_id):  # type: ignore[attr-defined]
+        return _enter(request, view_class)
+
+
+def _enter(request: HttpRequest, view_class: type[PanelView]) -> Entered:
     view = view_class()
     view.setup(request)
     try:
@@ -62,13 +68,14 @@ def enter(scope: Scope, view_class: type[PanelView]) -> Entered:
 def read(scope: Scope, view_class: type[PanelView], **arguments: Any) -> Answer:
     """Return the view's answer to a GET."""
     request = _request(scope)
-    try:
-        request.get_host()
-        return _finished(request, view_class.as_view()(request, **arguments))
-    except DisallowedHost:
-        return _finished(request, HttpResponseBadRequest("Unknown host name."))
-    except (OperationalError, InterfaceError):
-        return _finished(request, unavailable(request))
+    with log_scope(request_id=request.request_id):  # type: ignore[attr-defined]
+        try:
+            request.get_host()
+            return _finished(request, view_class.as_view()(request, **arguments))
+        except DisallowedHost:
+            return _finished(request, HttpResponseBadRequest("Unknown host name."))
+        except (OperationalError, InterfaceError):
+            return _finished(request, unavailable(request))
 
 
 def _request(scope: Scope) -> HttpRequest:

@@ -1,10 +1,12 @@
 """The ASGI entry: routes the two long answers, admits the rest to Django, ends cleanly."""
 
+import asyncio
 import signal
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
 
+from panel.core.processes import Heartbeat
 from panel.live.http import (
     DisconnectedError,
     Message,
@@ -15,6 +17,7 @@ from panel.live.http import (
     read_body,
     refuse,
     replay,
+    respond,
 )
 from panel.live.hub import EventHub
 from panel.live.slots import BusyError, Slots
@@ -22,7 +25,9 @@ from panel.live.streams import events
 from panel.live.waits import wait, waiting_for
 
 EVENTS_PATH = "/api/v1/events"
+ALIVE_PATH = "/healthz"  # answered here: it must not wait for a slot that waits for a database
 KEPT_BYTES = 8 * 1024 * 1024  # of an answer, so that a slow reader holds no slot
+_ALIVE_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -44,7 +49,9 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if scope["path"] == EVENTS_PATH and scope["method"] == "GET":
+            if scope["path"] == ALIVE_PATH and scope["method"] in ("GET", "HEAD"):
+                await respond(send, 200, _ALIVE_HEADERS, b'{"status": "ok"}')
+            elif scope["path"] == EVENTS_PATH and scope["method"] == "GET":
                 await events(scope, receive, send, self._slots, self._hub)
             elif waited := waiting_for(scope):
                 await wait(scope, receive, send, self._slots, self._hub, *waited)
@@ -68,13 +75,17 @@ class Application:
         await answer.flush()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        beating: Heartbeat | None = None
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self._end_streams_on_signals()
+                beating = Heartbeat().start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self._hub.close()
+                if beating is not None:
+                    await asyncio.to_thread(beating.stop)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

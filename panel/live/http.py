@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from panel.core.metrics import HTTP_REFUSED
+from panel.core.middleware import plain_request_id
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -67,7 +69,9 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes) -> Non
 
 async def refuse(scope: Scope, send: Send, *, status: int, code: str, detail: str, retry_after_s: int = 0) -> None:
     """Answer without Django: problem+json for the API, a plain sentence for people."""
-    request_id = uuid.uuid4().hex
+    given = dict(scope.get("headers", ())).get(b"x-request-id", b"")
+    request_id = plain_request_id(given.decode("latin-1"))
+    HTTP_REFUSED.labels(code).inc()
     headers: Headers = [(b"x-request-id", request_id.encode()), (b"cache-control", b"no-store")]
     if retry_after_s:
         headers.append((b"retry-after", str(retry_after_s).encode()))

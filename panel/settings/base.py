@@ -244,6 +244,13 @@ LOGGING = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "celery": {"level": "INFO"},
-        "uvicorn.access": {"level": "WARNING"},
+        # Named with no handlers, so that those which their own set-up gave them are taken away.
+        "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
+        "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+        "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
     },
 }
+
+# Who may read /metrics beside staff: whoever has this token, and callers on this machine that no proxy speaks for.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_LOOPBACK = env.bool("METRICS_LOOPBACK", default=True)

@@ -66,6 +66,7 @@ def _folders(layout: Layout) -> list[_Folder]:
         _Folder(layout.state / "postgres", DATABASE_USER, 0o700),
         _Folder(layout.run_dir, "root", 0o755),
         _Folder(layout.postgres_socket, DATABASE_USER, 0o755),
+        _Folder(layout.metrics, SERVICE_USER, 0o750),
         _Folder(layout.redis_socket.parent, SERVICE_USER, 0o700),
     ]
 

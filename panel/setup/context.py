@@ -12,7 +12,7 @@ from panel.setup.listen import Listen
 from panel.setup.steps import Records
 
 _PASSED_ON = re.compile(
-    r"(LANG|LC_.*|TZ|PATH|LOG_LEVEL|WEB_.*|JOB_.*|API_.*|AUDIT_.*|COLLECT_.*|HOST_CALL_.*|.*_proxy|.*_PROXY|SSL_CERT_.*)\Z"
+    r"(LANG|LC_.*|TZ|PATH|LOG_LEVEL|METRICS_.*|WEB_.*|JOB_.*|API_.*|AUDIT_.*|COLLECT_.*|HOST_CALL_.*|.*_proxy|.*_PROXY|SSL_CERT_.*)\Z"
 )
 _SECRET_VARIABLES = ("DJANGO_SECRET_KEY", "TOKEN_PEPPER", "KEY_ENCRYPTION_KEY")
 
@@ -56,6 +56,7 @@ class Context:
             "INNKEEPER_STATE": str(layout.state),
             "INNKEEPER_CACHE": str(layout.cache),
             "INNKEEPER_ID": layout.id,
+            "PROMETHEUS_MULTIPROC_DIR": str(layout.metrics),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(layout.state / "work"),
             **self._web_names(),

@@ -71,6 +71,11 @@ class Layout:
         return self.run_dir / "redis" / "redis.sock"
 
     @property
+    def metrics(self) -> Path:
+        """Where the processes write what they measure; emptied at every start."""
+        return self.run_dir / "metrics"
+
+    @property
     def bridge(self) -> str:
         return f"ink{self.id}"
 

@@ -11,7 +11,7 @@ from panel.setup.services import Service
 from panel.setup.tls import certificate_files
 
 _WORKER_CONCURRENCY = 8  # twice what one host may keep at work, see hosts/services/enrolment.py
-_CELERY = ("-A", "panel.celery", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
+_CELERY = ("-A", "panel.celery", "--quiet", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
 
 
 def panel_services(context: Context, web_socket: socket.socket) -> Iterator[Service]:

@@ -214,6 +214,8 @@ class _Run:
 
     def _panel(self) -> str:
         self.manage.close()
+        for measured in self.context.layout.metrics.glob("*.db"):
+            measured.unlink()
         self.supervisor.start(*panel_services(self.context, self.web_socket))
         self.context.records.set("complete", "yes")
         return ", ".join(self.supervisor.names())

@@ -18,7 +18,7 @@ def main(descriptor: str, *tls: str) -> None:
         ssl_certfile=certificate,
         ssl_keyfile=key,
         access_log=False,
-        log_level="warning",
+        log_config=None,  # the panel's own: see LOGGING
         proxy_headers=False,  # nobody stands before it whose word about a client's address counts
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,

@@ -16,6 +16,7 @@ from panel.core.models.accounts import (
 from panel.core.models.audit import AuditEntry
 from panel.core.models.idempotency import IdempotencyRecord
 from panel.core.models.jobs import HostSlot, Job, JobResource, JobStatus, JobUndo, ResourceSlot
+from panel.core.models.operating import PanelBackup, PanelProcess
 
 __all__ = [
     "ApiClient",
@@ -31,6 +32,8 @@ __all__ = [
     "JobStatus",
     "JobUndo",
     "Membership",
+    "PanelBackup",
+    "PanelProcess",
     "ResourceSlot",
     "SshKey",
     "StaffRole",

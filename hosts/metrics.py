@@ -1,0 +1,31 @@
+"""Metrics of hosts and pools, read from the database."""
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+from prometheus_client.metrics_core import Metric
+
+from hosts.models import HostConnection, StoragePool
+from hosts.states import HostState
+from panel.core.fleet_metrics import fleet_metrics, gauge
+
+WATCHED = (HostState.ACTIVE, HostState.MAINTENANCE)
+
+
+@fleet_metrics
+def of_hosts() -> Iterable[Metric]:
+    """How long each hypervisor has not been seen, and how full the pools are."""
+    now = timezone.now()
+    seen = HostConnection.objects.filter(enabled=True, host__state__in=WATCHED).values_list(
+        "host__name", "host_type", "last_seen_at"
+    )
+    lags = [(name, kind, (now - at).total_seconds() if at else None) for name, kind, at in seen]
+    yield gauge("host_lag_seconds", "How long ago a hypervisor was seen.", ("host", "host_type"), lags)
+    pools = StoragePool.objects.filter(host__state__in=WATCHED, capacity_bytes__gt=0).values_list(
+        "host__name", "name", "capacity_bytes", "available_bytes", "limit_gib", "used_gib"
+    )
+    rows = list(pools)
+    used = [(host, pool, (capacity - free) / capacity) for host, pool, capacity, free, _, _ in rows]
+    yield gauge("pool_used_ratio", "Share of a pool's file system that is used.", ("host", "pool"), used)
+    sold = [(host, pool, taken / limit if limit else None) for host, pool, _, _, limit, taken in rows]
+    yield gauge("pool_sold_ratio", "Share that is sold of what may be sold of a pool.", ("host", "pool"), sold)

@@ -1,0 +1,52 @@
+"""Metrics of jobs, processes and backups, read from the database."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from prometheus_client.metrics_core import Metric
+
+from panel.core.fleet_metrics import fleet_metrics, gauge
+from panel.core.models import Job, JobResource, JobStatus, PanelBackup, ResourceSlot
+from panel.core.models.jobs import ACTIVE
+from panel.core.processes import processes_alive
+
+LATELY = timedelta(hours=1)
+
+
+@fleet_metrics
+def of_jobs() -> Iterable[Metric]:
+    """How many jobs there are, how long the oldest waits, how many failed lately."""
+    active = Job.objects.filter(status__in=ACTIVE).values_list("action", "status").annotate(Count("pk")).order_by()
+    yield gauge("jobs", "Jobs that have not ended.", ("action", "status"), active)
+    oldest = waiting_jobs().order_by("created_at").values_list("created_at", flat=True).first()
+    age_s = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+    yield gauge("job_queue_age_seconds", "How long the oldest job waits that could run now.", (), [(max(0.0, age_s),)])
+    failed = (
+        Job.objects.filter(status=JobStatus.ERROR, finished_at__gte=timezone.now() - LATELY)
+        .values_list("action")
+        .annotate(Count("pk"))
+        .order_by()
+    )
+    yield gauge("jobs_failed_last_hour", "Jobs that failed in the last hour.", ("action",), failed)
+
+
+@fleet_metrics
+def of_the_panel() -> Iterable[Metric]:
+    """Which processes live, and when the last backup was made."""
+    alive = processes_alive().values_list("kind").annotate(Count("pk")).order_by()
+    yield gauge("processes", "Processes of the panel that were heard of lately.", ("kind",), alive)
+    last = PanelBackup.objects.aggregate(at=Max("created_at"))["at"]
+    yield gauge(
+        "last_backup_timestamp_seconds", "When the last backup was made.", (), [(last.timestamp() if last else None,)]
+    )
+
+
+def waiting_jobs() -> QuerySet[Job]:
+    """Queued jobs that nothing keeps from running but that no worker has taken them."""
+    waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
+    return Job.objects.filter(
+        Q(run_after__isnull=True) | Q(run_after__lte=Now()), ~Exists(waits), status=JobStatus.QUEUED
+    ).filter(children__isnull=True)
