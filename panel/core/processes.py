@@ -49,7 +49,13 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Renew the row once."""
-        row: list[str | int] = [str(self.id), process_kind(), socket.gethostname()[:120], os.getpid(), panel.__version__]
+        row: list[str | int] = [
+            str(self.id),
+            process_kind(),
+            socket.gethostname()[:120],
+            os.getpid(),
+            panel.__version__,
+        ]
         with connection.cursor() as cursor:
             cursor.execute(_BEAT, row)
 
