@@ -17,6 +17,9 @@ class HostState(models.TextChoices):
         return "in maintenance" if self is HostState.MAINTENANCE else self.label.lower()
 
 
+WATCHED = (HostState.ACTIVE, HostState.MAINTENANCE)  # by the collectors
+
+
 class ImageState(models.TextChoices):
     """Whether an image can be ordered."""
 

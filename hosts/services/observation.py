@@ -1,10 +1,10 @@
 """Writing down what a host says of itself."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import timezone
 
 from hosts.drivers.types import HostLoad, PoolInfo
 from hosts.models import Host, HostConnection, StoragePool
@@ -12,20 +12,21 @@ from panel.core import events
 
 
 def connection_seen(*, connection: HostConnection, at: datetime, boot_id: str = "") -> None:
-    """A hypervisor answered. ``boot_id`` is its host's, "" where it could not be read."""
-    recovered = bool(connection.last_error)
-    HostConnection.objects.filter(pk=connection.pk).update(last_seen_at=at, last_error="")
+    """A hypervisor answered what it was asked ``at``. ``boot_id`` is its host's, "" where it could not be read."""
+    known = HostConnection.objects.filter(pk=connection.pk)
+    recovered = known.exclude(last_error="").update(last_error="")
+    known.exclude(last_seen_at__gt=at).update(last_seen_at=at)
     _host_follow(connection.host_id)
     restarted = boot_id and Host.objects.filter(pk=connection.host_id).exclude(boot_id=boot_id).update(boot_id=boot_id)
     if recovered or restarted:
         events.publish("host", connection.host_id)
 
 
-def connection_silent(*, connection: HostConnection, error: str) -> None:
-    """A hypervisor did not answer."""
-    HostConnection.objects.filter(pk=connection.pk).update(last_error=error)
-    _host_follow(connection.host_id)
-    if connection.last_error != error:
+def connection_silent(*, connection: HostConnection, error: str, at: datetime) -> None:
+    """A hypervisor did not answer what it was asked ``at``; one that was seen later has."""
+    rows = HostConnection.objects.filter(pk=connection.pk).exclude(last_seen_at__gt=at)
+    if rows.exclude(last_error=error).update(last_error=error):
+        _host_follow(connection.host_id)
         events.publish("host", connection.host_id)
 
 
@@ -44,27 +45,28 @@ def _host_follow(host_id: UUID) -> None:
     )
 
 
-def load_record(*, host_id: UUID, load: HostLoad) -> None:
+def load_record(*, host_id: UUID, load: HostLoad, at: datetime) -> None:
     """Turn two readings of the counters into percentages; the first one only starts the series.
 
     A reading soon after another (each hypervisor of the host gives one) says nothing and is left out.
     """
     host = Host.objects.get(pk=host_id)
-    before, now = host.load_sample or {}, timezone.now()
-    if before and now - datetime.fromisoformat(before["at"]) < timedelta(seconds=settings.COLLECT_EVERY_S / 2):
+    before = host.load_sample or {}
+    if before and at - datetime.fromisoformat(before["at"]) < timedelta(seconds=settings.COLLECT_EVERY_S / 2):
         return
     busy_ns = load.cpu_busy_ns - before.get("busy_ns", load.cpu_busy_ns)
     total_ns = load.cpu_total_ns - before.get("total_ns", load.cpu_total_ns)
     percent = 100 * busy_ns / total_ns if total_ns > 0 and busy_ns >= 0 else None
     Host.objects.filter(pk=host_id).update(
-        load_sample={"busy_ns": load.cpu_busy_ns, "total_ns": load.cpu_total_ns, "at": now.isoformat()},
+        load_sample={"busy_ns": load.cpu_busy_ns, "total_ns": load.cpu_total_ns, "at": at.isoformat()},
         load_cpu_percent=percent if percent is not None else host.load_cpu_percent,
         load_memory_percent=100 * load.memory_used_mib / max(1, load.memory_total_mib),
     )
 
 
-def pool_record(*, pool: StoragePool, info: PoolInfo) -> None:
-    """Write a pool's fill."""
-    StoragePool.objects.filter(pk=pool.pk).update(
-        available_bytes=info.available_bytes, capacity_bytes=info.capacity_bytes
-    )
+def pools_record(fills: Iterable[tuple[StoragePool, PoolInfo]]) -> None:
+    """Write the pools' fill."""
+    for pool, info in fills:
+        StoragePool.objects.filter(pk=pool.pk).update(
+            available_bytes=info.available_bytes, capacity_bytes=info.capacity_bytes
+        )

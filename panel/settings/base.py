@@ -230,7 +230,8 @@ JOB_RESEND_S = env.float("JOB_RESEND_S", default=10.0)  # a queued job nobody cl
 JOB_SWEEP_S = env.float("JOB_SWEEP_S", default=5.0)
 JOB_RETRY_LIMIT = env.int("JOB_RETRY_LIMIT", default=5)  # attempts after a retryable error
 HOST_CALL_DEADLINE_S = env.float("HOST_CALL_DEADLINE_S", default=30.0)
-COLLECT_EVERY_S = env.float("COLLECT_EVERY_S", default=10.0)
+COLLECT_EVERY_S = env.float("COLLECT_EVERY_S", default=15.0)
+COLLECT_LEASE_S = env.float("COLLECT_LEASE_S", default=10.0)  # a collector silent for so long has lost its hosts
 CHECKPOINT_HOOK = env.str("CHECKPOINT_HOOK", default="")  # dotted name, called at every checkpoint; tests only
 AUDIT_RETENTION_MONTHS = env.int("AUDIT_RETENTION_MONTHS", default=24)
 IDEMPOTENCY_DAYS = 7

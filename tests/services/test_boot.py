@@ -15,8 +15,8 @@ from panel.core.jobs import job_claim
 from panel.core.models import AuditEntry, Job
 from tests.concurrency.http import at_once
 from tests.services.guests import act, order
+from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
-from vms.collector import HostWatcher
 from vms.models import Guest
 from vms.services import boot
 from vms.services.suspension import guest_suspend
@@ -32,7 +32,7 @@ def look(one_host: Host):
 
     def once() -> None:
         for connection in HostConnection.objects.filter(host=one_host).order_by("host_type"):
-            HostWatcher(connection.pk).look()
+            Looking(connection.pk).look()
 
     return once
 

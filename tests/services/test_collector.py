@@ -1,14 +1,11 @@
 """How the collector goes about it: what it asks a host, and what a call that hangs costs."""
 
-import threading
-
 import pytest
-from django.db import connection
 
 from hosts.drivers.simulated import FaultKind
 from hosts.models import Host, HostConnection
-from vms import collector
-from vms.collector import Collector, HostWatcher
+from tests.services.watching import Looking
+from vms.collector import watcher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,10 +18,10 @@ def kvm(one_host: Host) -> HostConnection:
 
 @pytest.mark.parametrize("call", ["boot_id", "load", "pool_info"])
 def test_call_that_hangs_costs_its_own_answer_and_no_other(guest, one_host, fleet, kvm, monkeypatch, call):
-    monkeypatch.setattr(collector, "CALL_DEADLINE_S", 0.5)
+    monkeypatch.setattr(watcher, "CALL_DEADLINE_S", 0.5)
     fleet.admin.set_fault(one_host.name, call, FaultKind.HANG)
     fleet.admin.clear_calls()
-    HostWatcher(kvm.pk).look()
+    Looking(kvm.pk).look()
     fleet.admin.release_hangs(one_host.name)
     guest.refresh_from_db()
     kvm.refresh_from_db()
@@ -35,23 +32,6 @@ def test_call_that_hangs_costs_its_own_answer_and_no_other(guest, one_host, flee
 
 def test_round_does_not_probe_the_host(one_host, fleet, kvm):
     fleet.admin.clear_calls()
-    HostWatcher(kvm.pk).look()
+    Looking(kvm.pk).look()
     assert fleet.admin.calls(host=one_host.name, call="boot_id")
     assert fleet.admin.calls(host=one_host.name, call="facts") == []
-
-
-def test_watcher_holds_no_database_connection_between_rounds(kvm):
-    watching = Collector()
-    held = []
-
-    class Once(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            held.append(connection.connection is not None and not connection.connection.closed)
-            self.set()
-            return True
-
-    watching.stop = Once()
-    thread = threading.Thread(target=watching._watch, args=(kvm.pk,))
-    thread.start()
-    thread.join(20)
-    assert held == [False]

@@ -13,8 +13,8 @@ from hosts.registry import driver_for
 from hosts.services import observation as hosts_observation
 from panel.core.models import Job
 from tests.services.guests import act, order
+from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
-from vms.collector import HostWatcher
 from vms.models import Guest
 from vms.selectors import guest_status
 from vms.services import observation
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def watcher(one_host: Host) -> HostWatcher:
+def watcher(one_host: Host) -> Looking:
     """A watcher of the host's KVM side."""
-    return HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
+    return Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
 
 
 def test_poweroff_inside_is_seen_and_wanted_off_after_a_minute(guest, one_host, fleet, watcher):
@@ -76,7 +76,7 @@ def test_restart_of_the_host_is_no_wish_to_be_off(guest, one_host, fleet, watche
     one_host.refresh_from_db()
     assert one_host.boot_id == fleet.admin.dump_host(one_host.name).boot_id
     # Also for a collector that was started since.
-    HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
+    Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
     guest.refresh_from_db()
     assert (guest.power_wanted, guest.off_since) == ("on", None)
 
@@ -215,7 +215,7 @@ def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host
 
     Guest.objects.update(booted_at=None)
     fleet.admin.set_fault(one_host.name, "console_output", kind=FaultKind.ERROR, times=99)  # never ready
-    assert (reads(watcher.listen), reads(watcher.look)) == (1, 0)
+    assert (reads(watcher.listen), reads(watcher.listen)) == (1, 1)
     Job.objects.update(finished_at=timezone.now() - timedelta(minutes=16))
     assert (reads(watcher.listen), reads(watcher.look)) == (0, 1)
 
@@ -223,7 +223,7 @@ def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host
 def test_load_is_measured_over_an_interval_not_between_two_hypervisors(one_host):
     def record(busy_ns: int, total_ns: int) -> float | None:
         load = HostLoad(cpu_busy_ns=busy_ns, cpu_total_ns=total_ns, memory_used_mib=1, memory_total_mib=4)
-        hosts_observation.load_record(host_id=one_host.pk, load=load)
+        hosts_observation.load_record(host_id=one_host.pk, load=load, at=timezone.now())
         return Host.objects.get(pk=one_host.pk).load_cpu_percent
 
     assert record(100, 1000) is None
@@ -238,15 +238,15 @@ def test_load_is_measured_over_an_interval_not_between_two_hypervisors(one_host)
 def test_host_has_what_its_hypervisors_have(one_host, fleet):
     kvm, lxc = (HostConnection.objects.get(host=one_host, host_type=host_type) for host_type in ("kvm", "lxc"))
     for connection in (kvm, lxc):
-        HostWatcher(connection.pk).look()
+        Looking(connection.pk).look()
     seen = HostConnection.objects.get(pk=lxc.pk).last_seen_at
     HostConnection.objects.filter(pk=lxc.pk).update(uri="simulated:///nowhere?socket=/nonexistent")
     for connection in (lxc, kvm, lxc, kvm):
-        HostWatcher(connection.pk).look()
+        Looking(connection.pk).look()
     one_host.refresh_from_db()
     assert (one_host.last_seen_at, one_host.last_error) == (seen, "LXC: The host does not answer.")
     HostConnection.objects.filter(pk=lxc.pk).update(enabled=False)
-    HostWatcher(kvm.pk).look()
+    Looking(kvm.pk).look()
     one_host.refresh_from_db()
     assert one_host.last_seen_at > seen
     assert one_host.last_error == ""
@@ -254,7 +254,7 @@ def test_host_has_what_its_hypervisors_have(one_host, fleet):
 
 def test_host_with_a_hypervisor_that_was_never_seen_does_not_answer(one_host):
     HostConnection.objects.filter(host=one_host, host_type="lxc").update(last_seen_at=None)
-    HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
+    Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
     one_host.refresh_from_db()
     assert (one_host.last_seen_at, one_host.answers) == (None, False)
 
@@ -262,6 +262,6 @@ def test_host_with_a_hypervisor_that_was_never_seen_does_not_answer(one_host):
 def test_host_none_of_whose_hypervisors_answers_says_so_once(one_host, fleet):
     fleet.admin.set_reachable(one_host.name, False)
     for connection in HostConnection.objects.filter(host=one_host):
-        HostWatcher(connection.pk).look()
+        Looking(connection.pk).look()
     one_host.refresh_from_db()
     assert one_host.last_error == "The host does not answer."

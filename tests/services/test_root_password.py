@@ -11,8 +11,8 @@ from hosts.models import Host, HostConnection
 from panel.core.models import Job, JobStatus
 from tests import factories
 from tests.services.guests import order
+from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
-from vms.collector import HostWatcher
 from vms.models import Guest, GuestSecret
 from vms.operations.seed import GuestScrubSeed
 from vms.services import access
@@ -27,9 +27,9 @@ def staff(db):
 
 
 @pytest.fixture
-def watcher(one_host: Host) -> HostWatcher:
+def watcher(one_host: Host) -> Looking:
     """A watcher of the host's KVM side."""
-    return HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
+    return Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
 
 
 def hash_in_seed(fleet, host: Host, guest: Guest) -> bool:

@@ -14,8 +14,8 @@ from panel.core.models import AuditEntry, Job, JobStatus
 from panel.core.tasks import run
 from tests import factories
 from tests.services.guests import act, order
+from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
-from vms.collector import HostWatcher
 from vms.models import Guest
 from vms.services.actions import guest_action_submit, seed_scrub
 from vms.services.suspension import guest_suspend, guest_unsuspend
@@ -95,7 +95,7 @@ def test_unsuspending_what_was_never_suspended_starts_nothing(guest):
 
 
 def test_the_collector_stops_a_suspended_guest_that_runs(deaf, one_host):
-    watcher = HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
+    watcher = Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
     watcher.look()
     assert ran() == []  # the last try was just now
     Job.objects.update(created_at=timezone.now() - timedelta(minutes=2))
@@ -109,7 +109,7 @@ def test_the_collector_stops_a_suspended_guest_that_runs(deaf, one_host):
 
 
 def test_the_collector_lets_everybody_else_run(guest, one_host):
-    HostWatcher(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
+    Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
     assert ran() == []
 
 

@@ -76,6 +76,8 @@ class Guest(VersionedRecord):
             models.Index(
                 fields=["external_id"], condition=Q(external_id__isnull=False), name="vms_guest_by_external_id"
             ),
+            models.Index(fields=["host"], condition=Q(booted_at__isnull=True), name="vms_guest_not_ready"),
+            models.Index(fields=["host"], condition=Q(seed_scrubbed_at__isnull=True), name="vms_guest_to_scrub"),
             models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="vms_guest_departed"),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="vms_guest_name_trgm"),
         ]

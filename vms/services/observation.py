@@ -1,10 +1,11 @@
 """Writing down what a host reported of its guests."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -17,102 +18,161 @@ from vms.states import GuestAction, Lifecycle, PowerWanted
 SELF_OFF_AFTER = timedelta(seconds=60)
 SILENT_FOR = timedelta(hours=1)
 BOOT_WATCHED_FOR = timedelta(minutes=15)  # the slowest emulated machine takes some
+_BOOTING_AT_ONCE = 200
+_SCRUBS_AT_ONCE = 50
 SCRUB_AGAIN_AFTER = timedelta(minutes=5)
 _HOST_KEY = re.compile(rb"INNKEEPER-HOSTKEY (\S{1,40}) (SHA256:[A-Za-z0-9+/=]{20,64})")
 _READY = b"INNKEEPER-READY"
+_CHANGE = """
+UPDATE vms_guest g SET power_state = c.state, state_reason = c.reason,
+       observed_at = CASE WHEN c.state = 'unknown' THEN g.observed_at ELSE %s END
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS c(id, state, reason)
+WHERE g.id = c.id AND (g.observed_at IS NULL OR g.observed_at <= %s)
+RETURNING g.id, g.customer_id
+"""
+_SILENCE = """
+UPDATE vms_guest SET power_state = 'unknown', state_reason = ''
+WHERE host_id = %s AND host_type = %s AND lifecycle = 'active' AND power_state <> 'unknown'
+      AND (observed_at IS NULL OR observed_at <= %s)
+RETURNING id, customer_id
+"""
 
 
 def observe_host(
-    *, host_id: UUID, host_type: str, domains: Sequence[DomainInfo], asked_at: datetime, boot_id: str
+    *,
+    host_id: UUID,
+    host_type: str,
+    domains: Sequence[DomainInfo],
+    asked_at: datetime,
+    boot_id: str,
+    about: Collection[UUID] | None = None,
 ) -> int:
-    """Write the power states of one listing. Returns how many guests changed.
+    """Write the power states of one listing, or of what single domains said. Returns how many guests changed.
 
-    ``asked_at`` is when the listing began: what a job saw later is not overwritten. A guest that is not in
-    the listing becomes ``unknown``, never off and never gone. ``boot_id`` is the host's, "" when it is not known.
+    ``asked_at`` is when the asking began: what was seen later is not overwritten. A guest that is not in the
+    listing becomes ``unknown``, never off and never gone. ``boot_id`` is the host's, "" when it is not known.
+    ``about``: the domains that were asked for, None for all.
     """
     seen = {info.id: info for info in domains if info.ours}
-    changed = 0
-    guests = _living(host_id=host_id, host_type=host_type).filter(lifecycle=Lifecycle.ACTIVE)
-    unchanged: list[UUID] = []
-    on: list[UUID] = []
-    for guest in guests:
-        info = seen.get(guest.pk)
-        state = info.state if info else PowerState.UNKNOWN
-        reason = info.state_reason if info and state != PowerState.RUNNING else ""
-        if (guest.power_state, guest.state_reason) == (state, reason):
+    guests = _observed(host_id, host_type, asked_at)
+    if about is not None:
+        guests = guests.filter(pk__in=about)
+    changes, unchanged, on = [], [], []
+    rows = list(guests)
+    for guest in rows:
+        state, reason = _reported(seen.get(guest.pk))
+        if (guest.power_state, guest.state_reason) != (state, reason):
+            changes.append((guest.pk, state, reason))
+        elif guest.pk in seen:
             unchanged.append(guest.pk)
-        elif _not_newer(guest.pk, asked_at).update(power_state=state, state_reason=reason, observed_at=asked_at):
-            changed += 1
-            events.publish("guest", guest.pk, customer_id=guest.customer_id)
         if boot_id and state in (PowerState.RUNNING, PowerState.PAUSED) and guest.seen_boot_id != boot_id:
             on.append(guest.pk)
-        _note_self_off(guest, state, asked_at, boot_id=boot_id)
-    known = [pk for pk in unchanged if pk in seen]
-    Guest.objects.filter(pk__in=known).exclude(observed_at__gt=asked_at).update(observed_at=asked_at)
-    Guest.objects.filter(pk__in=on).update(seen_boot_id=boot_id)
+    changed = _write_changes(changes, asked_at)
+    if unchanged:
+        Guest.objects.filter(_not_newer(asked_at), pk__in=unchanged).update(observed_at=asked_at)
+    if on:
+        Guest.objects.filter(pk__in=on).update(seen_boot_id=boot_id)
+    _note_self_off(rows, seen, asked_at, boot_id=boot_id)
     return changed
 
 
-def _living(*, host_id: UUID, host_type: str) -> QuerySet[Guest]:
-    return Guest.objects.filter(host_id=host_id, host_type=host_type).exclude(lifecycle=Lifecycle.DELETED)
+def _observed(host_id: UUID, host_type: str, asked_at: datetime) -> QuerySet[Guest]:
+    """Guests that an answer to a question of that time tells something new of, with what is compared."""
+    rows = Guest.objects.filter(_not_newer(asked_at), host_id=host_id, host_type=host_type, lifecycle=Lifecycle.ACTIVE)
+    return rows.only("customer_id", "power_state", "state_reason", "power_wanted", "seen_boot_id", "off_since")
 
 
-def _not_newer(guest_id: UUID, asked_at: datetime) -> QuerySet[Guest]:
-    return Guest.objects.filter(pk=guest_id).exclude(observed_at__gt=asked_at)
+def _not_newer(asked_at: datetime) -> Q:
+    return Q(observed_at__isnull=True) | Q(observed_at__lte=asked_at)
 
 
-def _note_self_off(guest: Guest, state: PowerState, asked_at: datetime, *, boot_id: str) -> None:
+def _reported(info: DomainInfo | None) -> tuple[PowerState, str]:
+    if info is None:
+        return PowerState.UNKNOWN, ""
+    return info.state, info.state_reason if info.state != PowerState.RUNNING else ""
+
+
+def _write_changes(changes: Sequence[tuple[UUID, PowerState, str]], asked_at: datetime) -> int:
+    """Write new power states in one statement and tell open pages. Returns how many were not overtaken."""
+    if not changes:
+        return 0
+    ids, states, reasons = zip(*changes, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGE, [asked_at, list(ids), [str(one) for one in states], list(reasons), asked_at])
+        written = cursor.fetchall()
+    for guest_id, customer_id in written:
+        events.publish("guest", guest_id, customer_id=customer_id)
+    return len(written)
+
+
+def _note_self_off(
+    guests: Sequence[Guest], seen: Mapping[UUID, DomainInfo], asked_at: datetime, *, boot_id: str
+) -> None:
     """A guest that powered itself off is wanted off only if its host stayed up for a minute longer.
 
     It is off since its host started anew when it was last seen running under another boot: then it did not ask to be.
     """
-    same_boot = bool(boot_id) and guest.seen_boot_id == boot_id
-    if state != PowerState.SHUTOFF or guest.power_wanted == PowerWanted.OFF or not same_boot:
-        if guest.off_since is not None:
-            Guest.objects.filter(pk=guest.pk).update(off_since=None)
+    off = [
+        guest
+        for guest in guests
+        if guest.pk in seen
+        and seen[guest.pk].state == PowerState.SHUTOFF
+        and guest.power_wanted != PowerWanted.OFF
+        and boot_id
+        and guest.seen_boot_id == boot_id
+    ]
+    kept = {guest.pk for guest in off}
+    ended = [guest.pk for guest in guests if guest.off_since is not None and guest.pk not in kept]
+    if ended:
+        Guest.objects.filter(pk__in=ended).update(off_since=None)
+    if not off:
         return
-    if _has_job(guest.pk):
-        return
-    if guest.off_since is None:
-        Guest.objects.filter(pk=guest.pk).update(off_since=asked_at)
-    elif asked_at - guest.off_since >= SELF_OFF_AFTER:
-        Guest.objects.filter(pk=guest.pk, power_state=PowerState.SHUTOFF).update(
-            power_wanted=PowerWanted.OFF, off_since=None
-        )
-        events.publish("guest", guest.pk, customer_id=guest.customer_id)
-
-
-def _has_job(guest_id: UUID) -> bool:
-    return JobResource.objects.filter(type="guest", resource_id=guest_id, slot=ResourceSlot.HOLDING).exists()
-
-
-def host_silent(*, host_id: UUID, host_type: str, asked_at: datetime) -> None:
-    """A hypervisor did not answer: its guests are unknown, with the time they were last seen.
-
-    Those that a job saw after ``asked_at`` are known.
-    """
-    guests = _living(host_id=host_id, host_type=host_type).filter(lifecycle=Lifecycle.ACTIVE)
-    for guest in guests.exclude(power_state=PowerState.UNKNOWN):
-        if _not_newer(guest.pk, asked_at).update(power_state=PowerState.UNKNOWN, state_reason=""):
+    busy = _with_job(kept)
+    idle = [guest for guest in off if guest.pk not in busy]
+    since = [guest.pk for guest in idle if guest.off_since is None]
+    if since:
+        Guest.objects.filter(pk__in=since).update(off_since=asked_at)
+    long_off = [guest for guest in idle if guest.off_since and asked_at - guest.off_since >= SELF_OFF_AFTER]
+    if long_off:
+        rows = Guest.objects.filter(pk__in=[guest.pk for guest in long_off], power_state=PowerState.SHUTOFF)
+        rows.update(power_wanted=PowerWanted.OFF, off_since=None)
+        for guest in long_off:
             events.publish("guest", guest.pk, customer_id=guest.customer_id)
 
 
-def booting(*, host_id: UUID, host_type: str) -> list[Guest]:
+def _with_job(guest_ids: Collection[UUID]) -> set[UUID]:
+    held = JobResource.objects.filter(type="guest", resource_id__in=guest_ids, slot=ResourceSlot.HOLDING)
+    return set(held.values_list("resource_id", flat=True))
+
+
+def host_silent(*, host_id: UUID, host_type: str, asked_at: datetime) -> int:
+    """A hypervisor did not answer: its guests are unknown, with the time they were last seen. Returns how many changed.
+
+    Those that were seen after ``asked_at`` are known.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SILENCE, [host_id, host_type, asked_at])
+        written = cursor.fetchall()
+    for guest_id, customer_id in written:
+        events.publish("guest", guest_id, customer_id=customer_id)
+    return len(written)
+
+
+def booting(host_ids: Collection[UUID]) -> list[Guest]:
     """Guests that a job started in the last minutes and that have not been seen ready; nobody is at work on them."""
-    return list(_not_ready(host_id, host_type).filter(_started_lately()).order_by("?")[:50])
+    return list(_not_ready(host_ids).filter(_started_lately()).order_by("?")[:_BOOTING_AT_ONCE])
 
 
-def late(*, host_id: UUID, host_type: str) -> list[Guest]:
-    """A few of those that have taken longer: they may have been ready unseen, or never will be."""
-    return list(_not_ready(host_id, host_type).exclude(_started_lately()).order_by("?")[:5])
+def late(host_ids: Collection[UUID]) -> list[Guest]:
+    """Some of those that have taken longer: they may have been ready unseen, or never will be."""
+    return list(_not_ready(host_ids).exclude(_started_lately()).order_by("?")[: 5 * len(host_ids)])
 
 
-def _not_ready(host_id: UUID, host_type: str) -> QuerySet[Guest]:
-    return (
-        _living(host_id=host_id, host_type=host_type)
-        .filter(lifecycle=Lifecycle.ACTIVE, power_state=PowerState.RUNNING, booted_at__isnull=True)
-        .exclude(Exists(_jobs().filter(slot=ResourceSlot.HOLDING)))
-    )
+def _not_ready(host_ids: Collection[UUID]) -> QuerySet[Guest]:
+    rows = Guest.objects.filter(
+        host_id__in=host_ids, lifecycle=Lifecycle.ACTIVE, power_state=PowerState.RUNNING, booted_at__isnull=True
+    ).exclude(Exists(_jobs().filter(slot=ResourceSlot.HOLDING)))
+    return rows.only("customer_id", "host_id", "host_type")
 
 
 def _started_lately() -> Exists:
@@ -123,7 +183,7 @@ def _jobs() -> QuerySet[JobResource]:
     return JobResource.objects.filter(type="guest", resource_id=OuterRef("pk"))
 
 
-def to_scrub(*, host_id: UUID, host_type: str) -> list[Guest]:
+def to_scrub(host_ids: Collection[UUID]) -> list[Guest]:
     """Guests that have read a seed which may still hold a password's hash; after a failure, a while later.
 
     One that never says it is ready has read it after an hour's run all the same.
@@ -135,8 +195,8 @@ def to_scrub(*, host_id: UUID, host_type: str) -> list[Guest]:
     )
     lately = _jobs().filter(job__created_at__gte=timezone.now() - SILENT_FOR)
     silent = Q(power_state=PowerState.RUNNING) & ~Exists(lately)
-    rows = _living(host_id=host_id, host_type=host_type).filter(~Exists(failed), lifecycle=Lifecycle.ACTIVE)
-    return list(rows.filter(Q(booted_at__isnull=False) | silent, seed_scrubbed_at__isnull=True)[:50])
+    rows = Guest.objects.filter(~Exists(failed), host_id__in=host_ids, lifecycle=Lifecycle.ACTIVE)
+    return list(rows.filter(Q(booted_at__isnull=False) | silent, seed_scrubbed_at__isnull=True)[:_SCRUBS_AT_ONCE])
 
 
 def console_read(*, guest: Guest, output: bytes) -> bool:

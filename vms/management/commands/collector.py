@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from panel.core.logs import process_is
 from panel.core.processes import Heartbeat
-from vms.collector import Collector
+from vms.collector.process import Collector
 
 
 class Command(BaseCommand):

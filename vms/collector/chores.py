@@ -1,0 +1,37 @@
+"""What every collector does beside watching hosts: the sweeper, and once an hour the daily work."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from panel.core.maintenance import daily_maintenance
+from panel.core.sweeper import sweep
+
+logger = logging.getLogger(__name__)
+_DAILY_EVERY_S = 3600.0
+
+
+def run_chores(stop: threading.Event) -> None:
+    """Block until ``stop`` is set."""
+    next_daily = 0.0
+    while not stop.is_set():
+        guarded("sweep", sweep)
+        if time.monotonic() >= next_daily:
+            guarded("daily", daily_maintenance)
+            next_daily = time.monotonic() + _DAILY_EVERY_S
+        stop.wait(settings.JOB_SWEEP_S)
+    connection.close()
+
+
+def guarded(what: str, call: Callable[[], object]) -> None:
+    """Run one part; whatever it meets (a database that is away too) must not end the collector."""
+    try:
+        close_old_connections()
+        call()
+    except Exception:
+        logger.exception("collector: %s failed", what)
+        connection.close()

@@ -1,0 +1,62 @@
+"""Threads of a fixed number, and what becomes of one that does not come back."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+logger = logging.getLogger(__name__)
+_LOST = "-lost"
+LOST_LIMIT = 16  # threads that never came back, of the whole process
+
+
+class Lane:
+    """Does pieces of work in the order they come, in ``size`` threads of its own.
+
+    ``with_database`` False: its work uses none, and holds no connection to it.
+    """
+
+    lost = 0  # of all lanes
+
+    def __init__(self, name: str, *, size: int, with_database: bool = False) -> None:
+        self._name, self._with_database = name, with_database
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        for _ in range(size):
+            self._add_thread()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have it done; whatever it raises is logged."""
+        self._work.put(work)
+
+    def replace(self, thread: threading.Thread) -> None:
+        """Give one of the lane's threads up: another one takes its place."""
+        Lane.lost += 1
+        thread.name = self._name + _LOST
+        self._add_thread()
+
+    def _add_thread(self) -> None:
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def _run(self) -> None:
+        me = threading.current_thread()
+        while me.name == self._name:
+            work = self._work.get()
+            try:
+                if self._with_database:
+                    close_old_connections()
+                work()
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("collector: %s: the database is away: %s", self._name, error)
+                connection.close()
+            except Exception:
+                logger.exception("collector: %s failed", self._name)
+                if self._with_database:
+                    connection.close()
+        Lane.lost -= 1
+
+
+def is_lost() -> bool:
+    """True in a thread that was given up: nobody waits for what it found."""
+    return threading.current_thread().name.endswith(_LOST)

@@ -1,0 +1,188 @@
+"""The collector's process: its main thread decides, its lanes ask and write."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+
+from hosts import registry
+from hosts.models import HostConnection, StoragePool
+from panel.core.logs import log_scope
+from vms.collector.chores import guarded, run_chores
+from vms.collector.consoles import boots_to_read, consoles_write
+from vms.collector.lanes import LOST_LIMIT, Lane, is_lost
+from vms.collector.lease import Lease
+from vms.collector.watch import Watch
+from vms.collector.watcher import Answer, HostWatcher
+from vms.collector.writing import write
+from vms.models import Guest
+
+logger = logging.getLogger(__name__)
+CONSOLES_EVERY_S = 2.0  # while guests boot
+_LONGEST_WAIT_S = 0.25
+
+
+class Collector:
+    """Watches this process's share of the hosts until ``stop`` is set.
+
+    ``_watches`` and what is in them belong to the main thread; the others tell it through ``_inbox``.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.lease = Lease()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._watches: dict[UUID, Watch] = {}
+        self._next_renewal = self._next_consoles = self._next_late = 0.0
+        # Together at most 64 threads, whatever the number of hosts. A hypervisor has at most one call under way in
+        # each of the first three.
+        self._lanes = {
+            "look": Lane("look", size=32),
+            "event": Lane("event", size=8),
+            "console": Lane("console", size=6),
+            "write": Lane("write", size=3, with_database=True),
+            "write-event": Lane("write-event", size=1, with_database=True),
+        }
+
+    def run(self) -> None:
+        """Block until stopped; then leave the hosts to others."""
+        chores = threading.Thread(target=run_chores, args=(self.stop,), name="chores", daemon=True)
+        chores.start()
+        while not self.stop.is_set():
+            if time.monotonic() >= self._next_renewal:
+                self._next_renewal = time.monotonic() + settings.COLLECT_LEASE_S / 4
+                guarded("lease", self._renew)
+            self._ask_what_is_due()
+            self._take_messages()
+            if Lane.lost > LOST_LIMIT:
+                logger.critical("collector: %s threads wait for hosts for ever; it is to be started anew", Lane.lost)
+                self.stop.set()
+        guarded("end", self.lease.give_back)
+        for connection_id in list(self._watches):
+            self._forget(connection_id)
+        chores.join(timeout=5)
+
+    # ── which hosts ─────────────────────────────────────────────────────────────────────────────
+    def _renew(self) -> None:
+        host_ids = self.lease.renew()
+        pools: dict[UUID, list[StoragePool]] = {}
+        for pool in StoragePool.objects.filter(host_id__in=host_ids):
+            pools.setdefault(pool.host_id, []).append(pool)
+        connections = {row.pk: row for row in HostConnection.objects.filter(host_id__in=host_ids, enabled=True)}
+        for connection_id, watch in list(self._watches.items()):
+            row = connections.get(connection_id)
+            if row is None or row.uri != watch.watcher.connection.uri:
+                self._forget(connection_id)
+            else:
+                watch.watcher.connection, watch.watcher.pools = row, pools.get(row.host_id, [])
+        for connection_id, row in connections.items():
+            if connection_id not in self._watches:
+                self._watches[connection_id] = self._watch(HostWatcher(row, pools.get(row.host_id, [])))
+
+    def _watch(self, watcher: HostWatcher) -> Watch:
+        watch = Watch(watcher, now=time.monotonic())
+        watcher.on_lost = partial(self._thread_lost, watch)
+        return watch
+
+    def _forget(self, connection_id: UUID) -> None:
+        watch = self._watches.pop(connection_id)
+        driver = registry.driver_of(watch.watcher.connection)
+        threading.Thread(target=registry.forget, args=(driver,), daemon=True).start()
+
+    # ── what is asked when ──────────────────────────────────────────────────────────────────────
+    def _take_messages(self) -> None:
+        """Wait a moment for something that others tell, and take all that there is."""
+        wait_s = _LONGEST_WAIT_S
+        try:
+            while not self.stop.is_set():
+                self._inbox.get(timeout=wait_s)()
+                wait_s = 0.0
+        except queue.Empty:
+            return
+
+    def _ask_what_is_due(self) -> None:
+        now = time.monotonic()
+        for watch in self._watches.values():
+            if not self.lease.holds(watch.watcher.connection.host_id):
+                continue
+            if watch.look_due(now=now):
+                self._lanes["look"].submit(partial(self._look, watch))
+            if told := watch.told():
+                self._lanes["event"].submit(partial(self._look_at, watch, told))
+        if now >= self._next_consoles:
+            self._next_consoles = now + CONSOLES_EVERY_S
+            self._find_consoles(late=now >= self._next_late)
+
+    def _find_consoles(self, *, late: bool) -> None:
+        if late:
+            self._next_late = time.monotonic() + settings.COLLECT_EVERY_S
+        host_ids = {w.watcher.connection.host_id for w in self._watches.values() if not w.is_silent}
+        if host_ids:
+            self._lanes["write"].submit(
+                lambda: self._inbox.put(partial(self._read, boots_to_read(host_ids, late=late)))
+            )
+
+    def _read(self, guests: Collection[Guest]) -> None:
+        of: dict[tuple[UUID, str], list[Guest]] = {}
+        for guest in guests:
+            of.setdefault((guest.host_id, guest.host_type), []).append(guest)  # type: ignore[arg-type]
+        for watch in self._watches.values():
+            mine = of.get((watch.watcher.connection.host_id, watch.watcher.connection.host_type))
+            if mine and not watch.reading and not watch.is_silent:
+                watch.reading = True
+                self._lanes["console"].submit(partial(self._consoles, watch, mine))
+
+    # ── in the lanes ────────────────────────────────────────────────────────────────────────────
+    def _find_boots(self, host_ids: Collection[UUID], late: bool) -> None:
+        self._inbox.put(partial(self._read, boots_to_read(host_ids, late=late)))
+
+    def _look(self, watch: Watch) -> None:
+        self._answered(watch, lambda: watch.watcher.look(self.lease.now()), lane="write")
+
+    def _look_at(self, watch: Watch, domains: frozenset[UUID]) -> None:
+        self._answered(watch, lambda: watch.watcher.look_at(domains, self.lease.now()), lane="write-event")
+
+    def _answered(self, watch: Watch, ask: Callable[[], Answer], *, lane: str) -> None:
+        try:
+            with _scope(watch):
+                answer = ask()
+        except Exception:
+            self._tell(watch.failed)
+            raise
+        if not is_lost():
+            self._lanes[lane].submit(partial(self._write, watch, answer))
+
+    def _write(self, watch: Watch, answer: Answer) -> None:
+        try:
+            if self.lease.holds(answer.connection.host_id):
+                with _scope(watch):
+                    write(answer)
+        finally:
+            self._tell(partial(watch.looked, answer))
+
+    def _consoles(self, watch: Watch, guests: Collection[Guest]) -> None:
+        try:
+            with _scope(watch):
+                outputs = watch.watcher.consoles([guest.pk for guest in guests])
+            if not is_lost():
+                self._lanes["write"].submit(partial(consoles_write, guests, outputs))
+        finally:
+            self._inbox.put(partial(setattr, watch, "reading", False))
+
+    def _tell(self, what: Callable[..., None]) -> None:
+        self._inbox.put(lambda: what(now=time.monotonic()))
+
+    def _thread_lost(self, watch: Watch, thread: threading.Thread) -> None:
+        self._lanes[thread.name].replace(thread)
+        self._tell(watch.failed)
+
+
+def _scope(watch: Watch) -> AbstractContextManager[None]:
+    """Have the host's ids on every line that is logged."""
+    return log_scope(host_id=watch.watcher.connection.host_id, connection_id=watch.watcher.connection.pk)

@@ -1,0 +1,45 @@
+"""What a hypervisor said, written down, and what follows from it."""
+
+from hosts.services import observation as hosts_observation
+from panel.core.models import Job
+from vms.collector.watcher import Answer
+from vms.services import boot, observation, suspension
+
+
+def write(answer: Answer) -> int:
+    """Write one answer in a fixed number of queries, however many guests the host has. Returns how many changed.
+
+    Older answers never replace newer ones: each write is guarded by ``asked_at``.
+    """
+    if answer.domains is None:
+        return _write_silence(answer)
+    host_id, host_type = answer.connection.host_id, answer.connection.host_type
+    if answer.about is None:
+        hosts_observation.connection_seen(connection=answer.connection, at=answer.asked_at, boot_id=answer.boot_id)
+    changed = observation.observe_host(
+        host_id=host_id,
+        host_type=host_type,
+        domains=answer.domains,
+        asked_at=answer.asked_at,
+        boot_id=answer.boot_id,
+        about=answer.about,
+    )
+    _enforce_suspensions(answer)
+    if answer.about is None:
+        boot.power_restore(host_id=host_id, host_type=host_type, boot_id=answer.boot_id)
+    if answer.load is not None:
+        hosts_observation.load_record(host_id=host_id, load=answer.load, at=answer.asked_at)
+    hosts_observation.pools_record(answer.pools)
+    return changed
+
+
+def _write_silence(answer: Answer) -> int:
+    connection = answer.connection
+    hosts_observation.connection_silent(connection=connection, error=answer.error, at=answer.asked_at)
+    return observation.host_silent(host_id=connection.host_id, host_type=connection.host_type, asked_at=answer.asked_at)
+
+
+def _enforce_suspensions(answer: Answer) -> list[Job | None]:
+    connection = answer.connection
+    running = suspension.running_though_suspended(host_id=connection.host_id, host_type=connection.host_type)
+    return [suspension.suspension_enforce(guest=guest) for guest in running]
