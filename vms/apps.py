@@ -10,7 +10,8 @@ class VmsConfig(AppConfig):
 
     def ready(self) -> None:
         import vms.metrics
-        import vms.operations  # noqa: F401 - registers operations
+        import vms.operations
+        import vms.services.restored  # noqa: F401 - has its part in a restore
         from panel.core.naming import named_by
         from vms import selectors
         from vms.services import actions, retry

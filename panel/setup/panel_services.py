@@ -11,6 +11,7 @@ from panel.setup.services import Service
 from panel.setup.tls import certificate_files
 
 _WORKER_CONCURRENCY = 8  # twice what one host may keep at work, see hosts/services/enrolment.py
+PROCESSES = ("web", "worker", "builder", "collector")
 _CELERY = ("-A", "panel.celery", "--quiet", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle")
 
 

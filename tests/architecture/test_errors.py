@@ -10,7 +10,7 @@ from panel.core.api.problems import STATUS
 from panel.core.errors import PanelError
 from panel.core.operations import Operation, registered
 
-WORKERS = ("panel.core.tasks", "hosts.operations", "vms.operations")
+WORKERS = ("panel.core.tasks", "hosts.operations", "vms.operations", "panel.core.backup")
 # These never leave a worker.
 INSIDE = (errors.JobLostError, errors.JobCancelledError, errors.JobGivenUpError, errors.WaitError)
 

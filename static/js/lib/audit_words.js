@@ -4,7 +4,7 @@ import { _ } from "./i18n.js";
 export const OBJECT_WORDS = {
   guest: () => _("Guest"), host: () => _("Host"), customer: () => _("Customer"), user: () => _("User"), token: () => _("Token"), network: () => _("Network"),
   plan: () => _("Plan"), subscription: () => _("Service"), image: () => _("Image"), key: () => _("SSH key"), "ssh-key": () => _("SSH key"), job: () => _("Job"),
-  client: () => _("Integration"), pool: () => _("Storage pool"), member: () => _("Member"),
+  client: () => _("Integration"), pool: () => _("Storage pool"), member: () => _("Member"), panel: () => _("Panel"),
 };
 
 const ACTIONS = {
@@ -30,6 +30,7 @@ const ACTIONS = {
   "token.created": () => _("Token created"), "token.revoked": () => _("Token revoked"), "token.used-from-new-address": () => _("Token used from a new address"),
   "client.created": () => _("Integration created"), "client.changed": () => _("Integration changed"),
   "job.cancel.requested": () => _("Job cancelled"), "job.retried": () => _("Job begun again"),
+  "panel.backed-up": () => _("Panel backed up"), "panel.restored": () => _("Panel restored from a backup"),
 };
 
 const FIELDS = {

@@ -1,0 +1,14 @@
+"""Guests after a restore of the panel: nobody has seen them since."""
+
+from hosts.drivers.types import PowerState
+from panel.core.backup.aftermath import after_restore
+from vms.models import Guest
+from vms.states import Lifecycle
+
+
+@after_restore
+def guests_unseen() -> None:
+    """Their power is unknown until a collector has looked; an owner who shut one down before has not done so since."""
+    Guest.objects.filter(lifecycle=Lifecycle.ACTIVE).update(
+        power_state=PowerState.UNKNOWN, state_reason="", off_since=None
+    )
