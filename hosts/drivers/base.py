@@ -13,7 +13,7 @@ Rules for every method:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -30,6 +30,9 @@ from hosts.drivers.types import (
     VolumeInfo,
     VolumeRef,
 )
+
+EventHandler = Callable[[UUID | None], None]
+"""See ``HypervisorDriver.listen``."""
 
 
 class HypervisorDriver(ABC):
@@ -49,6 +52,17 @@ class HypervisorDriver(ABC):
     @abstractmethod
     def load(self) -> HostLoad:
         """Return the host's counters of this moment."""
+
+    @abstractmethod
+    def listen(self, handler: EventHandler) -> None:
+        """Have ``handler`` told of what happens to the hypervisor's domains, from now until ``close``.
+
+        It is called with the id of a domain whose power state may have changed, or with None when events may have been
+        lost: the connection ended. Events are hints: one may be missing, come twice, late or in another order; ask the
+        domain. It is called from a thread of the driver's that serves all connections, so it must return at once and
+        ask no driver. Connects like any call, and whatever call connects anew goes on listening. Calling it again
+        with the same handler costs nothing while the connection stands.
+        """
 
     @abstractmethod
     def close(self) -> None:

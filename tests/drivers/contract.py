@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from uuid import UUID
 
 import pytest
 
@@ -53,6 +54,42 @@ class HostContract:
         assert 0 < before.cpu_total_ns <= after.cpu_total_ns
         assert after.cpu_busy_ns <= after.cpu_total_ns
         assert 0 < after.memory_used_mib <= after.memory_total_mib
+
+    def test_who_listens_is_told_of_what_happens_to_a_domain(
+        self, driver: HypervisorDriver, make_spec: MakeSpec, new_driver: NewDriver | None
+    ):
+        spec, listener = make_spec(), given(new_driver, "new_driver")()
+        told: list[UUID | None] = []
+        listener.listen(told.append)
+        listener.listen(told.append)
+        driver.domain_define(spec)
+        driver.domain_start(spec.id)
+        wait_until(lambda: spec.id in told)
+        told.clear()
+        driver.domain_destroy(spec.id)
+        wait_until(lambda: spec.id in told)
+        assert None not in told
+        listener.close()
+
+    def test_who_listens_is_told_of_an_outage_and_goes_on_afterwards(
+        self,
+        driver: HypervisorDriver,
+        make_spec: MakeSpec,
+        new_driver: NewDriver | None,
+        outage: Callable[[], AbstractContextManager[None]] | None,
+    ):
+        spec, listener = make_spec(), given(new_driver, "new_driver")()
+        driver.domain_define(spec)
+        told: list[UUID | None] = []
+        listener.listen(told.append)
+        with given(outage, "outage")():
+            wait_until(lambda: None in told)
+        wait_until(lambda: answers(listener) and answers(driver))
+        told.clear()
+        driver.domain_start(spec.id)
+        wait_until(lambda: spec.id in told)
+        driver.domain_destroy(spec.id)
+        listener.close()
 
     def test_a_host_that_is_not_there_is_unreachable(self, unreachable_driver: HypervisorDriver | None):
         driver = given(unreachable_driver, "unreachable_driver")

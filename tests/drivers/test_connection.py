@@ -1,6 +1,7 @@
 """A driver's connection while its host does not answer: nothing but the caller itself waits."""
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -21,7 +22,7 @@ class Opening:
         self.count = 0
         self.closed: list[Session] = []
 
-    def open(self, uri: str) -> Session:
+    def open(self, uri: str, begun: object) -> Session:
         self.count += 1
         self.begun.set()
         assert self.go_on.wait(20)
@@ -66,3 +67,19 @@ def test_threads_that_come_while_one_connects_share_its_session(opening, in_thre
     opening.go_on.set()
     assert len({id(call.result(timeout=5)) for call in calls}) == 1
     assert opening.count == 1
+
+
+def test_close_ends_the_opening_of_a_host_that_accepts_and_never_answers(in_thread):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        one = Connection(f"qemu+tcp://127.0.0.1:{silent.getsockname()[1]}/system")
+        opening = in_thread(lambda: use(one))
+        silent.accept()[0].close()  # it looked whether anybody is there
+        held = silent.accept()[0]
+        held.recv(1)  # libvirt has begun to speak
+        assert not opening.done()
+
+        one.close()
+
+        with pytest.raises(HostUnreachableError):
+            opening.result(timeout=2)
+        held.close()

@@ -21,14 +21,19 @@ class Lane:
     lost = 0  # of all lanes
 
     def __init__(self, name: str, *, size: int, with_database: bool = False) -> None:
-        self._name, self._with_database = name, with_database
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._name, self._size, self._with_database = name, size, with_database
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         for _ in range(size):
             self._add_thread()
 
     def submit(self, work: Callable[[], None]) -> None:
         """Have it done; whatever it raises is logged."""
         self._work.put(work)
+
+    def close(self) -> None:
+        """End its threads after the work that is queued."""
+        for _ in range(self._size):
+            self._work.put(None)
 
     def replace(self, thread: threading.Thread) -> None:
         """Give one of the lane's threads up: another one takes its place."""
@@ -42,7 +47,9 @@ class Lane:
     def _run(self) -> None:
         me = threading.current_thread()
         while me.name == self._name:
-            work = self._work.get()
+            if (work := self._work.get()) is None:
+                connection.close()
+                return
             try:
                 if self._with_database:
                     close_old_connections()

@@ -66,6 +66,8 @@ class Collector:
         guarded("end", self.lease.give_back)
         for connection_id in list(self._watches):
             self._forget(connection_id)
+        for lane in self._lanes.values():
+            lane.close()
         chores.join(timeout=5)
 
     # ── which hosts ─────────────────────────────────────────────────────────────────────────────
@@ -88,6 +90,7 @@ class Collector:
     def _watch(self, watcher: HostWatcher) -> Watch:
         watch = Watch(watcher, now=time.monotonic())
         watcher.on_lost = partial(self._thread_lost, watch)
+        watcher.on_event = lambda domain: self._inbox.put(lambda: watch.tell(domain, now=time.monotonic()))
         return watch
 
     def _forget(self, connection_id: UUID) -> None:

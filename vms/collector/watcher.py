@@ -9,10 +9,10 @@ from typing import TypeVar
 from uuid import UUID
 
 from hosts import registry
-from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.base import EventHandler, HypervisorDriver
 from hosts.drivers.types import Capability, DomainInfo, HostLoad, PoolInfo
 from hosts.models import HostConnection, StoragePool
-from panel.core.errors import DomainNotFoundError, DriverError, HostTimeoutError, HostUnreachableError
+from panel.core.errors import CapabilityError, DomainNotFoundError, DriverError, HostTimeoutError, HostUnreachableError
 from vms.collector.deadlines import Deadlines, OnLost
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class HostWatcher:
         self.connection, self.pools = connection, pools
         self._domains = 250  # for the time that a listing may take where they are asked one by one
         self.on_lost: OnLost = lambda thread: None
+        self.on_event: EventHandler = lambda domain: None
         self._boot_id = ""
 
     def look(self, asked_at: datetime) -> Answer:
@@ -55,7 +56,7 @@ class HostWatcher:
         # The boot id first: should the host start anew in between, its guests are not taken for off under the new one.
         self._boot_id = self._ask(lambda driver: driver.boot_id()) or ""
         try:
-            domains = self._call(lambda driver: driver.domain_list(), extra_s=self._listing_s())
+            domains = self._call(self._listen_and_list, extra_s=self._listing_s())
         except DriverError as error:
             if isinstance(error, HostTimeoutError):
                 self._domains = min(2 * self._domains, 2000)
@@ -97,6 +98,19 @@ class HostWatcher:
     def _silence(self, error: DriverError, asked_at: datetime, *, about: frozenset[UUID] | None = None) -> Answer:
         hung = isinstance(error, HostTimeoutError)
         return Answer(connection=self.connection, asked_at=asked_at, about=about, error=str(error), hung=hung)
+
+    def _listen_and_list(self, driver: HypervisorDriver) -> list[DomainInfo]:
+        """First listen: what changes while the listing is made is told then."""
+        try:
+            driver.listen(self._heard)
+        except CapabilityError as error:
+            logger.info("host connection %s: %s", self.connection.pk, error)
+        return driver.domain_list()
+
+    def _heard(self, domain: UUID | None) -> None:
+        if domain is None:
+            self._boot_id = ""  # its host may have started anew
+        self.on_event(domain)
 
     def _listing_s(self) -> float:
         """Return how much longer than another call a listing may take."""

@@ -51,7 +51,9 @@ class Connection:
         self._lock = threading.Lock()  # of the two below; never held while libvirt is asked for anything
         self._opening = threading.Lock()  # one thread opens; a host that hangs may keep it there
         self._session: Session | None = None
+        self._being_opened: sockets.Opening | None = None
         self._closed = False
+        self.on_open: Callable[[Session], None] = lambda session: None  # before each use
 
     @contextmanager
     def use(self) -> Iterator[Session]:
@@ -61,6 +63,7 @@ class Connection:
         """
         session = self._open()
         try:
+            self.on_open(session)
             yield session
         except libvirt.libvirtError as error:
             translated = translate(error)
@@ -78,20 +81,32 @@ class Connection:
         with self._lock:
             self._closed = True
             session, self._session = self._session, None
+            being_opened = self._being_opened
         if session is not None:
             _cut(session)
+        if being_opened is not None:
+            being_opened.cut()
 
     def _open(self) -> Session:
         session = self._alive()
         while session is None:
             if self._opening.acquire(timeout=_LOOK_AGAIN_S):
                 try:
-                    session = self._alive() or self._keep(_connect(self._uri))
+                    session = self._alive() or self._keep(self._connect())
                 finally:
                     self._opening.release()
             else:
                 session = self._alive()  # another thread opens it, or close() was called
         return session
+
+    def _connect(self) -> Session:
+        def begun(opening: sockets.Opening) -> None:
+            self._being_opened = opening
+
+        try:
+            return _connect(self._uri, begun)
+        finally:
+            self._being_opened = None
 
     def _alive(self) -> Session | None:
         """Return the open session, if there is one. Raises: HostUnreachableError after ``close``."""
@@ -122,14 +137,17 @@ class Connection:
         _cut(session)
 
 
-def _connect(uri: str) -> Session:
+def _connect(uri: str, begun: Callable[[sockets.Opening], None]) -> Session:
+    """Open a connection; ``begun`` gets what ends the opening from outside."""
     has_events = start_event_loop()
     with sockets.opening(uri) as opening:
+        begun(opening)
         try:
+            sockets.reach(uri)
             conn = libvirt.open(uri)
             if has_events:
                 conn.setKeepAlive(_KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT)
-        except libvirt.libvirtError as error:
+        except (libvirt.libvirtError, OSError) as error:
             raise HostUnreachableError(detail=str(error)[:2000]) from error
         return Session(conn=conn, sockets=opening.sockets(), pid=os.getpid())
 

@@ -1,11 +1,12 @@
 """The hypervisor driver for libvirt: one connection, one profile; the work is in the modules beside it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.base import HypervisorDriver
-from hosts.drivers.libvirt import console, domains, facts, pools, states, volumes
+from hosts.drivers.base import EventHandler, HypervisorDriver
+from hosts.drivers.libvirt import console, domains, events, facts, pools, states, volumes
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.profiles import PROFILES
 from hosts.drivers.seed import seed_ext4, seed_iso
@@ -49,6 +50,11 @@ class LibvirtDriver(HypervisorDriver):
     def load(self) -> HostLoad:
         with self._connection.use() as session:
             return facts.load(session)
+
+    def listen(self, handler: EventHandler) -> None:
+        self._connection.on_open = partial(events.listen, handler=handler)
+        with self._connection.use():
+            return
 
     def close(self) -> None:
         self._connection.close()

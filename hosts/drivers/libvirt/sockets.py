@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import parse_qs, urlsplit
 
-_LIBVIRT_PORTS = {16509, 16514}
+_PORT_OF = {"tcp": 16509, "tls": 16514}
+_LIBVIRT_PORTS = set(_PORT_OF.values())
+_REACH_S = 5.0
 _TURN_S = 1.0
 
 _lock = threading.Lock()  # of the two below
@@ -49,6 +51,13 @@ class Opening:
             _owned.update(_inode(one) for one in ours)
             return ours
 
+    def cut(self) -> None:
+        """End the opening itself: its socket is shut down, which makes ``libvirt.open`` fail."""
+        for one in self.sockets():
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            release(one)
+
     def _addresses(self) -> set[str]:
         if self._host is None:
             return set()
@@ -63,6 +72,17 @@ class Opening:
                 return self._host is None and os.path.basename(peer) == self._name
             return peer[0] in addresses and peer[1] in ({self._port} if self._port else _LIBVIRT_PORTS)
         return False
+
+
+def reach(uri: str) -> None:
+    """Open and close a TCP connection to a URI's host, where it names one: libvirt itself would try for two minutes.
+
+    Raises: OSError when there is no answer within ``_REACH_S``.
+    """
+    parts = urlsplit(uri)
+    transport = parts.scheme.partition("+")[2] or "tls"
+    if parts.hostname is not None and transport in _PORT_OF:
+        socket.create_connection((parts.hostname, parts.port or _PORT_OF[transport]), timeout=_REACH_S).close()
 
 
 @contextmanager

@@ -146,6 +146,7 @@ class AdminCalls:
         if full and record.state is PowerState.RUNNING:
             found.count_busy()
             record.state, record.reason, record.off_at = PowerState.PAUSED, "disk_full", None
+            found.changed(record)
 
     def seed_of(self, *, host: str, volume: VolumeRef) -> SeedFiles:
         """Return the files a guest would find on its seed."""
@@ -171,7 +172,10 @@ class AdminCalls:
 
     def drop_domain(self, *, host: str, domain: UUID) -> None:
         """Take a domain away behind the panel's back, running or not."""
-        self._fleet.host(host).state.domains.pop(domain, None)
+        found = self._fleet.host(host)
+        record = found.state.domains.pop(domain, None)
+        if record is not None:
+            found.telling.tell(domain, record.host_type)
 
     def leave_behind(self, *, host: str, domain: UUID, remains: list[str]) -> None:
         """Set what ``leftovers`` finds of a domain id beside its domain."""

@@ -29,22 +29,31 @@ class ServerConnection:
         Raises: HostUnreachableError when there is no server, it cuts the connection, or ``close`` was
         called; the error of the answer.
         """
-        if self._pid != os.getpid():
-            self._reset()
-        line = encode_line({"id": 0, **message})
-        sock = self._acquire()
-        try:
-            answer = _exchange(sock, line)
-        except OSError as error:
-            self._discard(sock)
-            raise HostUnreachableError(detail=f"{self._path}: {error}") from error
-        except BaseException:
-            self._discard(sock)
-            raise
+        sock, answer = self._exchange(message)
         self._release(sock)
         if "error" in answer:
             raise decode_error(answer["error"])
         return answer["result"]
+
+    def stream(self, message: dict[str, Any]) -> socket.socket:
+        """Send one request and return the socket on which more than its answer will come.
+
+        ``close`` ends it, too. Raises: HostUnreachableError.
+        """
+        return self._exchange(message)[0]
+
+    def _exchange(self, message: dict[str, Any]) -> tuple[socket.socket, dict[str, Any]]:
+        if self._pid != os.getpid():
+            self._reset()
+        sock = self._acquire()
+        try:
+            return sock, _exchange(sock, encode_line({"id": 0, **message}))
+        except OSError as error:
+            self.discard(sock)
+            raise HostUnreachableError(detail=f"{self._path}: {error}") from error
+        except BaseException:
+            self.discard(sock)
+            raise
 
     def close(self) -> None:
         """Close every socket; whoever waits on one gets HostUnreachableError."""
@@ -102,7 +111,8 @@ class ServerConnection:
                 return
         sock.close()
 
-    def _discard(self, sock: socket.socket) -> None:
+    def discard(self, sock: socket.socket) -> None:
+        """Close a socket and forget it."""
         with self._lock:
             self._busy.discard(sock)
         sock.close()
@@ -117,7 +127,7 @@ def _exchange(sock: socket.socket, line: bytes) -> dict[str, Any]:
         if not received:
             raise ConnectionResetError("the connection was cut")
         answer += received
-    message = decode_line(answer)
+    message = decode_line(answer.partition(b"\n")[0])  # where it is a stream, an event may have followed already
     if not ("result" in message or "error" in message):
         raise DriverError(detail="the simulated server sent no answer")
     return message

@@ -41,6 +41,8 @@ _FACTS, _STORAGE, _DOMAINS = calls_of(FactCalls), calls_of(StorageCalls), calls_
 _STORAGE = {name: call for name, call in _STORAGE.items() if name not in ("volume", "leave_half_made")}
 DRIVER_CALLS: dict[str, Call] = {**_FACTS, **_STORAGE, **_DOMAINS}
 
+LISTEN = "listen"  # answered by the server's connection itself
+
 # Calls that leave the hosts' state as it is, apart from what time brings.
 READS = frozenset(
     {
@@ -55,6 +57,7 @@ READS = frozenset(
         "domain_is_current",
         "console_output",
         "leftovers",
+        LISTEN,
     }
 )
 

@@ -1,7 +1,6 @@
 """The domain calls of a simulated host."""
 
 import asyncio
-import time
 from uuid import UUID
 
 from hosts.drivers.simulated import guest
@@ -55,8 +54,7 @@ class DomainCalls:
         if not record.active:
             return True
         if record.state is PowerState.RUNNING and not record.ignores_shutdown and record.off_at is None:
-            record.off_at = time.time() + self._host.latency("guest_shutdown")
-            self._host.settle(record)
+            self._host.power_off_later(record, seconds=self._host.latency("guest_shutdown"))
         return await self._host.wait_until(lambda: not record.active, record=record, timeout_s=timeout_s)
 
     def domain_destroy(self, *, domain: UUID) -> None:
@@ -98,6 +96,7 @@ class DomainCalls:
         if record.state is PowerState.RUNNING:
             self._host.count_busy()
             record.state, record.reason, record.off_at = PowerState.PAUSED, "user", None
+            self._host.changed(record)
 
     def domain_resume(self, *, domain: UUID) -> None:
         """Let a paused domain go on; one whose disk is still full pauses again at its next write: at once."""
@@ -107,7 +106,7 @@ class DomainCalls:
         if record.state is PowerState.PAUSED and not record.disk_full:
             self._host.count_busy()
             record.state, record.reason = PowerState.RUNNING, "unpaused"
-            self._host.changed()
+            self._host.changed(record)
 
     def domain_info(self, *, domain: UUID) -> DomainInfo:
         """Return one domain."""
@@ -147,7 +146,7 @@ class DomainCalls:
             record.leftovers.add(f"mount {record.name}")
         guest.boot(record, boot_s=self._host.latency("guest_boot"))
         record.on_since = record.started_at
-        self._host.changed()
+        self._host.changed(record)
 
     def _find(self, domain: UUID) -> DomainRecord | None:
         record = self._host.state.domains.get(domain)

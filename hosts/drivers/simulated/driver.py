@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
-from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.base import EventHandler, HypervisorDriver
 from hosts.drivers.simulated.connection import ServerConnection
+from hosts.drivers.simulated.listening import READER, Stream
 from hosts.drivers.simulated.wire import decode, encode
 from hosts.drivers.types import (
     DomainInfo,
@@ -38,9 +39,12 @@ class SimulatedDriver(HypervisorDriver):
         self.host_type = host_type
         self._host, socket_path = parse_uri(uri)
         self._connection = ServerConnection(socket_path)
+        self._handler: EventHandler | None = None
+        self._stream: Stream | None = None
 
     def _call(self, kind: Any, call: str, /, **arguments: Any) -> Any:
         """Make a request; the result is a ``kind``."""
+        self._keep_listening()
         result = self._connection.request(
             {"host": self._host, "type": self.host_type.value, "call": call, "args": encode(arguments)}
         )
@@ -60,6 +64,20 @@ class SimulatedDriver(HypervisorDriver):
         """See the contract."""
         load: HostLoad = self._call(HostLoad, "load")
         return load
+
+    def listen(self, handler: EventHandler) -> None:
+        """See the contract. The events have a socket of their own."""
+        self._handler = handler
+        self._keep_listening()
+
+    def _keep_listening(self) -> None:
+        if self._handler is None or (self._stream is not None and not self._stream.ended):
+            return
+        if self._stream is not None:
+            self._connection.discard(self._stream.sock)
+        request: dict[str, Any] = {"host": self._host, "type": self.host_type.value, "call": "listen", "args": {}}
+        self._stream = Stream(self._connection.stream(request), self._handler)
+        READER.add(self._stream)
 
     def close(self) -> None:
         """See the contract."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 ANY_CALL = "*"
+EVENT = "event"  # as a call's name: what hosts tell of their domains; ``ANY_CALL`` does not mean it
 
 
 class FaultKind(StrEnum):
@@ -19,6 +20,9 @@ class FaultKind(StrEnum):
     CUT_AFTER = "cut_after"  # works, then closes the connection
     HANG = "hang"  # neither works nor answers, until hangs are released
     PAUSE = "pause"  # works and answers ``seconds`` later than it would
+    LOSE = "lose"  # an event that nobody is told
+    REPEAT = "repeat"  # an event that is told twice
+    DELAY = "delay"  # an event that is told ``seconds`` later: what happens meanwhile comes before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class Fault:
 
     def matches(self, call: str, arguments: dict[str, Any]) -> bool:
         """True when a call is one this fault counts."""
-        if self.call not in (ANY_CALL, call):
+        if self.call != call and (self.call != ANY_CALL or call == EVENT):
             return False
         return self.domain is None or self.domain == domain_of(arguments)
 

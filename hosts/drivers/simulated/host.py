@@ -10,6 +10,7 @@ from uuid import UUID
 from hosts.drivers.simulated import guest
 from hosts.drivers.simulated.faults import FaultScript
 from hosts.drivers.simulated.state import DomainRecord, HostState
+from hosts.drivers.simulated.telling import Telling
 from hosts.drivers.types import PowerState
 
 
@@ -55,6 +56,7 @@ class SimulatedHost:
         self._watchers: set[asyncio.Event] = set()
         self._tasks: dict[asyncio.Task[None], Callable[[], None]] = {}  # with what cuts its client off
         self._hanging: set[asyncio.Event] = set()
+        self.telling = Telling(state.name, self.faults)
 
     def add_task(self, work: Coroutine[Any, Any, None], *, on_cut: Callable[[], None]) -> None:
         """Run a call that takes time; ``on_cut`` closes its client's connection."""
@@ -66,6 +68,7 @@ class SimulatedHost:
         """Close the connections of all callers that wait for this host; their calls go on."""
         for on_cut in list(self._tasks.values()):
             on_cut()
+        self.telling.cut()
 
     def cut_all(self) -> None:
         """Close those connections and give the calls up: what was not done will not be."""
@@ -108,7 +111,7 @@ class SimulatedHost:
         record.live_spec = None
         record.off_at = None
         record.leftovers.discard(f"mount {record.name}")
-        self.changed()
+        self.changed(record)
 
     def count_busy(self) -> None:
         """Add the processor time since the last look: a hundredth of a core for the host, a tenth for a vCPU.
@@ -125,10 +128,20 @@ class SimulatedHost:
         self.state.busy_ns += int(max(0.0, now - self.state.busy_until) * busy_cores * 1e9)
         self.state.busy_until = now
 
-    def changed(self) -> None:
-        """Wake whoever waits for a domain of this host."""
+    def changed(self, record: DomainRecord) -> None:
+        """Wake whoever waits for a domain of this host, and tell who listens."""
         for event in self._watchers:
             event.set()
+        domain = next((domain for domain, known in self.state.domains.items() if known is record), None)
+        if domain is not None:
+            self.telling.tell(domain, record.host_type)
+
+    def power_off_later(self, record: DomainRecord, *, seconds: float) -> None:
+        """Have a guest go down by itself after a while."""
+        record.off_at = time.time() + seconds
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds + 0.001, self.settle, record)
+        self.settle(record)
 
     async def wait_until(self, condition: Callable[[], bool], *, record: DomainRecord, timeout_s: float) -> bool:
         """Wait until ``condition`` holds; False when it does not after ``timeout_s``.

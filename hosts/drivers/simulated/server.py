@@ -2,7 +2,8 @@
 
 A request is ``{"id": 1, "host": "h1", "type": "kvm", "call": "domain_info", "args": {…}}`` or, for the
 test's side, ``{"id": 1, "admin": "make_host", "args": {…}}``; the answer ``{"id": 1, "result": …}`` or
-``{"id": 1, "error": {…}}``. Requests of one connection run side by side. A client that dies changes
+``{"id": 1, "error": {…}}``. After the call ``listen`` a connection only gets ``{"event": "DOMAIN-ID"}``.
+Requests of one connection run side by side. A client that dies changes
 nothing for a request that was read.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 from hosts.drivers.simulated.admin_calls import ADMIN_CALLS, AdminCalls
 from hosts.drivers.simulated.call_log import CallRecord
-from hosts.drivers.simulated.dispatch import DRIVER_CALLS, READS, Call, owner_of
+from hosts.drivers.simulated.dispatch import DRIVER_CALLS, LISTEN, READS, Call, owner_of
 from hosts.drivers.simulated.faults import Fault, FaultKind
 from hosts.drivers.simulated.fleet import Fleet
 from hosts.drivers.simulated.host import SimulatedHost
@@ -31,6 +32,7 @@ class Connection(asyncio.Protocol):
         self._fleet = fleet
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
+        self._listens_to: SimulatedHost | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
@@ -43,6 +45,11 @@ class Connection(asyncio.Protocol):
             line = self._buffer[:end]
             del self._buffer[: end + 1]
             self._handle(decode_line(line))
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Tell it nothing more."""
+        if self._listens_to is not None:
+            self._listens_to.telling.remove(self)
 
     def answer(self, message: dict[str, Any]) -> None:
         """Send one message, if the client is still there."""
@@ -63,6 +70,11 @@ class Connection(asyncio.Protocol):
         host = self._fleet.host(message["host"])
         if not host.state.reachable:
             self.cut()
+            return
+        if message["call"] == LISTEN:
+            self._listens_to = host
+            host.telling.add(self, HostType(message["type"]))
+            self.answer({"id": message["id"], "result": None})
             return
         Request(self, self._fleet, host, message).begin()
 

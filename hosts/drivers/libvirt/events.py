@@ -1,0 +1,42 @@
+"""libvirt's lifecycle events of one open connection, and that it ended. Told from libvirt's event loop."""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import libvirt
+
+from hosts.drivers.base import EventHandler
+from hosts.drivers.libvirt.connection import Session
+
+_POWER = frozenset(
+    {
+        libvirt.VIR_DOMAIN_EVENT_STARTED,
+        libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+        libvirt.VIR_DOMAIN_EVENT_RESUMED,
+        libvirt.VIR_DOMAIN_EVENT_STOPPED,
+        libvirt.VIR_DOMAIN_EVENT_SHUTDOWN,
+        libvirt.VIR_DOMAIN_EVENT_PMSUSPENDED,
+        libvirt.VIR_DOMAIN_EVENT_CRASHED,
+        libvirt.VIR_DOMAIN_EVENT_UNDEFINED,  # a transient domain that stops is gone
+    }
+)
+
+
+def listen(session: Session, handler: EventHandler) -> None:
+    """Register for a session, once. It ends with the session."""
+
+    def happened(_conn: object, domain: Any, event: int, _detail: int, _opaque: object) -> None:
+        if event in _POWER:
+            handler(UUID(bytes=domain.UUID()))
+
+    def closed(_conn: object, _reason: int, _opaque: object) -> None:
+        handler(None)
+
+    def register() -> bool:
+        session.conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
+        with suppress(libvirt.libvirtError):  # a hypervisor without it is noticed by the next call
+            session.conn.registerCloseCallback(closed, None)
+        return True
+
+    session.once("listening", register)
