@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from hosts.api import hosts, images, networks
+from hosts.api import hosts, images, metrics, networks, utilisation
 
 urlpatterns = [
     path("hosts", hosts.HostListView.as_view(), name="hosts"),
+    path("hosts/utilisation", utilisation.UtilisationView.as_view(), name="host-utilisation"),
+    path("hosts/<uuid:host_id>/metrics", metrics.HostMetricsView.as_view(), name="host-metrics"),
     path("hosts/<uuid:host_id>", hosts.HostView.as_view(), name="host"),
     path(
         "hosts/<uuid:host_id>/actions/enter-maintenance",

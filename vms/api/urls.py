@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from vms.api import fleet, views
+from vms.api import fleet, metrics, views
 
 urlpatterns = [
     path("fleet/week", fleet.FleetWeekView.as_view(), name="fleet-week"),
+    path("guests/sparklines", metrics.GuestSparklinesView.as_view(), name="guest-sparklines"),
+    path("guests/<uuid:guest_id>/metrics", metrics.GuestMetricsView.as_view(), name="guest-metrics"),
     *(
         path(f"guests/<uuid:guest_id>/actions/{action.verb}", views.action_view(action), name=f"guest-{action.verb}")
         for action in views.PLAIN_ACTIONS
