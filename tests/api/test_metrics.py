@@ -1,150 +1,220 @@
-"""What machines ask: alive, ready, metrics; who may read them, and at what cost."""
+"""Usage over time through the API: grids, gaps, ranges that do not do, who may read, and what the fleet does."""
 
-import re
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
-from django.db import OperationalError
-from django.test import Client, override_settings
 from django.utils import timezone
-from prometheus_client.parser import text_string_to_metric_families
 
-from panel.core import fleet_metrics, readiness
-from panel.core.models import JobStatus
-from tests import factories
-from tests.client import ApiUser, queries_of
-from tests.simulated_fleet import jobs_run
+from hosts.usage import open_window, store
+from hosts.usage.kinds import GUEST, HOST
+from hosts.usage.recorder import HostUsage
+from hosts.usage.resolutions import FINE, floor_to
+from hosts.usage.sampling import Window
+from panel.core.events import redis_client
+from tests import stock
+from tests.client import problem, queries_of
+from tests.services.usage import at, domain, load
 
 pytestmark = pytest.mark.django_db
+KEYS = {"from", "to", "step_s", "resolution_s", "timestamps", "series", "peaks"}
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    """Metrics are asked anew in each test."""
-    monkeypatch.setattr(fleet_metrics, "_kept", (0.0, []))
+def _redis_is_there(monkeypatch):
+    monkeypatch.setattr(open_window, "_silent_until", 0.0)
 
 
-def scrape(**more) -> dict[str, dict[tuple, float]]:
-    """Return all samples: {name: {labels: value}}."""
-    answer = Client().get("/metrics", **more)
-    assert answer.status_code == 200
-    assert answer["Content-Type"].startswith("text/plain; version=")
-    found: dict[str, dict[tuple, float]] = {}
-    for family in text_string_to_metric_families(answer.content.decode()):
-        for sample in family.samples:
-            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
-    return found
+@pytest.fixture
+def guest(customer):
+    host = stock.host_make(name="metal-1", cpus=4, memory_mib=8192)
+    return stock.guest_make(customer, host=host, pool=host.pools.get(), vcpus=1)
 
 
-def test_metrics_are_for_this_machine_for_staff_and_for_their_own_token(api_of, customer):
-    far = {"REMOTE_ADDR": "203.0.113.9"}
-
-    def status(token: str | None = None, **more) -> int:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return Client().get("/metrics", headers=headers | more.pop("headers", {}), **more).status_code
-
-    assert status(REMOTE_ADDR="127.0.0.1") == 200
-    assert status(REMOTE_ADDR="::1") == 200
-    assert status(REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "203.0.113.9"}) == 403
-    assert status(**far) == 403
-    assert status(REMOTE_ADDR="") == 403
-    assert status(api_of(factories.staff_make("operator")).token, **far) == 200
-    assert status(api_of(factories.member_make(customer, "owner")).token, **far) == 403
-    assert status("x" * 64, REMOTE_ADDR="127.0.0.1") == 403
-    with override_settings(METRICS_TOKEN="for-prometheus", METRICS_LOOPBACK=False):
-        assert status("for-prometheus", **far) == 200
-        assert status("for-prometheu", **far) == 403
-        assert status(REMOTE_ADDR="127.0.0.1") == 403
+def sampled(kind, subject, start: datetime, cpu_percent: float | None, *, slots: range = range(FINE.slots)) -> None:
+    """Write one window whose CPU is the same in ``slots`` and nothing is known outside of them."""
+    values = [[cpu_percent if slot in slots else None for slot in range(FINE.slots)] for _ in kind.series]
+    covered = [15.0 if slot in slots else None for slot in range(FINE.slots)]
+    store.windows_write(kind, [Window(subject, round(start.timestamp() * 1000), covered, values)])
 
 
-def test_metrics_tell_of_jobs_hosts_guests_and_calls(one_host, customer, owner_api):
-    old = timezone.now() - timedelta(seconds=90)
-    stuck = factories.job_make(action="guest.start")
-    type(stuck).objects.filter(pk=stuck.pk).update(created_at=old)
-    factories.job_make(action="guest.stop", status=JobStatus.ERROR)
-    body = {
-        "name": "web", "host_type": "kvm", "vcpus": 1, "memory_mib": 256, "disk_gib": 2, "image": "micro",
-        "customer": str(customer.pk),
-    }  # fmt: skip
-    assert ApiUser(factories.token_make(factories.staff_make()).value).post("/guests", body).status_code == 202
-    stuck.delete()
-    assert [job.status for job in jobs_run()] == ["success"]
-    found = scrape()
-    kvm = (("host", one_host.name), ("host_type", "kvm"))
-    assert found["innkeeper_jobs_failed_last_hour"][(("action", "guest.stop"),)] == 1
-    assert found["innkeeper_guests"][(("lifecycle", "active"), ("power_state", "running"))] == 1
-    assert kvm not in found.get("innkeeper_host_lag_seconds", {})  # never seen by a collector: no lag is invented
-    assert found["innkeeper_up"] == {(("store", "postgresql"),): 1, (("store", "redis"),): 1}
-    assert found["innkeeper_job_duration_seconds_count"][(("action", "guest.create"), ("outcome", "success"))] >= 1
-    step = (("action", "guest.create"), ("step", "ensure_disk"))
-    assert found["innkeeper_job_step_duration_seconds_count"][step] >= 1
-    call = (("call", "domain_start"), ("outcome", "ok"), ("process", "manage"))
-    assert found["innkeeper_host_call_duration_seconds_count"][call] >= 1
-    route = (("method", "POST"), ("route", "/api/v1/guests"), ("status", "202"))
-    assert found["innkeeper_http_request_duration_seconds_count"][route] >= 1
+def days_ago(days: int) -> str:
+    """A midnight in UTC, as the API writes it."""
+    return f"{floor_to(timezone.now() - timedelta(days=days), 86400):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_the_queue_s_age_is_that_of_the_oldest_job_that_could_run():
-    assert scrape()["innkeeper_job_queue_age_seconds"][()] == 0
-    now = timezone.now()
-    for age_s, fields in ((90, {}), (900, {"run_after": now + timedelta(hours=1)}), (800, {"status": "running"})):
-        job = factories.job_make(**fields)
-        type(job).objects.filter(pk=job.pk).update(created_at=now - timedelta(seconds=age_s))
-    fleet_metrics._kept = (0.0, [])
-    assert scrape()["innkeeper_job_queue_age_seconds"][()] == pytest.approx(90, abs=10)
+def metrics(api, path: str, **query: str):
+    response = api.get(path, **query)
+    assert response.status_code == 200, response.content
+    return response.json()
 
 
-def test_a_scrape_costs_the_same_whatever_there_is_and_nothing_when_repeated(fleet):
-    fleet.host()
-    few = queries_of(scrape)
-    assert queries_of(scrape) == 0
-    for _ in range(3):
-        fleet.host()
-        factories.job_make(status=JobStatus.ERROR)
-    fleet_metrics._kept = (0.0, [])
-    assert queries_of(scrape) == few
+def test_the_last_hour_in_steps_of_15_seconds_with_gaps_as_null(viewer_api, guest):
+    start = floor_to(timezone.now() - timedelta(minutes=20), 300)
+    sampled(GUEST, guest.pk, start, 40.0, slots=range(4, 20))
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics")
+    assert set(found) == KEYS | {"vcpus", "memory_mib"}
+    assert (found["step_s"], found["resolution_s"], len(found["timestamps"])) == (15, 15, 240)
+    times = [datetime.fromisoformat(text) for text in found["timestamps"]]
+    assert all(time.timestamp() % 15 == 0 for time in times)
+    assert timedelta() <= times[-1] + timedelta(seconds=15) - timezone.now() <= timedelta(seconds=15)
+    assert set(found["series"]) == set(found["peaks"]) == set(GUEST.series)
+    by_time = dict(zip(times, found["series"]["cpu_percent"], strict=True))
+    assert {time for time, value in by_time.items() if value is not None} == {
+        start + timedelta(seconds=15 * slot) for slot in range(4, 20)
+    }
+    assert set(by_time.values()) == {None, 40.0}
 
 
-def test_no_label_names_a_guest_or_an_id(one_host, customer):
-    factories.job_make(guest_id=customer.pk)
-    text = Client().get("/metrics").content.decode()
-    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}", text)
-    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE innkeeper_")}
-    assert len(names) >= 10
-    assert not [name for name in names if re.search(r"_(ms|minutes|mib|percent)$", name)]
+def test_the_open_window_shows_at_once_also_what_another_process_saw(viewer_api, guest):
+    begin = timezone.now() - timedelta(seconds=40)
+    usage = HostUsage(host_id=guest.host_id, host_type=guest.host_type)
+    for second in (0, 15, 30):
+        usage.domains_seen(at=at(second, start=begin), domains=[domain(guest.pk, seconds=second)])
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", range="1h")["series"]
+    assert [v for v in found["net_sent_bytes_per_s"] if v is not None] == pytest.approx([1000.0] * 3, abs=1)
+    coarse = metrics(viewer_api, f"/guests/{guest.pk}/metrics", range="24h")["series"]
+    assert {round(v) for v in coarse["cpu_percent"] if v is not None} == {50}
+    redis_client().flushall()
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics")["series"]
+    assert set(found["cpu_percent"]) == {None}
 
 
-def test_without_its_database_metrics_say_so(monkeypatch):
-    def away() -> None:
-        raise OperationalError("away")
-
-    monkeypatch.setattr(fleet_metrics, "_sources", [away])
-    assert scrape()["innkeeper_up"][(("store", "postgresql"),)] == 0
-
-
-def test_ready_means_database_and_tables_and_says_what_is_missing(monkeypatch, client):
-    ready = client.get("/readyz")
-    assert (ready.status_code, ready.json()["status"]) == (200, "ok")
-    assert ready["Cache-Control"].startswith("max-age=0")
-    monkeypatch.setattr(readiness, "redis_answers", lambda: False)
-    degraded = client.get("/readyz")
-    assert degraded.status_code == 200
-    assert degraded.json() == {
-        "status": "degraded", "checks": {"database": "ok", "migrations": "ok", "redis": "unavailable"},
-    }  # fmt: skip
-    known = readiness.migrations_known()
-    monkeypatch.setattr(readiness, "migrations_known", lambda: known | {("core", "9999_of_tomorrow")})
-    pending = client.get("/readyz")
-    assert (pending.status_code, pending.json()["status"]) == (503, "migrations_pending")
-    assert pending["Retry-After"] == "5"
+@pytest.mark.parametrize(
+    ("name", "step_s", "resolution_s", "count"),
+    [("1h", 15, 15, 240), ("6h", 60, 15, 360), ("24h", 300, 300, 288), ("7d", 900, 300, 672), ("30d", 3600, 3600, 720),
+     ("1y", 86400, 3600, 365)],
+)  # fmt: skip
+def test_every_range_has_its_step(viewer_api, guest, name, step_s, resolution_s, count):
+    start = floor_to(timezone.now() - timedelta(minutes=20), 300)
+    sampled(GUEST, guest.pk, start, 20.0, slots=range(10))
+    sampled(GUEST, guest.pk, start + timedelta(minutes=5), 50.0)
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", range=name)
+    assert (found["step_s"], found["resolution_s"], len(found["timestamps"])) == (step_s, resolution_s, count)
+    assert {len(values) for values in (*found["series"].values(), *found["peaks"].values())} == {count}
+    means = [value for value in found["series"]["cpu_percent"] if value is not None]
+    assert max(value for value in found["peaks"]["cpu_percent"] if value is not None) == 50.0
+    weight = 40.0 if len(means) == 1 else None  # all of it in one step: a third was seen for half of the time
+    assert weight is None or means == [weight]
+    assert all(20.0 <= value <= 50.0 for value in means)
 
 
-def test_not_ready_without_a_database(monkeypatch, client):
-    def away() -> None:
-        raise OperationalError("away")
+def test_from_and_to_choose_the_step_and_cover_the_whole_stretch(viewer_api, guest):
+    begin = timezone.now() - timedelta(hours=2, seconds=7)
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", **{"from": begin.isoformat()})
+    assert found["step_s"] == 15
+    assert datetime.fromisoformat(found["from"]) <= begin
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", **{"from": days_ago(330), "to": days_ago(300)})
+    assert (found["step_s"], found["from"], found["to"]) == (3600, days_ago(330), days_ago(300))
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", range="30d", step="86400")
+    assert (found["step_s"], len(found["timestamps"])) == (86400, 31)
 
-    monkeypatch.setattr(readiness, "migrations_pending", away)
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (503, "database_unavailable")
-    assert answer.json()["checks"]["migrations"] == "unknown"
-    assert client.get("/healthz").json() == {"status": "ok"}
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"range": "2h"}, "range"),
+        ({"range": "1h", "from": days_ago(9)}, "range"),
+        ({"from": "yesterday"}, "from"),
+        ({"from": "2999-01-01T00:00:00Z"}, "from"),
+        ({"from": "1999-01-01T00:00:00Z"}, "from"),
+        ({"from": days_ago(8), "to": days_ago(9)}, "to"),
+        ({"to": days_ago(9)}, "from"),
+        ({"step": "7"}, "step"),
+        ({"step": "-15"}, "step"),
+        ({"step": "x"}, "step"),
+        ({"range": "24h", "step": "15"}, "step"),
+        ({"range": "30d", "step": "900"}, "step"),
+        ({"from": days_ago(300), "to": days_ago(299), "step": "60"}, "step"),
+        ({"resolution": "15"}, "resolution"),
+    ],
+)
+def test_a_range_that_does_not_do_is_refused_naming_the_parameter(viewer_api, guest, query, field):
+    refused = problem(viewer_api.get(f"/guests/{guest.pk}/metrics", **query), 400, "invalid_input")
+    assert [error["field"] for error in refused["errors"]] == [field]
+
+
+def test_another_customers_guest_does_not_exist(stranger_api, guest):
+    problem(stranger_api.get(f"/guests/{guest.pk}/metrics"), 404, "not_found")
+    assert metrics(stranger_api, "/guests/sparklines", ids=str(guest.pk))["results"] == []
+
+
+def test_the_number_of_queries_does_not_grow_with_the_range(viewer_api, guest):
+    path = f"/guests/{guest.pk}/metrics"
+    metrics(viewer_api, path)  # the token's first use is written down
+    counts = {queries_of(partial(metrics, viewer_api, path, range=name)) for name in ("1h", "24h", "1y")}
+    assert counts == {4}
+
+
+def test_a_host_shows_processors_memory_and_the_wait_for_them(operator_api, guest):
+    usage = HostUsage(host_id=guest.host_id, host_type="kvm")
+    begin = timezone.now() - timedelta(seconds=40)
+    for second in (0, 15, 30):
+        usage.domains_seen(at=at(second, start=begin), domains=[domain(guest.pk, seconds=second)])
+        usage.load_seen(at=at(second, start=begin), load=load(second, percent=25))
+    found = metrics(operator_api, f"/hosts/{guest.host_id}/metrics")
+    assert set(found) == KEYS | {"cpus", "memory_mib"}
+    assert {round(v, 1) for v in found["series"]["cpu_percent"] if v is not None} == {25.0}
+    assert {round(v, 1) for v in found["series"]["cpu_delay_percent"] if v is not None} == {1.0}
+
+
+def test_sparklines_of_a_page_of_guests_come_at_once(owner_api, customer, guest):
+    others = [stock.guest_make(customer, host=guest.host, pool=guest.pool) for _ in range(3)]
+    hour_ago = floor_to(timezone.now(), 300) - timedelta(minutes=10)
+    for number, one in enumerate((guest, others[0])):
+        sampled(GUEST, one.pk, hour_ago, 10.0 * (number + 1))
+    ids = ",".join(str(one.pk) for one in (guest, *others))
+    found = metrics(owner_api, "/guests/sparklines", ids=ids)
+    for wanted in (str(guest.pk), ids):
+        assert queries_of(partial(metrics, owner_api, "/guests/sparklines", ids=wanted)) == 4
+    assert [row["id"] for row in found["results"]] == [str(guest.pk), str(others[0].pk)]
+    quiet: list[float | None] = [None] * 10
+    assert [row["cpu_percent"] for row in found["results"]] == [[*quiet, value, None] for value in (10.0, 20.0)]
+    assert found["step_s"] == 300
+
+
+@pytest.mark.parametrize("ids", ["", "x", ",".join(str(uuid.uuid4()) for _ in range(201))])
+def test_sparklines_of_none_or_too_many_are_refused(owner_api, ids):
+    refused = problem(owner_api.get("/guests/sparklines", ids=ids), 400, "invalid_input")
+    assert [error["field"] for error in refused["errors"]] == ["ids"]
+
+
+def test_utilisation_has_the_idlest_first_and_the_fleet_over_time(operator_api):
+    room = (("busy", 30), ("idle", 10), ("unseen", 10))
+    busy, idle, _ = [stock.host_make(name=name, cpus=cpus, memory_mib=1000, used_vcpus=3) for name, cpus in room]
+    start = floor_to(timezone.now() - timedelta(hours=2), 3600)
+    for number in range(12):
+        moment = start + timedelta(minutes=5 * number)
+        sampled(HOST, busy.pk, moment, 90.0 if number == 11 else 40.0)
+        sampled(HOST, idle.pk, moment, 8.0)
+    found = metrics(operator_api, "/hosts/utilisation", range="24h")
+    assert [host["name"] for host in found["hosts"]] == ["idle", "busy", "unseen"]
+    first, second, last = found["hosts"]
+    assert first["cpu_percent"] == {"average": 8.0, "p95": 8.0, "peak": 8.0}
+    assert second["cpu_percent"]["average"] == pytest.approx((11 * 40 + 90) / 12, abs=0.01)
+    assert second["cpu_percent"]["peak"] == 90.0
+    assert 40 <= second["cpu_percent"]["p95"] <= 90
+    assert second["sold"] == {"vcpus": 3, "memory_mib": 0}
+    assert last["cpu_percent"] == {"average": None, "p95": None, "peak": None}
+    assert last["cpu_delay_percent"] is None
+    fleet = found["fleet"]
+    assert {len(values) for values in fleet.values()} == {288}
+    cells = [(cpu, hosts) for cpu, hosts in zip(fleet["cpu_percent"], fleet["hosts"], strict=True) if cpu is not None]
+    assert cells == [((30 * 40 + 10 * 8) / 40, 2)] * 11 + [((30 * 90 + 10 * 8) / 40, 2)]
+
+
+@pytest.mark.parametrize("name", ["1h", "6h", "7d", "30d", "1y"])
+def test_utilisation_of_any_range_costs_the_same_number_of_queries(operator_api, name):
+    hosts = [stock.host_make(cpus=2) for _ in range(3)]
+    sampled(HOST, hosts[0].pk, floor_to(timezone.now() - timedelta(minutes=20), 300), 12.0)
+    found = metrics(operator_api, "/hosts/utilisation", range=name)
+    assert queries_of(lambda: metrics(operator_api, "/hosts/utilisation", range=name)) == 5
+    assert found["hosts"][0]["cpu_percent"]["average"] == 12.0
+    assert [value for value in found["fleet"]["cpu_percent"] if value is not None] == [12.0]
+
+
+def test_utilisation_is_for_staff_and_takes_known_ranges(owner_api, operator_api):
+    problem(owner_api.get("/hosts/utilisation"), 403, "permission_denied")
+    refused = problem(operator_api.get("/hosts/utilisation", range="2d"), 400, "invalid_input")
+    assert refused["errors"][0]["field"] == "range"

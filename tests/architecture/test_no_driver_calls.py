@@ -117,8 +117,9 @@ def walk(world: World, role: str) -> Iterator[tuple[str, int]]:
                 body = BODIES.get((route.name, method), {}) if method not in ("GET", "DELETE") else None
                 if route.name in ("guests", "subscriptions", "ssh-keys") and body:
                     body = {**body, "customer": str(objects["customer_id"])}
-                query: dict[str, Any] = {"q": "web"} if route.name == "search" else {}
-                answer = world.callers[role].call(method, route.path(world.objects), body, **query)
+                query = {"search": {"q": "web"}, "guest-sparklines": {"ids": world.objects["guest_id"]}}
+                path, asked = route.path(world.objects), query.get(route.name, {})
+                answer = world.callers[role].call(method, path, body, **asked)
                 transaction.set_rollback(True)
             world.objects = objects
             yield f"{method} {route.name}", answer.status_code

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import close_old_connections, connection
 
+from hosts.usage.store import partitions_ensure
 from panel.core.maintenance import daily_maintenance
 from panel.core.sweeper import sweep
 
@@ -22,6 +23,7 @@ def run_chores(stop: threading.Event) -> None:
         guarded("sweep", sweep)
         if time.monotonic() >= next_daily:
             guarded("daily", daily_maintenance)
+            guarded("usage partitions", partitions_ensure)
             next_daily = time.monotonic() + _DAILY_EVERY_S
         stop.wait(settings.JOB_SWEEP_S)
     connection.close()

@@ -20,7 +20,7 @@ from vms.collector.lanes import LOST_LIMIT, Lane, is_lost
 from vms.collector.lease import Lease
 from vms.collector.watch import Watch
 from vms.collector.watcher import Answer, HostWatcher
-from vms.collector.writing import write
+from vms.collector.writing import keep_usage, write
 from vms.models import Guest
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Collector:
             "console": Lane("console", size=6),
             "write": Lane("write", size=3, with_database=True),
             "write-event": Lane("write-event", size=1, with_database=True),
+            "usage": Lane("usage", size=1, with_database=True),  # samples may be late; what is on and off may not
         }
 
     def run(self) -> None:
@@ -167,7 +168,21 @@ class Collector:
                 with _scope(watch):
                     write(answer)
         finally:
-            self._tell(partial(watch.looked, answer))
+            self._tell(partial(self._written, watch, answer))
+
+    def _written(self, watch: Watch, answer: Answer, *, now: float) -> None:
+        watch.looked(answer, now=now)
+        if answer.about is None and not watch.keeping:
+            watch.keeping = True
+            self._lanes["usage"].submit(partial(self._keep, watch, answer))
+
+    def _keep(self, watch: Watch, answer: Answer) -> None:
+        try:
+            if self.lease.holds(answer.connection.host_id):
+                with _scope(watch):
+                    keep_usage(watch.usage, answer)
+        finally:
+            self._inbox.put(partial(setattr, watch, "keeping", False))
 
     def _consoles(self, watch: Watch, guests: Collection[Guest]) -> None:
         try:

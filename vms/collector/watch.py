@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from hosts.usage.recorder import HostUsage
 from vms.collector.watcher import Answer, HostWatcher
 
 # How long a silent hypervisor is left alone. One that refuses costs nothing and is asked again soon; one that hangs
@@ -24,6 +25,8 @@ class Watch:
         self.looking = False
         self.looking_at = False
         self.reading = False  # its guests' consoles
+        self.keeping = False  # samples of its usage
+        self.usage = HostUsage(host_id=watcher.connection.host_id, host_type=watcher.connection.host_type)
         self._is_new = True
         self._silent_times = 0
         self._told: set[UUID] = set()

@@ -1,6 +1,7 @@
 """What a hypervisor said, written down, and what follows from it."""
 
 from hosts.services import observation as hosts_observation
+from hosts.usage.recorder import HostUsage
 from panel.core.models import Job
 from vms.collector.watcher import Answer
 from vms.services import boot, observation, suspension
@@ -31,6 +32,16 @@ def write(answer: Answer) -> int:
         hosts_observation.load_record(host_id=host_id, load=answer.load, at=answer.asked_at)
     hosts_observation.pools_record(answer.pools)
     return changed
+
+
+def keep_usage(usage: HostUsage, answer: Answer) -> None:
+    """Take samples from one full answer. Never fails: what cannot be kept is logged."""
+    if answer.domains is None:
+        usage.silent(at=answer.asked_at)
+        return
+    usage.domains_seen(at=answer.asked_at, domains=answer.domains)
+    if answer.load is not None:
+        usage.load_seen(at=answer.asked_at, load=answer.load)
 
 
 def _write_silence(answer: Answer) -> int:

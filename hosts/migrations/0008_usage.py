@@ -75,5 +75,5 @@ UNDO = "DROP FUNCTION innkeeper_usage_partitions, innkeeper_usage_better; DROP T
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hosts", "0006_boot_slots")]
+    dependencies = [("hosts", "0007_watches")]
     operations = [migrations.RunSQL([TABLES, BETTER, PARTITIONS], UNDO)]
