@@ -49,7 +49,7 @@ class HostUseOut(Shape):
     id = serializers.UUIDField()
     name = serializers.CharField()
     location = serializers.CharField()
-    state = serializers.ChoiceField(HostState.choices)
+    state = serializers.ChoiceField(HostState.values)
     cpus = serializers.IntegerField()
     memory_mib = serializers.IntegerField()
     sold = SoldOut()
