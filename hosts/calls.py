@@ -17,19 +17,27 @@ logger = logging.getLogger(__name__)
 
 
 def guarded(
-    obtain: Callable[[], HypervisorDriver], *, fence: Callable[[], None], deadline_s: Callable[[], float]
+    obtain: Callable[[], HypervisorDriver],
+    *,
+    fence: Callable[[], None],
+    deadline_s: Callable[[], float],
+    meanwhile: Callable[[], None] | None = None,
 ) -> HypervisorDriver:
     """Return a driver whose every call first asks ``fence`` (raises when the job was overtaken) and ends
-    with HostTimeoutError after ``deadline_s()`` seconds.
+    with HostTimeoutError after ``deadline_s()`` seconds. ``meanwhile`` is called every second of a long one.
     """
-    return cast(HypervisorDriver, _Guarded(obtain, fence, deadline_s))
+    return cast(HypervisorDriver, _Guarded(obtain, fence, deadline_s, meanwhile))
 
 
 class _Guarded:
     def __init__(
-        self, obtain: Callable[[], HypervisorDriver], fence: Callable[[], None], deadline_s: Callable[[], float]
+        self,
+        obtain: Callable[[], HypervisorDriver],
+        fence: Callable[[], None],
+        deadline_s: Callable[[], float],
+        meanwhile: Callable[[], None] | None,
     ) -> None:
-        self._obtain, self._fence, self._deadline_s = obtain, fence, deadline_s
+        self._obtain, self._fence, self._deadline_s, self._meanwhile = obtain, fence, deadline_s, meanwhile
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -37,7 +45,13 @@ class _Guarded:
             driver = self._obtain()
             method = getattr(driver, name)
             try:
-                return measured(name, self._deadline_s(), lambda: method(*args, **kwargs), level=logging.INFO)
+                return measured(
+                    name,
+                    self._deadline_s(),
+                    lambda: method(*args, **kwargs),
+                    level=logging.INFO,
+                    meanwhile=self._meanwhile,
+                )
             except DeadlinePassedError:
                 registry.forget(driver)
                 raise HostTimeoutError(detail=f"{name} did not return in {self._deadline_s():.0f} s") from None
@@ -45,7 +59,14 @@ class _Guarded:
         return call
 
 
-def measured(name: str, deadline_s: float, call: Callable[[], T], *, level: int = logging.DEBUG) -> T:
+def measured(
+    name: str,
+    deadline_s: float,
+    call: Callable[[], T],
+    *,
+    level: int = logging.DEBUG,
+    meanwhile: Callable[[], None] | None = None,
+) -> T:
     """Return what a hypervisor answers; how long it took is measured, and logged at ``level``.
 
     Raises:
@@ -53,7 +74,7 @@ def measured(name: str, deadline_s: float, call: Callable[[], T], *, level: int 
     """
     began, outcome = time.monotonic(), "error"
     try:
-        answer = call_within(deadline_s, call)
+        answer = call_within(deadline_s, call, meanwhile=meanwhile)
         outcome = "ok"
     except DeadlinePassedError:
         outcome = "timeout"

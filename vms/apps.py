@@ -14,8 +14,9 @@ class VmsConfig(AppConfig):
         import vms.services.restored  # noqa: F401 - has its part in a restore
         from panel.core.naming import named_by
         from vms import selectors
-        from vms.services import actions, retry
+        from vms.services import actions, bulk, retry
 
         actions.connect()
         retry.connect()
+        bulk.connect()
         named_by("guest", selectors.guest_names)

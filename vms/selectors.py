@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, TruncDate
 from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
 from panel.core.actors import Actor
-from panel.core.errors import NotFoundError
+from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.ip import address_parse
 from panel.core.models import Job, JobResource, ResourceSlot
 from panel.core.permissions import Permission
@@ -51,6 +51,21 @@ def guest_get_for(actor: Actor, guest_id: UUID, *, lock: bool = False) -> Guest:
     if guest is None:
         raise NotFoundError("There is no such server.")
     return guest
+
+
+def guests_chosen(actor: Actor, ids: Collection[UUID], *, field: str) -> list[Guest]:
+    """Return the guests that a request names in ``field``. Of several customers only for those who see all.
+
+    Raises:
+        InvalidInputError: one does not exist for the actor, or they are not of one customer.
+    """
+    found = {guest.pk: guest for guest in guest_list_for(actor).filter(pk__in=ids)}
+    missing = [str(pk) for pk in dict.fromkeys(ids) if pk not in found]
+    if missing:
+        raise InvalidInputError(fields={field: f"There is no such server: {missing[0]}."})
+    if actor.customer_ids is not None and len({guest.customer_id for guest in found.values()}) > 1:
+        raise InvalidInputError(fields={field: "Choose servers of one customer at a time."})
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,13 @@ from hosts.drivers.types import (
 EventHandler = Callable[[UUID | None], None]
 """See ``HypervisorDriver.listen``."""
 
+Progress = Callable[[int, int], None]
+"""Told now and then, in any thread, how many bytes of a copy are done, and of how many; holes do not count."""
+
+
+def quiet(_done_bytes: int, _total_bytes: int) -> None:
+    """Take a copy's progress and say nothing."""
+
 
 class HypervisorDriver(ABC):
     """One hypervisor on one host."""
@@ -109,7 +116,9 @@ class HypervisorDriver(ABC):
         """
 
     @abstractmethod
-    def volume_clone(self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
+    def volume_clone(
+        self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int, progress: Progress = quiet
+    ) -> VolumeInfo:
         """Make a full copy of ``source`` (same format), grown to ``capacity_bytes`` where that is larger.
 
         The file system in an ext4 image (LXC) is not grown here but before the container's next start. An
@@ -118,7 +127,9 @@ class HypervisorDriver(ABC):
         """
 
     @abstractmethod
-    def volume_upload(self, volume: VolumeRef, *, source: Path, format: VolumeFormat) -> VolumeInfo:
+    def volume_upload(
+        self, volume: VolumeRef, *, source: Path, format: VolumeFormat, progress: Progress = quiet
+    ) -> VolumeInfo:
         """Put the local file ``source`` on the host as a volume, sparse where it is.
 
         Atomic to readers: the name appears with its whole content or the call fails; a half-made one is

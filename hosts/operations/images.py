@@ -13,6 +13,7 @@ from django.conf import settings
 
 from hosts import registry
 from hosts.calls import guarded
+from hosts.copying import CopyProgress
 from hosts.drivers.types import VolumeFormat, VolumeRef
 from hosts.imagebuild.recipes import recipe_key
 from hosts.models import Host, HostImage, Image, ImageFile, StoragePool
@@ -144,19 +145,26 @@ class ImageCopy(Operation):
         self.pools = list(StoragePool.objects.filter(host=self.host))
 
     def copy(self) -> None:
+        copied = CopyProgress(self, step="copy")
         driver = guarded(
             lambda: registry.driver_for(self.host.pk, self.host_type),
             fence=self.verify,
             deadline_s=lambda: self.step_now.deadline_s,
+            meanwhile=copied.report,
         )
-        for index, file in enumerate(self.files):
-            self.progress(100 * index // len(self.files), file.role)
-            source = Path(settings.CACHE_DIR) / file.path
-            if not source.is_file():
-                raise ImageFileMissingError("The image's files are not in the panel's cache any more. Build it again.")
+        sources = [Path(settings.CACHE_DIR) / file.path for file in self.files]
+        if not all(source.is_file() for source in sources):
+            raise ImageFileMissingError("The image's files are not in the panel's cache any more. Build it again.")
+        copied.expect(len(self.pools) * sum(source.stat().st_blocks * 512 for source in sources))
+        for file, source in zip(self.files, sources, strict=True):
             for pool in self.pools:
+                copied.begin()
                 driver.volume_upload(
-                    VolumeRef(pool.name, file.volume_name), source=source, format=VolumeFormat(file.format)
+                    VolumeRef(pool.name, file.volume_name),
+                    source=source,
+                    format=VolumeFormat(file.format),
+                    progress=copied.told,
                 )
+                copied.report()
                 with self.fenced():
                     HostImage.objects.get_or_create(host=self.host, file=file, pool=pool)

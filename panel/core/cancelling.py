@@ -4,6 +4,7 @@ Whose right an action needs, only the app behind it knows: it says so here when 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from panel.core.audit import audit_record
 from panel.core.errors import InvalidStateError, JobCancelledError
 from panel.core.jobs import job_release, ring
 from panel.core.models import Job, JobStatus
+from panel.core.models.jobs import ACTIVE
 from panel.core.operations import failure_record, registered
 from panel.core.permissions import Permission
 
@@ -55,6 +57,7 @@ def job_cancel_by(*, actor: Actor, job: Job) -> Job:
     asked_before = job.cancel_requested_at is not None
     if not job.is_final and not can_cancel(job):
         raise InvalidStateError("This job has to be carried out and cannot be cancelled.", current=job.status)
+    _cancel_children(job)
     job = job_cancel(job_id=job.pk)
     if not asked_before:
         audit_record(
@@ -66,6 +69,14 @@ def job_cancel_by(*, actor: Actor, job: Job) -> Job:
             customer_id=job.customer_id,
         )
     return job
+
+
+def _cancel_children(parent: Job) -> None:
+    """Ask the jobs to stop that a job of many is made of; before the parent is locked, as at a child's own end."""
+    for child in parent.children.filter(status__in=ACTIVE).order_by("pk"):
+        if can_cancel(child):
+            with suppress(InvalidStateError):  # it ended meanwhile
+                job_cancel(job_id=child.pk)
 
 
 @transaction.atomic

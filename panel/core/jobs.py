@@ -21,10 +21,11 @@ from django.db.models.functions import Now
 
 from panel.core import events
 from panel.core.actors import Actor
+from panel.core.attempts import attempt_begin, attempt_end, attempt_forget
 from panel.core.errors import JobLostError, ResourceBusyError
 from panel.core.host_slots import slot_free, slot_missing, slot_take
-from panel.core.models import Job, JobResource, JobStatus, ResourceSlot
-from panel.core.models.jobs import ACTIVE
+from panel.core.models import AttemptOutcome, Job, JobResource, JobStatus, ResourceSlot
+from panel.core.parents import parent_recompute
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,7 @@ def job_claim(job_id: UUID, *, worker: str) -> Job | None:
         if not untouched and not slot_take(job):
             transaction.set_rollback(True)
             return None
+        attempt_begin(job)
     events.publish("job", job.pk, customer_id=job.customer_id)
     return job
 
@@ -220,10 +222,10 @@ def job_report(job: Job, **fields: Any) -> None:
     events.publish("job", job.pk, customer_id=job.customer_id)
 
 
-def job_requeue(job: Job, *, after_s: float, counts: bool = True) -> None:
+def job_requeue(job: Job, *, after_s: float, counts: bool = True, message: str = "") -> None:
     """Give this attempt up and try again later; keeps its resources, frees the host slot.
 
-    ``counts`` False: it only waits for something and this is no retry.
+    ``counts`` False: it only waits for something and this is no retry. ``message`` is what it failed with.
     """
     with transaction.atomic():
         if not _mine(job).update(
@@ -233,6 +235,10 @@ def job_requeue(job: Job, *, after_s: float, counts: bool = True) -> None:
             run_after=Now() + timedelta(seconds=after_s),
         ):
             raise JobLostError(job_id=str(job.pk))
+        if counts:
+            attempt_end(job, AttemptOutcome.AGAIN, message)
+        else:
+            attempt_forget(job)
         _pass_slot_on(job)
         transaction.on_commit(lambda: send(job.pk, job.queue, after_s=after_s + CLOCK_MARGIN_S), robust=True)
     events.publish("job", job.pk, customer_id=job.customer_id)
@@ -247,6 +253,7 @@ def job_finish(job: Job, status: JobStatus, **fields: Any) -> None:
     """
     if not _mine(job).update(status=status, finished_at=Now(), lease_until=None, **fields):
         raise JobLostError(job_id=str(job.pk))
+    attempt_end(job, status, fields.get("error_message", ""))
     job.status = status
     job_release(job)
 
@@ -289,26 +296,6 @@ def waiting_let_in() -> int:
 def _pass_slot_on(job: Job) -> None:
     for following in slot_free(job):
         ring(following)
-
-
-def parent_recompute(parent_id: UUID) -> None:
-    """Bring a parent job in step with its children; it ends when all of them have."""
-    parent = Job.objects.select_for_update().get(pk=parent_id)
-    statuses = list(parent.children.values_list("status", flat=True))
-    done = sum(status not in ACTIVE for status in statuses)
-    percent = 100 * done // len(statuses) if statuses else 100
-    fields: dict[str, Any] = {"progress_percent": percent, "status": JobStatus.RUNNING}
-    if done == len(statuses):
-        failed = sum(status == JobStatus.ERROR for status in statuses)
-        fields = {
-            "progress_percent": 100,
-            "status": JobStatus.ERROR if failed else JobStatus.SUCCESS,
-            "finished_at": Now(),
-            "error_code": "children_failed" if failed else "",
-            "error_message": f"{failed} of {len(statuses)} failed." if failed else "",
-        }
-    Job.objects.filter(pk=parent_id).update(**fields)
-    events.publish("job", parent_id, customer_id=parent.customer_id, final="finished_at" in fields)
 
 
 def cancel_requested(job: Job) -> bool:

@@ -87,16 +87,13 @@ class Operation:
         with job_fenced(self.job):
             JobUndo.objects.get_or_create(job=self.job, step=self.step_now.name, inverse=inverse, before=before)
 
-    def progress(self, percent: int, note: str = "") -> None:
+    def progress(self, percent: int, note: str = "", **more: int) -> None:
         """Report the present step's progress, at most once a second."""
         if time.monotonic() - self._reported < 1.0 and percent < 100:
             return
         self._reported = time.monotonic()
-        steps = self.job.steps
-        for entry in steps:
-            if entry["name"] == self.step_now.name:
-                entry.update(percent=percent, note=note)
-        job_report(self.job, steps=steps, progress_percent=self._overall(percent))
+        self._mark(self.step_now, percent=percent, note=note, **more)
+        job_report(self.job, steps=self.job.steps, progress_percent=self._overall(percent))
 
     @classmethod
     def checkpoints(cls) -> tuple[str, ...]:
@@ -113,6 +110,9 @@ class Operation:
                 "status": "queued",
                 "percent": 0,
                 "note": "",
+                "bytes_done": None,
+                "bytes_total": None,
+                "rate_bytes_s": None,
                 "started_at": None,
                 "finished_at": None,
             }

@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from panel.core import events
+from panel.core.attempts import attempts_lost
 from panel.core.jobs import jobs_due, send, waiting_let_in
 from panel.core.logs import log_scope
 from panel.core.metrics import TAKEOVERS
@@ -32,6 +33,7 @@ def sweep() -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TAKE_BACK)
         lost = cursor.fetchall()
+        attempts_lost([row[0] for row in lost])
     for job_id, customer_id, action, request_id in lost:
         TAKEOVERS.labels(action).inc()
         with log_scope(request_id=request_id, job_id=job_id, action=action):

@@ -120,7 +120,7 @@ def _attempt(operation: Operation) -> None:
             return
         if error.retryable and job.retries < settings.JOB_RETRY_LIMIT:
             logger.info("job %s will be tried again: %s", job.pk, error)
-            job_requeue(job, after_s=min(30, 2**job.retries))
+            job_requeue(job, after_s=min(30, 2**job.retries), message=str(error))
             return
         _end(operation, JobStatus.ERROR, error, error.detail or _raw(error))
     except Exception as error:

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 STREAM = "events"  # answers through the ASGI server only; it reads nothing but Redis
 # Of people and their sessions alone; the world has no such state, and no host comes into it.
 REFUSED = {"me-stop-acting", "customer-act-for", "member-set-password-link"}
-RUNNING = {"guest-shutdown", "guest-stop", "guest-reboot", "guest-reset"}
+WHEN_ON = ("shutdown", "stop", "reboot", "reset")
+RUNNING = {f"{who}-{verb}" for who in ("guest", "guests") for verb in WHEN_ON}
 GUEST = {"name": "new", "host_type": "kvm", "image": "other"}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("customers", "POST"): {"name": "New"},
@@ -115,6 +116,8 @@ def walk(world: World, role: str) -> Iterator[tuple[str, int]]:
             with transaction.atomic():
                 prepared(world, route, method)
                 body = BODIES.get((route.name, method), {}) if method not in ("GET", "DELETE") else None
+                if route.name.startswith("guests-"):
+                    body = {"guests": [str(objects["guest_id"])]}
                 if route.name in ("guests", "subscriptions", "ssh-keys") and body:
                     body = {**body, "customer": str(objects["customer_id"])}
                 query = {"search": {"q": "web"}, "guest-sparklines": {"ids": world.objects["guest_id"]}}

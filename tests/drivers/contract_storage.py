@@ -160,12 +160,14 @@ class StorageContract:
         source, copy, grown = new_volume(), new_volume(), new_volume()
         original = driver.volume_upload(source, source=data_file(tmp_path, MIB), format=RAW)
 
-        same = driver.volume_clone(copy, source=source, capacity_bytes=1)
+        told: list[tuple[int, int]] = []
+        same = driver.volume_clone(copy, source=source, capacity_bytes=1, progress=lambda *bytes: told.append(bytes))
         larger = driver.volume_clone(grown, source=source, capacity_bytes=8 * MIB)
 
         assert (same.format, same.capacity_bytes) == (original.format, original.capacity_bytes)
         assert (larger.format, larger.capacity_bytes) == (original.format, 8 * MIB)
         assert same.allocation_bytes >= MIB
+        assert told[-1][0] == told[-1][1] >= MIB
         assert driver.volume_clone(grown, source=source, capacity_bytes=8 * MIB) == larger
         with pytest.raises(DriverError):
             driver.volume_clone(grown, source=source, capacity_bytes=9 * MIB)
@@ -200,8 +202,12 @@ class StorageContract:
     ):
         volume, file = new_volume(), sparse_file(tmp_path, 64 * MIB)
 
-        made = driver.volume_upload(volume, source=file, format=RAW)
+        told: list[tuple[int, int]] = []
 
+        made = driver.volume_upload(volume, source=file, format=RAW, progress=lambda *bytes: told.append(bytes))
+
+        assert told == sorted(told)
+        assert 0 < told[-1][0] == told[-1][1] < 8 * MIB
         assert (made.ref, made.format, made.capacity_bytes) == (volume, RAW, 64 * MIB)
         assert made.allocation_bytes < 8 * MIB
         assert driver.volume_upload(volume, source=file, format=RAW).capacity_bytes == 64 * MIB

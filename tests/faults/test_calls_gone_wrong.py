@@ -20,7 +20,9 @@ WRONGS = (FaultKind.NO_ANSWER, FaultKind.CUT_AFTER, FaultKind.ERROR)
 @pytest.fixture(autouse=True)
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     within = hosts.calls.call_within
-    monkeypatch.setattr(hosts.calls, "call_within", lambda deadline_s, call: within(min(deadline_s, DEADLINE_S), call))
+    monkeypatch.setattr(
+        hosts.calls, "call_within", lambda deadline_s, call, **more: within(min(deadline_s, DEADLINE_S), call, **more)
+    )
 
 
 def calls_of(deeds: Deeds, action: str) -> tuple[list[tuple[str, int]], dict]:

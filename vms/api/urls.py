@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from vms.api import fleet, metrics, views
+from vms.api import bulk, fleet, metrics, views
 
 urlpatterns = [
+    *(path(f"guests/actions/{action.verb}", view, name=f"guests-{action.verb}") for action, view in bulk.VIEWS.items()),
     path("fleet/week", fleet.FleetWeekView.as_view(), name="fleet-week"),
     path("guests/sparklines", metrics.GuestSparklinesView.as_view(), name="guest-sparklines"),
     path("guests/<uuid:guest_id>/metrics", metrics.GuestMetricsView.as_view(), name="guest-metrics"),

@@ -42,7 +42,11 @@ class GuestOperation(Operation):
             lambda: registry.driver_for(host_id, self.guest.host_type),
             fence=self.verify,
             deadline_s=lambda: self.step_now.deadline_s,
+            meanwhile=self.meanwhile,
         )
+
+    def meanwhile(self) -> None:
+        """Called every second of a long hypervisor call."""
 
     @contextmanager
     def fenced(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from hosts.copying import CopyProgress
 from hosts.drivers.seed import seed_files
 from hosts.drivers.types import VolumeFormat, VolumeRef
 from hosts.models import ImageFile
@@ -29,6 +30,13 @@ class ImageComingError(WaitError):
 
 class BuildOperation(GuestOperation):
     """The steps that make a guest's disk, seed and domain; shared by create and rebuild."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._copied = CopyProgress(self, step="ensure_disk")
+
+    def meanwhile(self) -> None:
+        self._copied.report()
 
     def ensure_image(self) -> None:
         """Wait for the image on the host; the copy is a job of its own, once for all who wait."""
@@ -78,7 +86,9 @@ class BuildOperation(GuestOperation):
         self.undo("volume_delete", pool=volume.pool, name=volume.name)
         with self._image_there():
             if self.guest.host_type == "lxc":
-                self.driver.volume_clone(volume, source=base, capacity_bytes=capacity)
+                self._copied.begin()
+                self.driver.volume_clone(volume, source=base, capacity_bytes=capacity, progress=self._copied.told)
+                self._copied.report()
             else:
                 self.driver.volume_create(
                     volume,

@@ -35,7 +35,13 @@ def connect() -> None:
 
 @transaction.atomic
 def guest_action_submit(
-    *, actor: Actor, guest: Guest, action: GuestAction, params: Mapping[str, Any] | None = None, slot_kind: str = ""
+    *,
+    actor: Actor,
+    guest: Guest,
+    action: GuestAction,
+    params: Mapping[str, Any] | None = None,
+    parent: Job | None = None,
+    slot_kind: str = "",
 ) -> Job:
     """Check the action against the state machine, note the intent, submit the job.
 
@@ -46,7 +52,7 @@ def guest_action_submit(
     """
     locked = guest_locked(guest)
     rule = action_check(locked, action)
-    job = guest_job(actor, locked, action, params=params, slot_kind=slot_kind)
+    job = guest_job(actor, locked, action, params=params, parent=parent, slot_kind=slot_kind)
     if rule.wanted is not None and locked.power_wanted != rule.wanted:
         locked.power_wanted = rule.wanted
         locked.save(update_fields=["power_wanted"])
@@ -77,6 +83,7 @@ def guest_job(
     *,
     params: Mapping[str, Any] | None = None,
     slot_kind: str = "",
+    parent: Job | None = None,
 ) -> Job:
     """Submit the job of an action that was checked already. Raises: ResourceBusyError."""
     job = job_submit(
@@ -89,6 +96,7 @@ def guest_job(
         slot_kind=slot_kind or _SLOT_KINDS.get(action, ""),
         may_wait=RULES[action].may_wait,
         wait_behind=_HOUSEKEEPING,
+        parent=parent,
     )
     events.publish("guest", guest.pk, customer_id=guest.customer_id)
     return job

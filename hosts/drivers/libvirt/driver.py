@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.base import EventHandler, HypervisorDriver
+from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
 from hosts.drivers.libvirt import console, domains, events, facts, pools, states, volumes
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.profiles import PROFILES
@@ -98,13 +98,17 @@ class LibvirtDriver(HypervisorDriver):
                 backing_format=backing_format,
             )
 
-    def volume_clone(self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
+    def volume_clone(
+        self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int, progress: Progress = quiet
+    ) -> VolumeInfo:
         with self._connection.use() as session:
-            return volumes.clone(session, volume, source=source, capacity_bytes=capacity_bytes)
+            return volumes.clone(session, volume, source=source, capacity_bytes=capacity_bytes, progress=progress)
 
-    def volume_upload(self, volume: VolumeRef, *, source: Path, format: VolumeFormat) -> VolumeInfo:
+    def volume_upload(
+        self, volume: VolumeRef, *, source: Path, format: VolumeFormat, progress: Progress = quiet
+    ) -> VolumeInfo:
         with self._connection.use() as session:
-            return volumes.upload(session, volume, source=source, format=format)
+            return volumes.upload(session, volume, source=source, format=format, progress=progress)
 
     def volume_resize(self, volume: VolumeRef, *, capacity_bytes: int) -> None:
         with self._connection.use() as session:

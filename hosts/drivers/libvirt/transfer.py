@@ -6,7 +6,10 @@ from typing import Any
 
 import libvirt
 
+from hosts.drivers.base import Progress
+
 _BLOCK = 256 * 1024
+_SECTOR = 512  # of st_blocks, whatever the file system
 
 
 def upload_bytes(conn: Any, volume: Any, content: bytes) -> None:
@@ -25,20 +28,31 @@ def upload_bytes(conn: Any, volume: Any, content: bytes) -> None:
     stream.finish()
 
 
-def upload_file(conn: Any, volume: Any, source: Path) -> None:
+def upload_file(conn: Any, volume: Any, source: Path, *, progress: Progress) -> None:
     """Fill a new volume with a local file; holes stay holes."""
+    done = 0
+
+    def read(_stream: Any, size: int, _opaque: None) -> bytes:
+        nonlocal done
+        block = os.read(descriptor, min(size, _BLOCK))
+        done += len(block)
+        progress(done, max(done, total))
+        return block
+
     with source.open("rb", buffering=0) as file:
         descriptor = file.fileno()
         end = os.fstat(descriptor).st_size
+        total = min(end, os.fstat(descriptor).st_blocks * _SECTOR)
         stream = conn.newStream()
         volume.upload(stream, 0, end, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
         stream.sparseSendAll(
-            lambda _stream, size, _opaque: os.read(descriptor, min(size, _BLOCK)),
+            read,
             lambda _stream, _opaque: _section(descriptor, end),
             lambda _stream, length, _opaque: os.lseek(descriptor, length, os.SEEK_CUR),
             None,
         )
         stream.finish()
+        progress(done, done)
 
 
 def _section(descriptor: int, end: int) -> tuple[bool, int]:

@@ -5,13 +5,16 @@ is made, after its last one it is removed. A volume with such a mark does not ex
 attempt replaces it. A worker or a host that dies in the middle leaves the mark.
 """
 
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import libvirt
 
+from hosts.drivers.base import Progress
 from hosts.drivers.libvirt import pools, transfer
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
@@ -24,6 +27,7 @@ from panel.core.errors import DriverError, HostTimeoutError, VolumeNotFoundError
 _MARK = ".partial"
 # A copy that its caller gave up goes on inside libvirtd, which keeps the volume until it ends.
 _BUSY_TIMEOUT_S, _BUSY_POLL_S = 60.0, 0.2
+_WATCH_S = 0.5
 
 
 def find(session: Session, ref: VolumeRef) -> Any:
@@ -95,7 +99,9 @@ def create(
     return made
 
 
-def clone(session: Session, ref: VolumeRef, *, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
+def clone(
+    session: Session, ref: VolumeRef, *, source: VolumeRef, capacity_bytes: int, progress: Progress
+) -> VolumeInfo:
     """Make a full copy. Raises: VolumeNotFoundError for the source, DriverError, StorageFullError."""
     pool = session.conn.storagePoolLookupByName(ref.pool)
     original = find(session, source)
@@ -110,7 +116,8 @@ def clone(session: Session, ref: VolumeRef, *, source: VolumeRef, capacity_bytes
     _begin(pool, ref)
     xml = volume_element(name=ref.name, format=shape.format, capacity_bytes=capacity)
     try:
-        volume = pool.createXMLFrom(to_text(xml), original)
+        with _watched(pool, ref.name, shape.allocation_bytes, progress):
+            volume = pool.createXMLFrom(to_text(xml), original)
         if volume.info()[1] < capacity:
             volume.resize(capacity)
     except libvirt.libvirtError:
@@ -120,7 +127,7 @@ def clone(session: Session, ref: VolumeRef, *, source: VolumeRef, capacity_bytes
     return _info(ref.pool, volume)
 
 
-def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeFormat) -> VolumeInfo:
+def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeFormat, progress: Progress) -> VolumeInfo:
     """Put a local file on the host. A finished volume of the same length is taken for it."""
     pool = session.conn.storagePoolLookupByName(ref.pool)
     size = source.stat().st_size
@@ -133,7 +140,7 @@ def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeForm
     try:
         # As raw while it fills; libvirt finds out what it became when it looks at the directory again.
         volume = pool.createXML(to_text(volume_element(name=ref.name, format=VolumeFormat.RAW, capacity_bytes=size)))
-        transfer.upload_file(session.conn, volume, source)
+        transfer.upload_file(session.conn, volume, source, progress=progress)
     except libvirt.libvirtError:
         _give_up(pool, ref)
         raise
@@ -241,6 +248,27 @@ def _delete(pool: Any, name: str) -> None:
             if time.monotonic() > deadline:
                 raise HostTimeoutError("The host is still copying this disk.", detail=str(error)) from error
             time.sleep(_BUSY_POLL_S)
+
+
+@contextmanager
+def _watched(pool: Any, name: str, total_bytes: int, progress: Progress) -> Iterator[None]:
+    """Tell how far a copy is that libvirtd makes by itself: by what the new volume takes up so far."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_WATCH_S):
+            with suppress(libvirt.libvirtError):  # not there yet
+                allocation: int = pool.storageVolLookupByName(name).info()[2]
+                progress(min(allocation, total_bytes), total_bytes)
+
+    watcher = threading.Thread(target=watch, name="copy-progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    progress(total_bytes, total_bytes)
 
 
 def _wait_for_copies(pool: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
-from hosts.drivers.base import EventHandler, HypervisorDriver
+from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
 from hosts.drivers.simulated.connection import ServerConnection
 from hosts.drivers.simulated.listening import READER, Stream
 from hosts.drivers.simulated.wire import decode, encode
@@ -128,14 +128,19 @@ class SimulatedDriver(HypervisorDriver):
         )
         return info
 
-    def volume_clone(self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int) -> VolumeInfo:
+    def volume_clone(
+        self, volume: VolumeRef, *, source: VolumeRef, capacity_bytes: int, progress: Progress = quiet
+    ) -> VolumeInfo:
         """See the contract."""
         info: VolumeInfo = self._call(
             VolumeInfo, "volume_clone", volume=volume, source=source, capacity_bytes=capacity_bytes
         )
+        progress(info.allocation_bytes, info.allocation_bytes)
         return info
 
-    def volume_upload(self, volume: VolumeRef, *, source: Path, format: VolumeFormat) -> VolumeInfo:
+    def volume_upload(
+        self, volume: VolumeRef, *, source: Path, format: VolumeFormat, progress: Progress = quiet
+    ) -> VolumeInfo:
         """See the contract. Only the file's sizes are sent."""
         info: VolumeInfo = self._call(
             VolumeInfo,
@@ -146,6 +151,7 @@ class SimulatedDriver(HypervisorDriver):
             allocation_bytes=source.stat().st_blocks * BLOCK_BYTES,
             origin=source.name,
         )
+        progress(info.allocation_bytes, info.allocation_bytes)
         return info
 
     def volume_resize(self, volume: VolumeRef, *, capacity_bytes: int) -> None:

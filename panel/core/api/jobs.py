@@ -17,14 +17,14 @@ from panel.core.api.schema import list_parameters, page_of
 from panel.core.api.views import PanelView, parsed, with_etag
 from panel.core.cancelling import job_cancel_by
 from panel.core.errors import InvalidInputError
+from panel.core.job_details import with_details
 from panel.core.models import JobStatus
-from panel.core.naming import with_names
 from panel.core.permissions import Permission
 from panel.core.retry import job_retry
 from panel.core.selectors import customer_get_for, job_get_for, job_list_for
 
 SORTS = {"created_at": "created_at"}
-FILTERS = ("guest", "host", "customer", "parent", "status", "action", "active", "mine")
+FILTERS = ("guest", "host", "customer", "parent", "status", "action", "active", "mine", "top")
 MAX_WAIT_S = 25
 
 
@@ -58,6 +58,7 @@ class JobListView(PanelView):
             OpenApiParameter("status", str, enum=JobStatus.values),
             OpenApiParameter("action", str, description="Exactly this action, such as `guest.start`."),
             OpenApiParameter("active", str, enum=["true"], description="Only queued and running ones."),
+            OpenApiParameter("top", str, enum=["true"], description="Only those that are not part of another one."),
             OpenApiParameter("mine", str, enum=["true"], description="Only those that you asked for."),
         ),
         responses=page_of(JobOut),
@@ -78,10 +79,12 @@ class JobListView(PanelView):
             rows = rows.filter(action=action)
         if choice_param(request, "active", ("true",)):
             rows = rows.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+        if choice_param(request, "top", ("true",)):
+            rows = rows.filter(parent__isnull=True)
         if choice_param(request, "mine", ("true",)):
             rows = rows.filter(actor_user=self.actor.user_id) if self.actor.user_id else rows.none()
         show = partial(job_json, actor=self.actor)
-        return page(request, rows, show=show, sorts=SORTS, filters=FILTERS, prepare=with_names)
+        return page(request, rows, show=show, sorts=SORTS, filters=FILTERS, prepare=with_details)
 
 
 class JobDetailView(PanelView):
@@ -112,10 +115,20 @@ class JobDetailView(PanelView):
                     "step": "ensure_defined",
                     "steps": [],
                     "attempt": 1,
+                    "attempts": [
+                        {
+                            "number": 1,
+                            "outcome": "running",
+                            "message": "",
+                            "started_at": "2026-01-31T12:00:00.2Z",
+                            "ended_at": None,
+                        }
+                    ],
                     "error": None,
                     "resources": [{"type": "guest", "id": "0e6a9b4c-3c5e-4a86-9f0e-8b9b1f6f7c11", "name": "web-1"}],
                     "customer": "c2c0ad1e-7d5b-4c7c-8f1d-1d6a3c1a8b27",
                     "parent": None,
+                    "children": None,
                     "actor": "ada@example.com",
                     "mine": True,
                     "cancel_requested": False,

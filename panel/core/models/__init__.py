@@ -15,12 +15,22 @@ from panel.core.models.accounts import (
 )
 from panel.core.models.audit import AuditEntry
 from panel.core.models.idempotency import IdempotencyRecord
-from panel.core.models.jobs import HostSlot, Job, JobResource, JobStatus, JobUndo, ResourceSlot
+from panel.core.models.jobs import (
+    AttemptOutcome,
+    HostSlot,
+    Job,
+    JobAttempt,
+    JobResource,
+    JobStatus,
+    JobUndo,
+    ResourceSlot,
+)
 from panel.core.models.operating import PanelBackup, PanelProcess
 
 __all__ = [
     "ApiClient",
     "ApiToken",
+    "AttemptOutcome",
     "AuditEntry",
     "ClientRole",
     "Customer",
@@ -28,6 +38,7 @@ __all__ = [
     "HostSlot",
     "IdempotencyRecord",
     "Job",
+    "JobAttempt",
     "JobResource",
     "JobStatus",
     "JobUndo",

@@ -110,6 +110,35 @@ class JobResource(models.Model):
         return f"{self.type} {self.resource_id} {self.slot}"
 
 
+class AttemptOutcome(models.TextChoices):
+    """How an attempt ended. A job that only waits for something, such as an image, gives its attempt back."""
+
+    RUNNING = "running", "Running"
+    SUCCESS = "success", "Done"
+    ERROR = "error", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    AGAIN = "again", "Failed, and tried again"
+    LOST = "lost", "Its worker was lost"
+
+
+class JobAttempt(models.Model):
+    """One try of a job, by one worker. Only ``panel.core.attempts`` writes it."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()  # the job's fencing token
+    worker = models.CharField(max_length=120)
+    outcome = models.CharField(max_length=16, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
+    error_message = models.TextField(blank=True)  # a customer may read it
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="core_jobattempt_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.job_id}"
+
+
 class JobUndo(models.Model):
     """What to do if the job fails for good: written before a step makes something, replayed last-first."""
 

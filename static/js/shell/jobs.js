@@ -22,7 +22,7 @@ export function RunningJobs() {
   const anchor = useRef(null);
   const box = useRef(null);
   useTopLayer(box, anchor, open);
-  const jobs = useResource(may("job.view") ? "/jobs" : null, { active: "true", limit: LIMIT }, { when: isJob });
+  const jobs = useResource(may("job.view") ? "/jobs" : null, { active: "true", top: "true", limit: LIMIT }, { when: isJob });
   const running = (jobs.data?.results || []).filter((job) => boot.staff || !isHousekeeping(job));
   useEnded();
   useEffect(() => {
@@ -57,7 +57,7 @@ function useEnded() {
   const keep = () => { try { sessionStorage.setItem(FOLLOWED, JSON.stringify([...seen.current].slice(-LIMIT))); } catch { /* this page only */ } };
   const load = useCallback(async () => {
     if (!may("job.view")) return;
-    const page = await get("/jobs", { active: "true", mine: "true", limit: LIMIT }).catch(() => null);
+    const page = await get("/jobs", { active: "true", mine: "true", top: "true", limit: LIMIT }).catch(() => null);
     if (!page) return;
     const now = new Set(page.results.map((job) => job.id));
     const ended = [...seen.current].filter((id) => !now.has(id));

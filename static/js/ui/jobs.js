@@ -2,7 +2,7 @@
 import { post } from "../lib/api.js";
 import { boot, may } from "../lib/boot.js";
 import { useNow } from "../lib/data.js";
-import { elapsed } from "../lib/format.js";
+import { bytes, elapsed } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { said, stepWord } from "../lib/sentences.js";
@@ -28,20 +28,53 @@ export function Duration({ job }) {
   return html`<span class="tabular nowrap">${elapsed(job.started_at, job.finished_at || now)}</span>`;
 }
 
+/** "1.2 of 2 GiB · 210 MiB/s" of a step that copies. */
+function copied(step) {
+  if (!step.bytes_total) return "";
+  const rate = step.rate_bytes_s ? ` · ${_("%(size)s/s", { size: bytes(step.rate_bytes_s) })}` : "";
+  const size = step.status === "running" ? _("%(done)s of %(total)s", { done: bytes(step.bytes_done), total: bytes(step.bytes_total) }) : bytes(step.bytes_total);
+  return size + rate;
+}
+
 function Step({ step, now }) {
   const sign = { success: "circle-check", error: "circle-x" }[step.status];
   const time = step.status === "running" ? elapsed(step.started_at, now) : step.finished_at && elapsed(step.started_at, step.finished_at);
   return html`<li class=${`step is-${step.status}`}>
     ${step.status === "running" ? html`<span class="step-spin"></span>` : html`<${Icon} name=${sign || "circle-dashed"} />`}
     <span>${stepWord(step.title)}${step.note && html` <span class="muted">${step.note}</span>`}
+      ${step.bytes_total ? html` <small class="muted tabular">${copied(step)}</small>` : ""}
       <span class="visually-hidden">, ${jobStatusWord(step.status)}</span></span>
     <span class="step-time">${step.status === "running" && step.percent > 0 && `${step.percent} % · `}${time || ""}</span></li>`;
 }
 
+/** How far the jobs are that a job of many is made of. */
+function Children({ job }) {
+  const count = job.children;
+  const parts = [["success", _("%(n)s done", { n: count.success })], ["running", _("%(n)s running", { n: count.running })], ["queued", _("%(n)s waiting", { n: count.queued })],
+    ["error", _("%(n)s failed", { n: count.error })], ["cancelled", _("%(n)s cancelled", { n: count.cancelled })]].filter(([status]) => count[status]);
+  return html`<p class="tabular">${parts.map(([, words]) => words).join(" · ")}</p>`;
+}
+
 export function JobSteps({ job }) {
   const now = useNow(isActive(job) ? 500 : 60_000);
+  if (job.children) return html`<${Children} job=${job} />`;
   if (!job.steps.length) return html`<p class="muted">${isActive(job) ? _("Waiting for a worker.") : _("It had no steps.")}</p>`;
   return html`<ol class="job-steps">${job.steps.map((step) => html`<${Step} key=${step.name} step=${step} now=${now} />`)}</ol>`;
+}
+
+const OUTCOMES = { running: () => _("Running"), success: () => _("Done"), error: () => _("Failed"), cancelled: () => _("Cancelled"),
+  again: () => _("Failed, tried again"), lost: () => _("Its worker was lost") };
+
+/** Each try with its time and its end, newest last. Nothing while one sufficed. */
+export function JobAttempts({ job }) {
+  const now = useNow(isActive(job) ? 500 : 60_000);
+  if (job.attempts.length < 2) return null;
+  return html`<section class="card" aria-labelledby="attempts"><div class="card-head"><h2 id="attempts">${_("Attempts")}</h2></div>
+    <table class="list"><caption class="visually-hidden">${_("Attempts")}</caption>
+      <thead><tr><th scope="col">${_("Attempt")}</th><th scope="col">${_("Ended")}</th><th scope="col">${_("Took")}</th>${boot.staff && html`<th scope="col" class="cell-minor">${_("Worker")}</th>`}</tr></thead>
+      <tbody>${job.attempts.map((one, index) => html`<tr key=${one.number}><td class="tabular">${index + 1}</td>
+        <td class="cell-name"><span class="two-lines"><span>${OUTCOMES[one.outcome]()}</span>${one.message && html`<small>${said(one.message)}</small>`}</span></td>
+        <td class="tabular nowrap">${elapsed(one.started_at, one.ended_at || now)}</td>${boot.staff && html`<td class="cell-minor mono">${one.worker}</td>`}</tr>`)}</tbody></table></section>`;
 }
 
 /** What happened, what can be done, the request to quote; staff may unfold the raw error. */

@@ -14,7 +14,7 @@ export const POWER = {
   stop: { text: () => _("Power off"), icon: "bolt", danger: true, note: () => _("Cuts the power. What is not yet on disk is lost.") },
   reset: { text: () => _("Reset"), icon: "rotate-clockwise", danger: true, note: () => _("Cuts and restores the power at once. What is not yet on disk is lost.") },
 };
-const AT_ONCE = 4;
+const AT_ONCE = 100; // guests that one request may name
 const TOLD = 4; // refusals told in full
 
 /**
@@ -48,20 +48,34 @@ export function runPowerOfMany(guests, action, onDone) {
 }
 
 async function sendAll(guests, action, word) {
-  const waiting = [...guests];
   const refused = [];
-  const lane = async () => {
-    for (let guest = waiting.shift(); guest; guest = waiting.shift()) {
-      try { await post(`/guests/${guest.id}/actions/${action}`); } catch (problem) { refused.push(`${guest.name}: ${said(problem.message)}`); }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
-  const done = guests.length - refused.length;
-  if (done) toast(plural("%(action)s: %(count)s accepted", "%(action)s: %(count)s accepted", done, { action: word }));
+  const jobs = [];
+  for (const some of groups(guests)) {
+    try {
+      const answer = await post(`/guests/actions/${action}`, { guests: some.map((guest) => guest.id) });
+      jobs.push(answer.job);
+      refused.push(...answer.refused.map((one) => `${one.name}: ${said(one.message)}`));
+    } catch (problem) { toastProblem(problem); }
+  }
+  if (jobs.length) {
+    const count = jobs.reduce((sum, job) => sum + job.children.total, 0);
+    toast(plural("%(action)s: %(count)s accepted", "%(action)s: %(count)s accepted", count, { action: word }),
+      { link: { href: `/jobs/${jobs[0].id}`, text: _("Open job") } });
+  }
   if (!refused.length) return;
   const total = plural("%(action)s: %(count)s refused.", "%(action)s: %(count)s refused.", refused.length, { action: word });
   const rest = refused.length > TOLD ? [_("And %(n)s more.", { n: refused.length - TOLD })] : [];
   toast([total, ...refused.slice(0, TOLD), ...rest].join(" "), { kind: "bad" });
+}
+
+/** What one request may name: staff any guests, customers those of one account; so many at most. */
+function groups(guests) {
+  const by = new Map();
+  for (const guest of guests) {
+    const key = boot.staff ? "" : guest.customer;
+    by.set(key, [...(by.get(key) || []), guest]);
+  }
+  return [...by.values()].flatMap((all) => Array.from({ length: Math.ceil(all.length / AT_ONCE) }, (_none, n) => all.slice(n * AT_ONCE, (n + 1) * AT_ONCE)));
 }
 
 /** The Power menu's items for a guest, each with its consequence, or why it is not possible now. */

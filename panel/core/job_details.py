@@ -1,0 +1,25 @@
+"""What a job shows beside its own row, for any number of jobs in the same number of queries."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from panel.core.models import Job, JobAttempt
+from panel.core.naming import with_names
+from panel.core.parents import children_counted
+
+ATTEMPTS_SHOWN = 20
+
+
+def with_details(jobs: Iterable[Job]) -> list[Job]:
+    """Attach ``resource_names``, ``last_attempts`` and ``children_count`` to jobs."""
+    rows = with_names(jobs)
+    ids = [job.pk for job in rows]
+    attempts: defaultdict[UUID, list[JobAttempt]] = defaultdict(list)
+    for attempt in JobAttempt.objects.filter(job__in=ids).order_by("number"):
+        attempts[attempt.job_id].append(attempt)
+    children = children_counted(ids)
+    for job in rows:
+        job.last_attempts = attempts[job.pk][-ATTEMPTS_SHOWN:]  # type: ignore[attr-defined]
+        job.children_count = children.get(job.pk, Counter())  # type: ignore[attr-defined]
+    return rows
