@@ -139,10 +139,12 @@ class LabPanel:
         for number in (1, 2):
             self.start_one(f"collector{number}", "manage.py", "collector")
 
-    def start_web(self) -> None:
-        options = ("--port", str(self.port), "--log-level", "warning", "--timeout-graceful-shutdown", "2")
-        web = self.start_one("web", "-m", "uvicorn", "panel.asgi:application", *options)
-        wait_ready(web, self._answers, name="The page")
+    def start_web(self, *, second_port: int | None = None) -> None:
+        """Start what serves pages and API; with ``second_port`` another one of it beside the first."""
+        port = second_port or self.port
+        options = ("--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "2")
+        web = self.start_one("web2" if second_port else "web", "-m", "uvicorn", "panel.asgi:application", *options)
+        wait_ready(web, lambda: self._answers(port), name="The page")
 
     def start_worker(self, number: int) -> Process:
         """Start worker 1 or 2, with three processes that run jobs."""
@@ -168,6 +170,14 @@ class LabPanel:
         self.processes.clear()
         self.redis.stop()
         self.postgres.stop()
+
+    def kill(self) -> None:
+        """Kill all of its processes at once, without a word to any; the stores run on."""
+        for process in self.processes.values():
+            process.send(signal.SIGKILL)
+        for process in self.processes.values():
+            process.kill()
+        self.processes.clear()
 
     def manage(self, *words: str) -> str:
         """Run a command of ``manage.py`` and return what it printed. Raises: LabError."""
@@ -195,8 +205,8 @@ class LabPanel:
         """Return a fresh API token of a person."""
         return self.manage("shell", "-c", _SIGN_IN.format(email=email)).split()[-1]
 
-    def _answers(self) -> bool:
-        probe = f"import urllib.request as r; print(r.urlopen('{self.url}/healthz', timeout=2).status)"
+    def _answers(self, port: int) -> bool:
+        probe = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/healthz', timeout=2).status)"
         try:
             return call([sys.executable, "-c", probe], netns=self.netns).strip() == "200"
         except LabError:

@@ -65,6 +65,12 @@ class Postgres:
             self._process.stop(number=signal.SIGINT, timeout_s=30)
             self._process = None
 
+    def restart(self, *, immediate: bool = False) -> None:
+        """Restart it as ``pg_ctl restart`` does, in its mode fast or immediate: that one recovers from its log."""
+        if self._process is not None:
+            self._process.stop(number=signal.SIGQUIT if immediate else signal.SIGINT, timeout_s=30)
+        self.start()
+
     def database_make(self, name: str, *, template: str = "template1") -> str:
         """Make a database and return its DATABASE_URL."""
         self._psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

@@ -5,13 +5,15 @@ import ipaddress
 import tempfile
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from hosts.drivers.simulated import SimulatedServer
+from hosts.drivers.simulated import SimulatedAdmin, SimulatedServer
 from hosts.drivers.types import Capability, HostType, PoolSpec, VolumeFormat, VolumeRef
 from hosts.models import Host, HostConnection, HostImage, Image, ImageFile, Network, StoragePool
 from hosts.registry import driver_of
@@ -33,12 +35,44 @@ def simulated_server() -> Iterator[SimulatedServer]:
         yield server
 
 
+@dataclass(frozen=True)
+class HostSight:
+    """What a host really has.
+
+    Attributes:
+        domains: state, and the memory it runs with or None, by id.
+        volumes: names, in all pools; half-made ones too.
+        remains: what is left of domains that are gone.
+    """
+
+    domains: dict[UUID, tuple[str, int | None]]
+    volumes: set[str]
+    remains: list[str]
+
+
+def simulated_sight(admin: SimulatedAdmin, host: str) -> HostSight:
+    """Look at a simulated host, past all drivers."""
+    state = admin.dump_host(host)
+    return HostSight(
+        domains={
+            pk: (str(domain.state), domain.live_spec.memory_mib if domain.live_spec else None)
+            for pk, domain in state.domains.items()
+        },
+        volumes={name for directory in state.directories.values() for name in directory.volumes},
+        remains=sorted(f"{pk}: {left}" for pk, left in state.stray.items()),
+    )
+
+
 class Fleet:
     """Makes hosts, networks and images, known to the panel and to the simulated server alike."""
 
     def __init__(self, server: SimulatedServer, cache: Path) -> None:
         self.server, self.admin = server, server.admin()
         self._cache = cache
+
+    def seen(self, host: Host) -> HostSight:
+        """Return what a host really has."""
+        return simulated_sight(self.admin, host.name)
 
     def host(self, *, missing: dict[Capability, str] | None = None, **fields) -> Host:
         """Make an active host with a KVM and an LXC hypervisor and a pool of 1,000 GiB."""

@@ -1,6 +1,7 @@
 """A whole panel of processes on a simulated host, whose services a test may stop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -16,10 +17,11 @@ from panel.core.models import Customer
 from panel.setup.subnet import GuestSubnets
 from tests.factories import ED25519
 from tests.faults.deeds import Deeds
+from tests.faults.inside import Inside
 from tests.simulated_fleet import Fleet
 
 HOST = "simulated"
-SUBNETS = GuestSubnets(IPv4Network("10.91.0.0/24"), IPv6Network("fd00:91::/64"))
+SUBNETS = GuestSubnets(IPv4Network("10.91.0.0/22"), IPv6Network("fd00:91::/64"))
 # Rows of an image whose files are a megabyte of nothing, in the panel's own settings.
 _IMAGE = """
 from types import SimpleNamespace
@@ -39,36 +41,56 @@ _SHORT = {
 
 @dataclass(frozen=True)
 class Installation:
-    """A panel, its simulated host, and an administrator's API."""
+    """A panel, its simulated hosts, and an administrator's API."""
 
     panel: LabPanel
     host: SimulatedAdmin
     admin: Api
+    inside: Inside
 
     def order(self, name: str) -> dict[str, Any]:
         """Ask for a small KVM guest; return what the API answered."""
-        size = {"vcpus": 1, "memory_mib": 256, "disk_gib": 1}
-        body = {"name": name, "host_type": "kvm", "image": "micro", "ssh_keys": [ED25519], **size}
-        answer = self.admin.call("POST", "/guests", body)
+        answer = self.admin.call("POST", "/guests", order_body(name))
         assert answer.status == 202, answer
         accepted: dict[str, Any] = answer.body
         return accepted
 
 
-@pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
-    """Two workers, two collectors, web and builder, with short leases."""
-    with panel_lent(settings=_SHORT) as panel, SimulatedServer(panel.run_dir / "s.sock") as server:
+def order_body(name: str) -> dict[str, Any]:
+    """Return the body of an order for a small KVM guest."""
+    size = {"vcpus": 1, "memory_mib": 256, "disk_gib": 1}
+    return {"name": name, "host_type": "kvm", "image": "micro", "ssh_keys": [ED25519], **size}
+
+
+@contextmanager
+def installed(
+    *, hosts: Sequence[str] = (HOST,), settings: Mapping[str, str] | None = None, cpus: int = 16
+) -> Iterator[Installation]:
+    """Lend a panel that runs: two workers, two collectors, web and builder, with short leases."""
+    with (
+        panel_lent(settings=_SHORT | dict(settings or {})) as panel,
+        SimulatedServer(panel.run_dir / "s.sock") as server,
+    ):
         host = server.admin()
-        host.make_host(HOST)
         panel.prepare()
         panel.manage("shell", "-c", _IMAGE)
-        uris = {"kvm": server.uri(HOST), "lxc": server.uri(HOST)}
-        panel.enrol(HOST, uris, driver="simulated", pool="/pool", bridge="ink", subnets=SUBNETS)
+        for name in hosts:
+            host.make_host(name, cpus=cpus, memory_mib=4096 * cpus)
+            uris = {"kvm": server.uri(name), "lxc": server.uri(name)}
+            panel.enrol(name, uris, driver="simulated", pool="/pool", bridge="ink", subnets=SUBNETS)
         panel.start()
         panel.wait_hosts()
-        yield Installation(panel, host, panel.api())
+        inside = Inside(panel, server.socket_path)
+        yield Installation(panel, host, panel.api(), inside)
+        inside.close()
         host.close()
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    """A panel with one host."""
+    with installed() as found:
+        yield found
 
 
 @pytest.fixture
