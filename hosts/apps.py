@@ -9,6 +9,7 @@ class HostsConfig(AppConfig):
     name = "hosts"
 
     def ready(self) -> None:
+        import hosts.health
         import hosts.metrics
         import hosts.operations  # noqa: F401 - registers operations
         from hosts import selectors

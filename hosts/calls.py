@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from hosts import registry
 from hosts.drivers.base import HypervisorDriver
@@ -12,7 +13,6 @@ from panel.core.errors import HostTimeoutError
 from panel.core.logs import process_kind
 from panel.core.metrics import HOST_CALL_SECONDS, HOST_CALLS_ABANDONED
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -45,13 +45,8 @@ class _Guarded:
             driver = self._obtain()
             method = getattr(driver, name)
             try:
-                return measured(
-                    name,
-                    self._deadline_s(),
-                    lambda: method(*args, **kwargs),
-                    level=logging.INFO,
-                    meanwhile=self._meanwhile,
-                )
+                with timed(name, level=logging.INFO):
+                    return call_within(self._deadline_s(), lambda: method(*args, **kwargs), meanwhile=self._meanwhile)
             except DeadlinePassedError:
                 registry.forget(driver)
                 raise HostTimeoutError(detail=f"{name} did not return in {self._deadline_s():.0f} s") from None
@@ -59,24 +54,30 @@ class _Guarded:
         return call
 
 
-def measured(
-    name: str,
-    deadline_s: float,
-    call: Callable[[], T],
-    *,
-    level: int = logging.DEBUG,
-    meanwhile: Callable[[], None] | None = None,
-) -> T:
-    """Return what a hypervisor answers; how long it took is measured, and logged at ``level``.
+class Measured:
+    """A driver whose calls are measured, for whoever bounds them by other means."""
 
-    Raises:
-        DeadlinePassedError: it did not answer in time; its thread is left behind.
-    """
+    def __init__(self, driver: HypervisorDriver) -> None:
+        self._driver = driver
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._driver, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with timed(name, level=logging.DEBUG):
+                return method(*args, **kwargs)
+
+        return call
+
+
+@contextmanager
+def timed(name: str, *, level: int) -> Iterator[None]:
+    """Measure how long a hypervisor takes to answer a call that is made in the block, and log it at ``level``."""
     began, outcome = time.monotonic(), "error"
     try:
-        answer = call_within(deadline_s, call, meanwhile=meanwhile)
+        yield
         outcome = "ok"
-    except DeadlinePassedError:
+    except (DeadlinePassedError, HostTimeoutError):
         outcome = "timeout"
         HOST_CALLS_ABANDONED.labels(process_kind(), name).inc()
         raise
@@ -85,4 +86,3 @@ def measured(
         HOST_CALL_SECONDS.labels(process_kind(), name, outcome).observe(seconds)
         said = {"call": name, "outcome": outcome, "duration_ms": round(seconds * 1000)}
         logger.log(logging.WARNING if outcome == "timeout" else level, "host call", extra=said)
-    return answer

@@ -9,6 +9,7 @@ class VmsConfig(AppConfig):
     name = "vms"
 
     def ready(self) -> None:
+        import vms.health
         import vms.metrics
         import vms.operations
         import vms.services.restored  # noqa: F401 - has its part in a restore

@@ -10,6 +10,7 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
+        import panel.core.health_checks
         import panel.core.job_metrics  # noqa: F401 - adds its metrics
         from panel.core import login
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 
 from panel.core.fleet_metrics import fleet_metrics, gauge
+from panel.core.host_slots import slot_missing
 from panel.core.models import Job, JobResource, JobStatus, PanelBackup, ResourceSlot
 from panel.core.models.jobs import ACTIVE
 from panel.core.processes import processes_alive
@@ -45,8 +46,8 @@ def of_the_panel() -> Iterable[Metric]:
 
 
 def waiting_jobs() -> QuerySet[Job]:
-    """Queued jobs that nothing keeps from running but that no worker has taken them."""
+    """Queued jobs that nothing keeps from running but that no worker has taken them: no other job, no full host."""
     waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
     return Job.objects.filter(
-        Q(run_after__isnull=True) | Q(run_after__lte=Now()), ~Exists(waits), status=JobStatus.QUEUED
+        Q(run_after__isnull=True) | Q(run_after__lte=Now()), ~Exists(waits), ~slot_missing(), status=JobStatus.QUEUED
     ).filter(children__isnull=True)

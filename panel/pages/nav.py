@@ -39,6 +39,7 @@ STAFF_NAV = (
         _("Fleet"),
         (
             NavItem("overview", _("Overview"), "layout-dashboard", P.FLEET_VIEW),
+            NavItem("health", _("Health"), "heartbeat", P.FLEET_VIEW),
             NavItem("hosts", _("Hosts"), "server-2", P.FLEET_VIEW),
             NavItem("guests", _("Guests"), "stack-2", P.GUEST_VIEW),
             NavItem("images", _("Images"), "photo", P.IMAGE_VIEW),

@@ -15,6 +15,7 @@ Staff = partial(Page, staff=True)
 # fmt: off
 PAGES = (
     Staff("overview", "overview", _("Overview"), "overview", P.FLEET_VIEW, "overview", "cards"),
+    Staff("health", "health", _("Health"), "health", P.FLEET_VIEW, "health", "cards"),
     Staff("hosts", "hosts", _("Hosts"), "hosts", P.FLEET_VIEW, "hosts"),
     Staff("host", "hosts/<uuid:id>", _("Host"), "host", P.FLEET_VIEW, "hosts", "detail"),
     Staff("guests", "guests", _("Guests"), "guests", P.GUEST_VIEW, "guests"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from billing.models import Subscription
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from panel.core.audit import audit_record
-from panel.core.models import ApiToken, Customer, Job, User
+from panel.core.models import ApiToken, Customer, Job, PanelBackup, PanelProcess, User
 from panel.core.units import GIB
 from tests import factories, stock
 from tests.browser.pages import OWNER, PASSWORD, STAFF
@@ -66,9 +66,25 @@ def demo_make() -> Demo:
     mine = [guest for guest in guests if guest.customer_id == northwind.pk]
     running, failed = _jobs(mine, northwind, owner, hosts)
     _audit(admin, owner, mine, hosts)
+    _processes()
     return Demo(
         admin=admin, owner=owner, customer=northwind, host=hosts[0], slow_host=hosts[-1], network=network,
         guest=mine[0], building=mine[1], broken=mine[7], running_job=running, failed_job=failed,
+    )  # fmt: skip
+
+
+def _processes() -> None:
+    """The panel's other processes, which a page's test does not start; heard of for as long as it may take."""
+    now = timezone.now()
+    for number, kind in enumerate(("worker", "worker", "builder", "collector", "collector")):
+        started = now - timedelta(hours=30 + number)
+        PanelProcess.objects.create(
+            id=uuid.uuid4(), kind=kind, machine=f"panel-{number % 2 + 1}", pid=4100 + number, version="0.1.0",
+            started_at=started, seen_at=now + timedelta(hours=1),
+        )  # fmt: skip
+    PanelBackup.objects.create(
+        created_at=now - timedelta(days=9, hours=3), file="panel.backup", size_bytes=48 * 1024**2, sha256="",
+        with_secrets=True, seconds=4.2,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ OPEN_PAGES = {
 }
 ADMIN_PAGES = {
     "overview": "/overview",
+    "health": "/health",
     "hosts": "/hosts",
     "host": "/hosts/{slow_host}",
     "host-guests": "/hosts/{host}?tab=guests",

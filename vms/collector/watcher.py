@@ -5,10 +5,11 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from hosts import registry
+from hosts.calls import Measured
 from hosts.drivers.base import EventHandler, HypervisorDriver
 from hosts.drivers.types import Capability, DomainInfo, HostLoad, PoolInfo
 from hosts.models import HostConnection, StoragePool
@@ -136,4 +137,4 @@ class HostWatcher:
     def _call(self, call: Callable[[HypervisorDriver], T], *, extra_s: float = 0.0) -> T:
         driver = registry.driver_of(self.connection)  # each time: after a call that hung it is another one
         with _deadlines.within(CALL_DEADLINE_S + extra_s, driver, on_lost=self.on_lost):
-            return call(driver)
+            return call(cast(HypervisorDriver, Measured(driver)))

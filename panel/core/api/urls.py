@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from panel.core.api import audit, customers, events, jobs, keys, me, members, tokens, users
+from panel.core.api import audit, customers, events, fleet_health, jobs, keys, me, members, tokens, users
 
 _MEMBER = "customers/<uuid:customer_id>/members/<uuid:user_id>"
 urlpatterns = [
@@ -29,6 +29,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", jobs.JobDetailView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/actions/cancel", jobs.JobCancelView.as_view(), name="job-cancel"),
     path("jobs/<uuid:job_id>/actions/retry", jobs.JobRetryView.as_view(), name="job-retry"),
+    path("health", fleet_health.HealthView.as_view(), name="health"),
     path("audit", audit.AuditListView.as_view(), name="audit"),
     path("events", events.EventsView.as_view(), name="events"),
 ]

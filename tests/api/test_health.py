@@ -1,0 +1,227 @@
+"""Health: each thing that can be wrong is one sentence with its time, its meaning and a link; nothing wrong says so."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from hosts.models import HostConnection, IPAddress, StoragePool
+from panel.core import health, health_checks
+from panel.core.models import Job, JobStatus, PanelBackup, PanelProcess
+from panel.core.processes import Heartbeat, processes_forget
+from tests import factories
+from tests.client import problem, queries_of
+from vms.models import Guest
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now
+
+
+def process(kind: str, *, ago_s: float = 0, **fields) -> PanelProcess:
+    at = NOW() - timedelta(seconds=ago_s)
+    values = {"machine": "m1", "pid": factories.number(), "version": "1", "started_at": at - timedelta(hours=1)}
+    return PanelProcess.objects.create(id=factories.customer_make().pk, kind=kind, seen_at=at, **{**values, **fields})
+
+
+def backup(*, ago: timedelta = timedelta(0)) -> None:
+    PanelBackup.objects.create(created_at=NOW() - ago, file="f", size_bytes=1, sha256="", with_secrets=True, seconds=1)
+
+
+@pytest.fixture
+def well(one_host) -> object:
+    """A panel with nothing wrong: a host that answers, each process, a backup of today."""
+    one_host.connections.update(last_seen_at=NOW())
+    for kind in ("web", "worker", "builder", "collector"):
+        process(kind)
+    backup()
+    return one_host
+
+
+def items(api) -> list[dict]:
+    answer = api.get("/health")
+    assert answer.status_code == 200, answer.content
+    found: list[dict] = answer.json()["items"]
+    return found
+
+
+def only(api) -> dict:
+    """Return the one thing that is wrong."""
+    found = items(api)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_nothing_wrong_is_an_empty_list(well, operator_api):
+    body = operator_api.get("/health").json()
+    assert (body["status"], body["items"]) == ("ok", [])
+    assert {row["kind"] for row in body["processes"]} == {"web", "worker", "builder", "collector"}
+    assert body["last_backup_at"]
+
+
+def test_health_is_for_staff(owner_api, billing_api, anonymous, operator_api):
+    problem(owner_api.get("/health"), 403, "permission_denied")
+    problem(billing_api.get("/health"), 403, "permission_denied")
+    problem(anonymous.get("/health"), 401, "not_authenticated")
+    problem(operator_api.get("/health", quick="1"), 400, "invalid_input", "quick")
+
+
+def test_a_silent_host_says_since_when_and_why(well, admin_api):
+    since = NOW() - timedelta(minutes=20)
+    well.connections.update(last_seen_at=since, last_error="connection refused")
+    found = only(admin_api)
+    assert (found["severity"], found["code"], found["subject"]) == ("critical", "host_silent", well.name)
+    assert found["sentence"] == f"Host {well.name} has not been seen for 20 minutes. It says: connection refused."
+    assert found["since"] == f"{since:%Y-%m-%dT%H:%M:%S.%fZ}"
+    assert found["link"] == f"/hosts/{well.pk}"
+    HostConnection.objects.filter(host=well, host_type="lxc").update(last_seen_at=NOW())
+    assert only(admin_api)["sentence"].startswith(f"KVM on host {well.name} has not been seen for 20 minutes.")
+    well.connections.update(last_seen_at=None, last_error="")
+    assert only(admin_api)["sentence"] == f"Host {well.name} was never seen."
+
+
+def test_jobs_that_nobody_takes_say_how_long_and_why(well, admin_api):
+    for age_s in (240, 90, 70, 10):
+        job = factories.job_make(action="guest.start")
+        Job.objects.filter(pk=job.pk).update(created_at=NOW() - timedelta(seconds=age_s))
+    found = only(admin_api)
+    assert (found["severity"], found["code"]) == ("warning", "jobs_waiting")
+    assert found["sentence"] == ("3 jobs have waited longer than 1 minute; the oldest 4 minutes: all workers are busy.")
+    PanelProcess.objects.filter(kind="worker").delete()
+    codes = {one["code"]: one for one in items(admin_api)}
+    assert set(codes) == {"jobs_waiting", "no_worker"}
+    assert codes["jobs_waiting"]["severity"] == "critical"
+    assert codes["jobs_waiting"]["sentence"].endswith("the oldest 4 minutes: no worker is answering.")
+
+
+def test_without_redis_it_says_who_runs_jobs_and_since_when(well, admin_api, monkeypatch):
+    monkeypatch.setattr(health_checks, "redis_answers", lambda: False)
+    first, second = only(admin_api), only(admin_api)
+    assert first["sentence"] == "Redis does not answer: jobs are run by the collector, two at a time."
+    assert first["since"] == second["since"] is not None
+    monkeypatch.undo()
+    assert items(admin_api) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity"), [("worker", "critical"), ("collector", "critical"), ("builder", "warning")]
+)
+def test_a_kind_of_process_that_nobody_heard_of(well, admin_api, kind, severity):
+    PanelProcess.objects.filter(kind=kind).update(seen_at=NOW() - timedelta(minutes=5))
+    found = only(admin_api)
+    assert (found["code"], found["severity"], found["subject"]) == (f"no_{kind}", severity, kind)
+    assert found["since"] is not None
+    process(kind)
+    assert [one["code"] for one in items(admin_api)] in ([], ["process_vanished"])
+
+
+def test_one_of_several_workers_that_vanished_is_told_until_it_is_replaced(well, admin_api):
+    gone = process("worker", ago_s=300, machine="m2")
+    found = only(admin_api)
+    assert (found["code"], found["severity"]) == ("process_vanished", "warning")
+    assert found["sentence"] == f"The worker on m2 (process {gone.pid}) has not been heard of any more."
+    process("worker", machine="m2", started_at=NOW())
+    assert items(admin_api) == []
+
+
+def test_failing_jobs_are_told_by_action(well, admin_api):
+    for status in (JobStatus.ERROR, JobStatus.SUCCESS, JobStatus.SUCCESS):
+        factories.job_make(action="guest.create", status=status)
+    old = factories.job_make(action="guest.stop", status=JobStatus.ERROR)
+    Job.objects.filter(pk=old.pk).update(finished_at=NOW() - timedelta(hours=2))
+    found = only(admin_api)
+    assert (found["severity"], found["subject"]) == ("warning", "guest.create")
+    assert found["sentence"] == "1 of 3 jobs “create guest” of the last hour failed."
+    assert found["link"] == "/jobs?status=error&action=guest.create"
+    for _ in range(5):
+        factories.job_make(action="guest.create", status=JobStatus.ERROR)
+    assert only(admin_api)["severity"] == "critical"
+
+
+def test_a_backup_is_missed_and_grows_old(well, admin_api):
+    PanelBackup.objects.all().delete()
+    assert only(admin_api)["code"] == "no_backup"
+    backup(ago=timedelta(days=9, hours=1))
+    found = only(admin_api)
+    assert found["sentence"] == "The last backup of the panel is 9 days old."
+    assert found["since"] is not None
+
+
+def test_pools_and_networks_that_are_full(well, admin_api):
+    StoragePool.objects.filter(host=well).update(capacity_bytes=1000, available_bytes=140)
+    assert (only(admin_api)["code"], only(admin_api)["severity"]) == ("pool_full", "warning")
+    assert only(admin_api)["sentence"].endswith("is 86 % full.")
+    StoragePool.objects.filter(host=well).update(available_bytes=40, used_gib=900)
+    assert [one["code"] for one in items(admin_api)] == ["pool_full", "pool_sold"]
+    assert [one["severity"] for one in items(admin_api)] == ["critical", "notice"]
+    StoragePool.objects.filter(host=well).update(available_bytes=1000, used_gib=0)
+    IPAddress.objects.filter(family=4).update(owner_id=well.pk)
+    found = only(admin_api)
+    assert (found["code"], found["link"][:10]) == ("network_used_up", "/networks/")
+
+
+def test_guests_in_trouble(well, admin_api, customer):
+    from tests.services.guests import order
+
+    guest = order(customer).guest
+    Job.objects.all().delete()
+    for fields, code, severity in (
+        ({"lifecycle": "error"}, "guests_failed", "warning"),
+        ({"lifecycle": "deleting", "error_message": "No."}, "guests_not_deleted", "warning"),
+        ({"lifecycle": "active", "power_state": "paused", "state_reason": "disk_full"}, "guests_paused_disk_full",
+         "critical"),
+    ):  # fmt: skip
+        Guest.objects.filter(pk=guest.pk).update(**fields)
+        assert (only(admin_api)["code"], only(admin_api)["severity"]) == (code, severity)
+        assert only(admin_api)["sentence"].startswith("1 guest ")
+
+
+def test_worst_first_then_oldest(well, admin_api):
+    well.connections.update(last_seen_at=NOW() - timedelta(minutes=2))
+    PanelBackup.objects.all().delete()
+    PanelProcess.objects.filter(kind="collector").update(seen_at=NOW() - timedelta(hours=3))
+    StoragePool.objects.filter(host=well).update(used_gib=900)
+    assert [one["code"] for one in items(admin_api)] == ["no_collector", "host_silent", "no_backup", "pool_sold"]
+    assert admin_api.get("/health").json()["status"] == "critical"
+
+
+def test_many_of_a_kind_are_counted(well, admin_api, fleet, monkeypatch):
+    monkeypatch.setattr(health, "MOST", 1)
+    for _ in range(2):
+        fleet.host()
+    found = items(admin_api)
+    assert [one["code"] for one in found] == ["host_silent", "hosts_silent"]
+    assert found[1]["sentence"] == "The same is true of 1 more."
+
+
+def test_it_costs_the_same_whatever_is_wrong(well, admin_api, fleet):
+    admin_api.get("/health")
+    few = queries_of(lambda: items(admin_api))
+    for _ in range(4):
+        fleet.host()
+        factories.job_make(action="guest.start", status=JobStatus.ERROR)
+        process("worker", ago_s=300, machine="m9")
+    assert queries_of(lambda: items(admin_api)) == few + 1  # which hypervisors the silent hosts have
+
+
+def test_a_look_that_fails_does_not_silence_the_others(well, admin_api, monkeypatch):
+    def broken_part():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nonsense")
+
+    monkeypatch.setattr(health, "_looks", [*health._looks, broken_part])
+    well.connections.update(last_seen_at=NOW() - timedelta(minutes=2))
+    assert [one["code"] for one in items(admin_api)] == ["host_silent", "look_failed"]
+
+
+def test_a_heartbeat_is_one_row_and_goes_when_it_ends():
+    beating = Heartbeat()
+    beating.beat()
+    first = PanelProcess.objects.get()
+    assert first.kind == "manage"
+    PanelProcess.objects.update(seen_at=NOW() - timedelta(days=1))
+    beating.beat()
+    assert PanelProcess.objects.get().seen_at > NOW() - timedelta(minutes=1)
+    PanelProcess.objects.update(kind="worker", seen_at=NOW() - timedelta(days=8))
+    processes_forget()
+    assert PanelProcess.objects.count() == 0

@@ -1,0 +1,61 @@
+"""Looks at guests that need somebody."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count, Min, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from hosts.drivers.types import PowerState
+from panel.core.health import Finding, Severity, health_check
+from vms.models import Guest
+from vms.states import Lifecycle
+
+
+@health_check
+def guests_in_trouble() -> Iterator[Finding]:
+    """Guests that could not be built or deleted, and those whose host has no room left."""
+    failed = Q(lifecycle=Lifecycle.ERROR)
+    stuck = Q(lifecycle=Lifecycle.DELETING) & ~Q(error_message="")
+    full = Q(lifecycle=Lifecycle.ACTIVE, power_state=PowerState.PAUSED, state_reason="disk_full")
+    sums = Guest.objects.filter(failed | stuck | full).aggregate(
+        failed=Count("pk", filter=failed),
+        failed_since=Min("updated_at", filter=failed),
+        stuck=Count("pk", filter=stuck),
+        stuck_since=Min("deletion_requested_at", filter=stuck),
+        full=Count("pk", filter=full),
+        full_since=Min("observed_at", filter=full),
+    )
+    if count := sums["full"]:
+        yield Finding(
+            severity=Severity.CRITICAL,
+            code="guests_paused_disk_full",
+            since=sums["full_since"],
+            sentence=ngettext(
+                "%(count)s guest is paused because its host's disk is full.",
+                "%(count)s guests are paused because their host's disk is full.",
+                count,
+            )
+            % {"count": count},
+            hint=_("Make room in the pool, then start them again."),
+            link="/guests?power_state=paused",
+        )
+    if count := sums["failed"]:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="guests_failed",
+            since=sums["failed_since"],
+            sentence=ngettext("%(count)s guest has failed.", "%(count)s guests have failed.", count) % {"count": count},
+            hint=_("Its page says why. Try the job again, or delete the guest: until then it holds its place."),
+            link="/guests?lifecycle=error",
+        )
+    if count := sums["stuck"]:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="guests_not_deleted",
+            since=sums["stuck_since"],
+            sentence=ngettext("%(count)s guest could not be deleted.", "%(count)s guests could not be deleted.", count)
+            % {"count": count},
+            hint=_("Its page says why. Delete it again when that is mended."),
+            link="/guests?lifecycle=deleting",
+        )
