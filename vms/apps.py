@@ -1,6 +1,7 @@
 """The guests app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class VmsConfig(AppConfig):
@@ -16,7 +17,9 @@ class VmsConfig(AppConfig):
         from panel.core.naming import named_by
         from vms import selectors
         from vms.services import actions, bulk, retry
+        from vms.touch import touch_trigger_renew
 
+        post_migrate.connect(touch_trigger_renew, sender=self)
         actions.connect()
         retry.connect()
         bulk.connect()

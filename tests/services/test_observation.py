@@ -223,7 +223,8 @@ def test_console_is_read_often_for_minutes_and_then_now_and_then(guest, one_host
 def test_load_is_measured_over_an_interval_not_between_two_hypervisors(one_host):
     def record(busy_ns: int, total_ns: int) -> float | None:
         load = HostLoad(cpu_busy_ns=busy_ns, cpu_total_ns=total_ns, memory_used_mib=1, memory_total_mib=4)
-        hosts_observation.load_record(host_id=one_host.pk, load=load, at=timezone.now())
+        kvm = HostConnection.objects.get(host=one_host, host_type="kvm")
+        hosts_observation.host_seen(connection=kvm, at=timezone.now(), load=load)
         return Host.objects.get(pk=one_host.pk).load_cpu_percent
 
     assert record(100, 1000) is None

@@ -7,7 +7,7 @@ from django.utils import timezone
 from hosts.models import HostConnection, StoragePool
 from vms.collector.consoles import boots_to_read, consoles_write
 from vms.collector.watcher import Answer, HostWatcher
-from vms.collector.writing import write
+from vms.collector.writing import suspensions_enforce, write
 
 
 class Looking:
@@ -22,7 +22,9 @@ class Looking:
 
     def look(self) -> None:
         """One round."""
-        write(self.ask())
+        answer = self.ask()
+        write(answer)
+        suspensions_enforce([answer.connection.host_id])
         self._read(late=True)
 
     def look_at(self, *domains: UUID) -> None:

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from hosts import registry
 from hosts.models import HostConnection, StoragePool
@@ -20,11 +23,11 @@ from vms.collector.lanes import LOST_LIMIT, Lane, is_lost
 from vms.collector.lease import Lease
 from vms.collector.watch import Watch
 from vms.collector.watcher import Answer, HostWatcher
-from vms.collector.writing import keep_usage, write
+from vms.collector.writing import keep_usage, suspensions_enforce, write
 from vms.models import Guest
 
 logger = logging.getLogger(__name__)
-CONSOLES_EVERY_S = 2.0  # while guests boot
+FOLLOW_UP_EVERY_S = 2.0  # consoles of guests that boot, seeds to scrub
 _LONGEST_WAIT_S = 0.25
 
 
@@ -39,9 +42,10 @@ class Collector:
         self.lease = Lease()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._watches: dict[UUID, Watch] = {}
-        self._next_renewal = self._next_consoles = self._next_late = 0.0
+        self._next_renewal = self._next_follow_up = self._next_late = 0.0
         # Together at most 64 threads, whatever the number of hosts. A hypervisor has at most one call under way in
         # each of the first three.
+        connection_created.connect(_do_not_wait_for_disk)
         self._lanes = {
             "look": Lane("look", size=32),
             "event": Lane("event", size=8),
@@ -119,11 +123,11 @@ class Collector:
                 self._lanes["look"].submit(partial(self._look, watch))
             if told := watch.told():
                 self._lanes["event"].submit(partial(self._look_at, watch, told))
-        if now >= self._next_consoles:
-            self._next_consoles = now + CONSOLES_EVERY_S
-            self._find_consoles(late=now >= self._next_late)
+        if now >= self._next_follow_up:
+            self._next_follow_up = now + FOLLOW_UP_EVERY_S
+            self._follow_up(late=now >= self._next_late)
 
-    def _find_consoles(self, *, late: bool) -> None:
+    def _follow_up(self, *, late: bool) -> None:
         if late:
             self._next_late = time.monotonic() + settings.COLLECT_EVERY_S
         host_ids = {w.watcher.connection.host_id for w in self._watches.values() if not w.is_silent}
@@ -143,7 +147,9 @@ class Collector:
                 self._lanes["console"].submit(partial(self._consoles, watch, mine))
 
     # ── in the lanes ────────────────────────────────────────────────────────────────────────────
-    def _find_boots(self, host_ids: Collection[UUID], late: bool) -> None:
+    def _find_work(self, host_ids: Collection[UUID], late: bool) -> None:
+        if late:
+            suspensions_enforce(host_ids)
         self._inbox.put(partial(self._read, boots_to_read(host_ids, late=late)))
 
     def _look(self, watch: Watch) -> None:
@@ -204,3 +210,10 @@ class Collector:
 def _scope(watch: Watch) -> AbstractContextManager[None]:
     """Have the host's ids on every line that is logged."""
     return log_scope(host_id=watch.watcher.connection.host_id, connection_id=watch.watcher.connection.pk)
+
+
+def _do_not_wait_for_disk(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """What hosts said is asked again in a moment, should PostgreSQL fall over before it is on disk."""
+    if threading.current_thread().name.startswith("write"):
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit TO off")

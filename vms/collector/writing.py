@@ -1,5 +1,8 @@
 """What a hypervisor said, written down, and what follows from it."""
 
+from collections.abc import Collection
+from uuid import UUID
+
 from hosts.services import observation as hosts_observation
 from hosts.usage.recorder import HostUsage
 from panel.core.models import Job
@@ -16,8 +19,10 @@ def write(answer: Answer) -> int:
         return _write_silence(answer)
     host_id, host_type = answer.connection.host_id, answer.connection.host_type
     if answer.about is None:
-        hosts_observation.connection_seen(connection=answer.connection, at=answer.asked_at, boot_id=answer.boot_id)
-    changed = observation.observe_host(
+        hosts_observation.host_seen(
+            connection=answer.connection, at=answer.asked_at, boot_id=answer.boot_id, load=answer.load
+        )
+    observed = observation.observe_host(
         host_id=host_id,
         host_type=host_type,
         domains=answer.domains,
@@ -25,13 +30,12 @@ def write(answer: Answer) -> int:
         boot_id=answer.boot_id,
         about=answer.about,
     )
-    _enforce_suspensions(answer)
-    if answer.about is None:
+    if observed.changed:
+        suspensions_enforce([host_id])
+    if observed.restarted and answer.about is None:
         boot.power_restore(host_id=host_id, host_type=host_type, boot_id=answer.boot_id)
-    if answer.load is not None:
-        hosts_observation.load_record(host_id=host_id, load=answer.load, at=answer.asked_at)
     hosts_observation.pools_record(answer.pools)
-    return changed
+    return observed.changed
 
 
 def keep_usage(usage: HostUsage, answer: Answer) -> None:
@@ -50,7 +54,7 @@ def _write_silence(answer: Answer) -> int:
     return observation.host_silent(host_id=connection.host_id, host_type=connection.host_type, asked_at=answer.asked_at)
 
 
-def _enforce_suspensions(answer: Answer) -> list[Job | None]:
-    connection = answer.connection
-    running = suspension.running_though_suspended(host_id=connection.host_id, host_type=connection.host_type)
+def suspensions_enforce(host_ids: Collection[UUID]) -> list[Job | None]:
+    """Have guests stopped that run though they are suspended."""
+    running = suspension.running_though_suspended(host_ids)
     return [suspension.suspension_enforce(guest=guest) for guest in running]

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -23,6 +25,15 @@ _SCRUBS_AT_ONCE = 50
 SCRUB_AGAIN_AFTER = timedelta(minutes=5)
 _HOST_KEY = re.compile(rb"INNKEEPER-HOSTKEY (\S{1,40}) (SHA256:[A-Za-z0-9+/=]{20,64})")
 _READY = b"INNKEEPER-READY"
+_ON = (PowerState.RUNNING, PowerState.PAUSED)
+_OFF = (PowerState.SHUTOFF, PowerState.CRASHED)
+_GUESTS = """
+SELECT id, customer_id, power_state, state_reason, power_wanted, seen_boot_id, off_since FROM vms_guest
+WHERE host_id = %s AND host_type = %s AND lifecycle = 'active' AND (observed_at IS NULL OR observed_at <= %s)
+"""
+_STILL = """
+UPDATE vms_guest SET observed_at = %s WHERE id = ANY(%s) AND (observed_at IS NULL OR observed_at <= %s)
+"""
 _CHANGE = """
 UPDATE vms_guest g SET power_state = c.state, state_reason = c.reason,
        observed_at = CASE WHEN c.state = 'unknown' THEN g.observed_at ELSE %s END
@@ -38,6 +49,26 @@ RETURNING id, customer_id
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What came of writing an answer down. ``restarted``: guests are off since their host started anew."""
+
+    changed: int
+    restarted: bool
+
+
+class _Row(NamedTuple):
+    """What is compared of a guest."""
+
+    pk: UUID
+    customer_id: UUID
+    power_state: str
+    state_reason: str
+    power_wanted: str
+    seen_boot_id: str
+    off_since: datetime | None
+
+
 def observe_host(
     *,
     host_id: UUID,
@@ -46,44 +77,47 @@ def observe_host(
     asked_at: datetime,
     boot_id: str,
     about: Collection[UUID] | None = None,
-) -> int:
-    """Write the power states of one listing, or of what single domains said. Returns how many guests changed.
+) -> Observed:
+    """Write the power states of one listing, or of what single domains said, in a fixed number of statements.
 
     ``asked_at`` is when the asking began: what was seen later is not overwritten. A guest that is not in the
     listing becomes ``unknown``, never off and never gone. ``boot_id`` is the host's, "" when it is not known.
     ``about``: the domains that were asked for, None for all.
     """
     seen = {info.id: info for info in domains if info.ours}
-    guests = _observed(host_id, host_type, asked_at)
-    if about is not None:
-        guests = guests.filter(pk__in=about)
+    guests = _rows(host_id, host_type, asked_at, about)
     changes, unchanged, on = [], [], []
-    rows = list(guests)
-    for guest in rows:
+    for guest in guests:
         state, reason = _reported(seen.get(guest.pk))
         if (guest.power_state, guest.state_reason) != (state, reason):
             changes.append((guest.pk, state, reason))
         elif guest.pk in seen:
             unchanged.append(guest.pk)
-        if boot_id and state in (PowerState.RUNNING, PowerState.PAUSED) and guest.seen_boot_id != boot_id:
+        if boot_id and state in _ON and guest.seen_boot_id != boot_id:
             on.append(guest.pk)
     changed = _write_changes(changes, asked_at)
     if unchanged:
-        Guest.objects.filter(_not_newer(asked_at), pk__in=unchanged).update(observed_at=asked_at)
+        _execute(_STILL, [asked_at, unchanged, asked_at])
     if on:
         Guest.objects.filter(pk__in=on).update(seen_boot_id=boot_id)
-    _note_self_off(rows, seen, asked_at, boot_id=boot_id)
-    return changed
+    off = [guest for guest in guests if guest.pk in seen and seen[guest.pk].state in _OFF]
+    wanted = [guest for guest in off if guest.power_wanted != PowerWanted.OFF]
+    _note_self_off(guests, wanted, seen, asked_at, boot_id=boot_id)
+    return Observed(changed=changed, restarted=any(guest.seen_boot_id not in ("", boot_id) for guest in wanted))
 
 
-def _observed(host_id: UUID, host_type: str, asked_at: datetime) -> QuerySet[Guest]:
-    """Guests that an answer to a question of that time tells something new of, with what is compared."""
-    rows = Guest.objects.filter(_not_newer(asked_at), host_id=host_id, host_type=host_type, lifecycle=Lifecycle.ACTIVE)
-    return rows.only("customer_id", "power_state", "state_reason", "power_wanted", "seen_boot_id", "off_since")
+def _rows(host_id: UUID, host_type: str, asked_at: datetime, about: Collection[UUID] | None) -> list[_Row]:
+    """Return the guests that an answer to a question of that time tells something new of."""
+    if about is None:
+        return [_Row(*row) for row in _execute(_GUESTS, [host_id, host_type, asked_at])]
+    return [_Row(*row) for row in _execute(f"{_GUESTS} AND id = ANY(%s)", [host_id, host_type, asked_at, list(about)])]
 
 
-def _not_newer(asked_at: datetime) -> Q:
-    return Q(observed_at__isnull=True) | Q(observed_at__lte=asked_at)
+def _execute(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run a statement and return its rows. Plain SQL, because this runs for each host every few seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 def _reported(info: DomainInfo | None) -> tuple[PowerState, str]:
@@ -97,29 +131,32 @@ def _write_changes(changes: Sequence[tuple[UUID, PowerState, str]], asked_at: da
     if not changes:
         return 0
     ids, states, reasons = zip(*changes, strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHANGE, [asked_at, list(ids), [str(one) for one in states], list(reasons), asked_at])
-        written = cursor.fetchall()
+    return _publish(_execute(_CHANGE, [asked_at, list(ids), list(map(str, states)), list(reasons), asked_at]))
+
+
+def _publish(written: Sequence[tuple[Any, ...]]) -> int:
     for guest_id, customer_id in written:
         events.publish("guest", guest_id, customer_id=customer_id)
     return len(written)
 
 
 def _note_self_off(
-    guests: Sequence[Guest], seen: Mapping[UUID, DomainInfo], asked_at: datetime, *, boot_id: str
+    guests: Sequence[_Row],
+    wanted: Sequence[_Row],
+    seen: Mapping[UUID, DomainInfo],
+    asked_at: datetime,
+    *,
+    boot_id: str,
 ) -> None:
     """A guest that powered itself off is wanted off only if its host stayed up for a minute longer.
 
     It is off since its host started anew when it was last seen running under another boot: then it did not ask to be.
+    ``wanted``: those that are off and should not be.
     """
     off = [
         guest
-        for guest in guests
-        if guest.pk in seen
-        and seen[guest.pk].state == PowerState.SHUTOFF
-        and guest.power_wanted != PowerWanted.OFF
-        and boot_id
-        and guest.seen_boot_id == boot_id
+        for guest in wanted
+        if seen[guest.pk].state == PowerState.SHUTOFF and boot_id and guest.seen_boot_id == boot_id
     ]
     kept = {guest.pk for guest in off}
     ended = [guest.pk for guest in guests if guest.off_since is not None and guest.pk not in kept]
@@ -136,8 +173,7 @@ def _note_self_off(
     if long_off:
         rows = Guest.objects.filter(pk__in=[guest.pk for guest in long_off], power_state=PowerState.SHUTOFF)
         rows.update(power_wanted=PowerWanted.OFF, off_since=None)
-        for guest in long_off:
-            events.publish("guest", guest.pk, customer_id=guest.customer_id)
+        _publish([(guest.pk, guest.customer_id) for guest in long_off])
 
 
 def _with_job(guest_ids: Collection[UUID]) -> set[UUID]:
@@ -150,12 +186,7 @@ def host_silent(*, host_id: UUID, host_type: str, asked_at: datetime) -> int:
 
     Those that were seen after ``asked_at`` are known.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_SILENCE, [host_id, host_type, asked_at])
-        written = cursor.fetchall()
-    for guest_id, customer_id in written:
-        events.publish("guest", guest_id, customer_id=customer_id)
-    return len(written)
+    return _publish(_execute(_SILENCE, [host_id, host_type, asked_at]))
 
 
 def booting(host_ids: Collection[UUID]) -> list[Guest]:

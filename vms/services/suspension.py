@@ -1,5 +1,6 @@
 """Withholding service: a set of reasons, what to start again when none is left, and seeing to it that it is so."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -115,7 +116,7 @@ def _next_in_line(actor: Actor, guest: Guest, action: GuestAction) -> Job | None
 
 
 # ── for the collector ───────────────────────────────────────────────────────────────────────────────
-def running_though_suspended(*, host_id: UUID, host_type: str) -> list[Guest]:
+def running_though_suspended(host_ids: Collection[UUID]) -> list[Guest]:
     """Guests seen running though they are suspended, with nobody at work and no try in the last minute."""
     of_guest = JobResource.objects.filter(type="guest", resource_id=OuterRef("pk"))
     recent = of_guest.filter(job__action=GuestAction.SUSPEND, job__created_at__gte=timezone.now() - ENFORCE_AGAIN_AFTER)
@@ -124,8 +125,7 @@ def running_though_suspended(*, host_id: UUID, host_type: str) -> list[Guest]:
             Exists(GuestSuspension.objects.filter(guest=OuterRef("pk"))),
             ~Exists(of_guest.filter(slot=ResourceSlot.HOLDING)),
             ~Exists(recent),
-            host_id=host_id,
-            host_type=host_type,
+            host_id__in=host_ids,
             lifecycle=Lifecycle.ACTIVE,
             power_state__in=_ON,
             deletion_requested_at__isnull=True,
