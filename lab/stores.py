@@ -123,6 +123,12 @@ class Redis:
             self._process = None
         self.socket.unlink(missing_ok=True)
 
+    def kill(self) -> None:
+        """End it without a word."""
+        if self._process is not None:
+            self._process.kill()
+        self.stop()
+
     def command(self, *words: str) -> str:
         """Send one command and return what redis-cli prints."""
         return call(self._cli(words))

@@ -78,5 +78,5 @@ def _look(eyes: SimulatedEyes, job_ids: Sequence[str]) -> dict[str, Any]:
         "domains": sum(len(eyes.seen(host).domains) for host in hosts),
         "addresses": IPAddress.objects.filter(owner_id__isnull=False, family=4).count(),
         "not final": sorted(Job.objects.filter(status__in=ACTIVE).values_list("action", flat=True)),
-        "creates": Job.objects.filter(action="guest.create").count(),
+        "final": Job.objects.exclude(status__in=ACTIVE).count(),
     }

@@ -1,9 +1,13 @@
 """Redis away, PostgreSQL away, a worker killed: nothing accepted is lost, and nothing lies meanwhile."""
 
 import http.client
+import json
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar
 
 from hosts.drivers.simulated import FaultKind
 from lab.client import Answer
@@ -44,6 +48,25 @@ def test_without_redis_requests_are_accepted_and_run(installation):
             time.sleep(0.5)
         shown = installation.admin.get(f"/guests/{accepted['guest']['id']}")
         assert (shown["lifecycle"], shown["power_state"]) == ("active", "running")
+
+
+def test_without_redis_people_sign_in_and_stay_signed_in(installation):
+    with stopped(installation.panel.redis):
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies := CookieJar()))
+        sign_in = f"{installation.panel.url}/accounts/login/"
+        browser.open(sign_in, timeout=30).close()
+        form = {
+            "login": installation.panel.admin_email,
+            "password": installation.panel.admin_password,
+            "csrfmiddlewaretoken": next(str(one.value) for one in cookies if one.name == "csrftoken"),
+        }
+        began = time.monotonic()
+        with browser.open(sign_in, data=urllib.parse.urlencode(form).encode(), timeout=30) as shown:
+            assert (shown.status, shown.url) == (200, f"{installation.panel.url}/overview")
+        assert time.monotonic() - began < 5
+    installation.panel.redis.command("FLUSHALL")
+    with browser.open(f"{installation.panel.url}/api/v1/me", timeout=30) as me:
+        assert json.loads(me.read())["user"]["email"] == installation.panel.admin_email
 
 
 def test_a_flushed_redis_loses_nothing_that_was_accepted(installation, job_when):
