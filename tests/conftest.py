@@ -95,4 +95,4 @@ def expired_api(api_of, customer) -> ApiUser:
     return api_of(owner, expires_at=timezone.now() - timedelta(seconds=1))
 
 
-pytest_plugins = ["tests.simulated_fleet"]
+pytest_plugins = ["tests.simulated_fleet", "tests.real_hosts"]

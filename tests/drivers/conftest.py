@@ -38,18 +38,6 @@ pytest.register_assert_rewrite(*(f"tests.drivers.{name}" for name in MODULES))
 
 
 @pytest.fixture(scope="session")
-def real_host() -> Iterator[Any]:
-    """A real host (``RealHost``) for all tests of a run that ask for one."""
-    from tests.drivers.real_host import make_host, why_not  # only here is libvirt needed
-
-    if why_not():
-        pytest.skip(why_not())
-    host = make_host()
-    yield host
-    host.stop()
-
-
-@pytest.fixture(scope="session")
 def socket_folder() -> Iterator[Path]:
     """A folder whose path is short enough for unix sockets, which pytest's own need not be."""
     with tempfile.TemporaryDirectory(prefix="ik-") as folder:

@@ -47,12 +47,14 @@ for file in files.values():
 class Deeds:
     """Asks for actions on a host, each time on something new. What an action needs before is done first."""
 
+    host_type = "kvm"
+
     def __init__(self, fleet: Fleet, host: Host, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fleet, self.host, self.customer, self._monkeypatch = fleet, host, customer, monkeypatch
         self.staff = factories.actor_make(factories.staff_make())
         self._count = 0
         self._own: dict[str, Callable[[], Job | None]] = {
-            GuestAction.CREATE: lambda: order(self.customer, name=self._name()).job,
+            GuestAction.CREATE: lambda: order(self.customer, name=self._name(), host_type=self.host_type).job,
             GuestAction.DELETE: lambda: guest_delete(actor=self.staff, guest=self._running()),
             GuestAction.REBUILD: lambda: access.guest_rebuild(actor=self.staff, guest=self._running())[0],
             GuestAction.RESET_ROOT_PASSWORD: lambda: access.guest_reset_root_password(
@@ -84,7 +86,7 @@ class Deeds:
         return f"web-{self._count}"
 
     def _running(self, **fields: Any) -> Guest:
-        guest = order(self.customer, name=self._name(), **fields).guest
+        guest = order(self.customer, name=self._name(), host_type=self.host_type, **fields).guest
         return self._done(guest)
 
     def _off(self) -> Guest:

@@ -152,7 +152,9 @@ def _start_stores(places: Places, stores: list[Postgres | Redis], *, full: bool)
     stores += [postgres, redis]
     for store in (postgres, redis):
         store.start()
-    database_url = postgres.database_make("innkeeper")
+    for lane in _LANES:
+        postgres.database_make(f"innkeeper_{lane}")
+    database_url = postgres.url("innkeeper")
     return test_environment(places, database_url=database_url, redis_url=redis.url, full=full)
 
 
@@ -178,7 +180,11 @@ def _lanes(
             [batch for batch in wanted if batch.lane == lane],
             places=places,
             netns=places.netns(lane),
-            environment={**environment, "INNKEEPER_TEST_NETNS": places.netns(lane)},
+            environment={
+                **environment,
+                "INNKEEPER_TEST_NETNS": places.netns(lane),
+                "DATABASE_URL": f"{environment['DATABASE_URL']}_{lane}",  # pytest makes one beside it, named after it
+            },
             builds=builds,
             report=report,
             say=say,

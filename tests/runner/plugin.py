@@ -63,5 +63,10 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 def _marks(report: pytest.CollectReport) -> list[str]:
     """A module that skips itself has no marks; the real hosts' and the browser's modules need theirs."""
-    places = {"tests/lab": "kvm", "tests/drivers/test_libvirt": "kvm", "tests/browser": "browser"}
+    places = {
+        "tests/lab": "kvm",
+        "tests/drivers/test_libvirt": "kvm",
+        "tests/faults/test_real": "kvm",
+        "tests/browser": "browser",
+    }
     return [mark for place, mark in places.items() if report.nodeid.startswith(place)]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PYTHON_SUITES = ("architecture", "unit", "drivers", "services", "api", "concurrency", "faults")
-REAL_DRIVERS = "tests/drivers/test_libvirt_"  # what their files' names begin with
+# What the names of files begin with whose tests need a real host, but no whole panel.
+REAL_DRIVERS = ("tests/drivers/test_libvirt_", "tests/faults/test_real_")
 BROWSER_ON_REAL_HOSTS = "tests/lab/test_mission.py"
 
 
@@ -29,7 +30,8 @@ def batches(checkout: Path, *, workers: int) -> list[Batch]:
     """Return what there is to run, each lane in order."""
     python = [f"tests/{suite}" for suite in PYTHON_SUITES if has_tests(checkout / "tests" / suite)]
     spread = ("-n", str(workers), "--dist", "loadfile")
-    real = tuple(str(path.relative_to(checkout)) for path in sorted(checkout.glob(f"{REAL_DRIVERS}*.py")))
+    files = [path for place in REAL_DRIVERS for path in sorted(checkout.glob(f"{place}*.py"))]
+    real = tuple(str(path.relative_to(checkout)) for path in files)
     ignored = tuple(f"--ignore={path}" for path in real)
     found = [Batch("check", "a"), Batch("python", "a", (*python, *ignored, *spread))]
     if has_tests(checkout / "tests" / "browser"):

@@ -1,0 +1,156 @@
+"""A real host known to the panel's tables, what is really on it, and deeds to be asked of it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+
+from hosts import registry
+from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.types import HostType
+from hosts.models import Host, Image
+from hosts.services.enrolment import host_enrol
+from hosts.services.images import image_record
+from hosts.services.networks import network_create
+from hosts.states import ImageState
+from panel.core.actors import SYSTEM
+from panel.core.errors import DriverError, HostTimeoutError, HostUnreachableError
+from panel.core.models import Customer
+from tests.drivers.real_host import BRIDGE, GATEWAY_V4, GATEWAY_V6, RealHost
+from tests.faults.deeds import Deeds
+from tests.simulated_fleet import HostSight, jobs_run
+from vms.models import Guest
+from vms.services.guests import guest_delete
+
+TYPES = (HostType.KVM, HostType.LXC)
+BOOT_TIMEOUT_S = 90
+
+
+class RealFleet:
+    """One real host with a network and the micro image, enrolled as an administrator would."""
+
+    def __init__(self, real: RealHost, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.real = real
+        monkeypatch.setattr(settings, "CACHE_DIR", real.images.parent)
+        uris = {str(kind): real.uri(kind) for kind in TYPES}
+        self.host, _ = host_enrol(actor=SYSTEM, name=real.name, uris=uris, pool_path=real.pool.path)
+        network_create(
+            actor=SYSTEM,
+            name="guests",
+            kind="nat",
+            bridge=BRIDGE,
+            cidr_v4=str(ip_network(f"{GATEWAY_V4}/24", strict=False)),
+            gateway_v4=GATEWAY_V4,
+            cidr_v6=str(ip_network(f"{GATEWAY_V6}/64", strict=False)),
+            gateway_v6=GATEWAY_V6,
+            dns_servers=[],
+            hosts=[self.host],
+        )
+        image = Image.objects.create(slug="micro", name="Micro", state=ImageState.BUILDING)
+        with transaction.atomic():
+            image_record(image=image, manifest=real.manifest, folder=real.images.name, recipe_key="micro")
+        assert {job.status for job in jobs_run()} == {"success"}  # the host is looked at, the image copied to it
+
+    def driver(self, host_type: str) -> HypervisorDriver:
+        return registry.driver_for(self.host.pk, host_type)
+
+    def seen(self, host: Host) -> HostSight:
+        """Return what the host really has."""
+        pool = host.pools.get()
+        infos = {info.id: info for kind in TYPES for info in self.driver(kind).domain_list() if info.ours}
+        gone = Guest.objects.exclude(pk__in=infos)
+        return HostSight(
+            domains={pk: (str(info.state), None) for pk, info in infos.items()},
+            volumes={volume.ref.name for volume in self.driver("kvm").volume_list(pool.name)},
+            remains=[left for guest in gone for left in self.driver(guest.host_type).leftovers(guest.pk)],
+        )
+
+    def clear(self) -> None:
+        """Take everything off the host again, for the next test, whose panel knows nothing of this one."""
+        pool = self.host.pools.get()
+        for guest in Guest.objects.exclude(lifecycle="deleted"):
+            driver = self.driver(guest.host_type)
+            for info in driver.domain_list():
+                if info.id == guest.pk:
+                    driver.domain_destroy(guest.pk)
+            driver.domain_undefine(guest.pk)
+        self.driver("kvm").pool_remove(pool.name)
+        for file in Path(pool.path).iterdir():
+            if file.is_file():
+                file.unlink()
+
+
+class RealDeeds(Deeds):
+    """Asks for actions on a real host. What reacts to being asked must have booted before."""
+
+    def __init__(self, fleet: RealFleet, customer: Customer, monkeypatch: pytest.MonkeyPatch, host_type: str) -> None:
+        super().__init__(fleet, fleet.host, customer, monkeypatch)  # type: ignore[arg-type]  # no images are made
+        self.host_type = host_type
+        self.real, self._boots = fleet, False
+
+    def ask(self, action: str) -> Any:
+        self._boots = action in ("guest.shutdown", "guest.reboot", "guest.suspend", "guest.unsuspend")
+        return super().ask(action)
+
+    def _running(self, **fields: Any) -> Guest:
+        guest = super()._running(**fields)
+        deadline = time.monotonic() + BOOT_TIMEOUT_S
+        while self._boots and b"INNKEEPER-READY" not in self.real.driver(self.host_type).console_output(guest.pk):
+            assert time.monotonic() < deadline, "it does not boot"
+            time.sleep(0.2)
+        return guest
+
+    def away(self) -> None:
+        """Delete all guests, so that the next one has room and time."""
+        for guest in Guest.objects.exclude(lifecycle="deleted"):
+            guest_delete(actor=self.staff, guest=guest)
+        assert {job.status for job in jobs_run()} <= {"success"}
+
+
+WRONGS: dict[str, tuple[bool, Callable[[], DriverError]]] = {  # whether the call works all the same, what is said
+    "worked, then no answer": (True, HostTimeoutError),
+    "worked, then cut off": (True, HostUnreachableError),
+    "failed": (False, DriverError),
+}
+
+
+class Saboteur:
+    """Stands between the panel and its drivers, notes every call, and has one of them go wrong, once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[tuple[str, int]] = []
+        self._count: Counter[str] = Counter()
+        self._target: tuple[tuple[str, int], str] | None = None
+        real = registry.driver_for
+        monkeypatch.setattr(registry, "driver_for", lambda *args: _Sabotaged(real(*args), self))
+
+    def plan(self, call: tuple[str, int] | None = None, wrong: str = "") -> None:
+        """From now on calls are counted anew, and ``call`` (a name and its number) goes wrong."""
+        self.calls, self._count = [], Counter()
+        self._target = (call, wrong) if call else None
+
+    def carry_out(self, name: str, call: Callable[[], Any]) -> Any:
+        self._count[name] += 1
+        this = (name, self._count[name])
+        self.calls.append(this)
+        if self._target is None or self._target[0] != this:
+            return call()
+        works, error = WRONGS[self._target[1]]
+        if works:
+            call()
+        raise error()
+
+
+class _Sabotaged:
+    def __init__(self, driver: HypervisorDriver, saboteur: Saboteur) -> None:
+        self._driver, self._saboteur = driver, saboteur
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._driver, name)
+        return lambda *args, **kwargs: self._saboteur.carry_out(name, lambda: method(*args, **kwargs))
