@@ -30,3 +30,10 @@ def attempts_lost(job_ids: Iterable[UUID]) -> None:
     JobAttempt.objects.filter(job__in=job_ids, outcome=AttemptOutcome.RUNNING).update(
         outcome=AttemptOutcome.LOST, ended_at=Now()
     )
+
+
+def attempts_cut(message: str) -> None:
+    """Write down that all running attempts ended with the panel that they ran in. Called after a restore."""
+    JobAttempt.objects.filter(outcome=AttemptOutcome.RUNNING).update(
+        outcome=AttemptOutcome.ERROR, error_message=message, ended_at=Now()
+    )

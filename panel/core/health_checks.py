@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from panel.core.health import Finding, Severity, duration_words, health_check, since_when
 from panel.core.job_metrics import LATELY, waiting_jobs
-from panel.core.models import Job, JobStatus, PanelBackup, PanelProcess
+from panel.core.models import AttemptOutcome, Job, JobAttempt, JobStatus, PanelBackup, PanelProcess
 from panel.core.models.jobs import FINAL
 from panel.core.processes import processes_alive
 from panel.core.readiness import redis_answers
@@ -150,6 +150,27 @@ def failing() -> Iterator[Finding]:
             % {"bad": bad, "count": count, "action": _words(action)},
             hint=_("Each failed job says what happened in a sentence, and can be tried again."),
             link=f"/jobs?status=error&action={action}",
+        )
+
+
+@health_check
+def takeovers() -> Iterator[Finding]:
+    """Workers that were lost in the middle of a job, in the last hour."""
+    lost = JobAttempt.objects.filter(outcome=AttemptOutcome.LOST, ended_at__gte=timezone.now() - LATELY)
+    found = lost.aggregate(count=Count("pk"), first=Min("ended_at"))
+    if count := found["count"]:
+        yield Finding(
+            severity=Severity.NOTICE if count < MANY_FAILED else Severity.WARNING,
+            code="leases_lost",
+            since=found["first"],
+            sentence=ngettext(
+                "%(count)s job lost its worker in the last hour and was taken over.",
+                "%(count)s jobs lost their worker in the last hour and were taken over.",
+                count,
+            )
+            % {"count": count},
+            hint=_("Nothing is lost by it. When it goes on, look at the workers' log and at their machine's memory."),
+            link="/jobs?status=running",
         )
 
 

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 
 from panel.core.fleet_metrics import fleet_metrics, gauge
 from panel.core.host_slots import slot_missing
-from panel.core.models import Job, JobResource, JobStatus, PanelBackup, ResourceSlot
+from panel.core.models import AttemptOutcome, Job, JobAttempt, JobResource, JobStatus, PanelBackup, ResourceSlot
 from panel.core.models.jobs import ACTIVE
 from panel.core.processes import processes_alive
 
@@ -32,6 +32,13 @@ def of_jobs() -> Iterable[Metric]:
         .order_by()
     )
     yield gauge("jobs_failed_last_hour", "Jobs that failed in the last hour.", ("action",), failed)
+
+
+@fleet_metrics
+def of_attempts() -> Iterable[Metric]:
+    """How many attempts lost their worker lately; the counter of takeovers begins anew with the processes."""
+    lost = JobAttempt.objects.filter(outcome=AttemptOutcome.LOST, ended_at__gte=timezone.now() - LATELY)
+    yield gauge("jobs_taken_over_last_hour", "Attempts whose worker was lost in the last hour.", (), [(lost.count(),)])
 
 
 @fleet_metrics

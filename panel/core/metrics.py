@@ -5,6 +5,7 @@ process answers for all of them; without it a process knows only itself. Every m
 that measures nothing makes no file. Labels are bounded: routes, actions, steps and calls, never ids.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, v
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+logger = logging.getLogger(__name__)
 
 
 def _name() -> str:
@@ -21,9 +22,22 @@ def _name() -> str:
     return f"{socket.gethostname().replace('_', '-')}-{os.getpid()}"
 
 
-if FOLDER:
-    os.makedirs(FOLDER, exist_ok=True)
-    values.ValueClass = values.MultiProcessValue(_name)
+def _folder() -> str:
+    """Return the folder that all share, "" for none. Nothing may fail because something cannot be measured."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    try:
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+    except OSError:
+        pass
+    if folder and not os.access(folder, os.W_OK):
+        logger.warning("PROMETHEUS_MULTIPROC_DIR %s cannot be written: this process measures for itself only", folder)
+        return ""
+    return folder
+
+
+FOLDER = _folder()
+values.ValueClass = values.MultiProcessValue(_name) if FOLDER else values.MutexValue
 
 _REQUESTS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALLS_S = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)

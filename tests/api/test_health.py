@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from hosts.models import HostConnection, IPAddress, StoragePool
 from panel.core import health, health_checks
-from panel.core.models import Job, JobStatus, PanelBackup, PanelProcess
+from panel.core.models import Job, JobAttempt, JobStatus, PanelBackup, PanelProcess
 from panel.core.processes import Heartbeat, processes_forget
 from tests import factories
 from tests.client import problem, queries_of
@@ -136,6 +136,17 @@ def test_failing_jobs_are_told_by_action(well, admin_api):
     for _ in range(5):
         factories.job_make(action="guest.create", status=JobStatus.ERROR)
     assert only(admin_api)["severity"] == "critical"
+
+
+def test_jobs_that_lost_their_worker_lately(well, admin_api):
+    job = factories.job_make(action="guest.start", status=JobStatus.SUCCESS)
+    for number, ago in ((1, timedelta(hours=2)), (2, timedelta(minutes=5))):
+        JobAttempt.objects.create(
+            job=job, number=number, worker="w", outcome="lost", started_at=NOW() - ago, ended_at=NOW() - ago
+        )
+    found = only(admin_api)
+    assert (found["code"], found["severity"]) == ("leases_lost", "notice")
+    assert found["sentence"] == "1 job lost its worker in the last hour and was taken over."
 
 
 def test_a_backup_is_missed_and_grows_old(well, admin_api):

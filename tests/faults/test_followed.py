@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.server import wait_until
-from tests.faults.conftest import Installation
+from tests.faults.conftest import HOST, Installation
 from tests.faults.test_services_down import stopped
 
 SECRETS = {"user_data": "#cloud-config\n# swordfish-user-data\n", "root_password": "swordfish-Password-1"}
@@ -113,3 +113,34 @@ def test_processes_say_that_they_live(installation, ordered):
 
     wanted = {"web 1.0", "worker 2.0", "builder 1.0", "collector 2.0"}
     wait_until(lambda: living() == wanted, f"all processes to be seen, not {living()}", timeout_s=30)
+
+
+def test_a_restore_to_yesterday_destroys_nothing_on_the_hosts(installation, ordered, tmp_path):
+    """With everything running: what was made since then runs on, what was deleted since then is known, and unknown."""
+    panel, admin, kept = installation.panel, installation.admin, ordered["guest"]["id"]
+    gone = installation.order("deleted-today")["guest"]["id"]
+    wait_until(lambda: admin.get(f"/guests/{gone}")["lifecycle"] == "active", "the second server", timeout_s=60)
+    file = str(tmp_path / "yesterday.backup")
+    panel.manage("backup", file)
+    today = installation.order("made-today")
+    admin.done(today, timeout_s=60)
+    admin.done(admin.delete(f"/guests/{gone}"), timeout_s=60)
+    asked = len(installation.host.calls(host=HOST))
+    said = panel.manage("restore", file, "--replace")
+    assert "Nothing on the hosts was changed" in said
+
+    def seen(guest_id: str) -> str:
+        answer = admin.call("GET", f"/guests/{guest_id}")
+        return str(answer.body.get("power_state", answer.status))
+
+    wait_until(lambda: seen(kept) == "running", "the collector to look again", timeout_s=60)
+    assert (seen(gone), admin.get(f"/guests/{gone}")["lifecycle"]) == ("unknown", "active")
+    assert seen(today["guest"]["id"]) == "404"
+    domains = installation.host.dump_host(HOST).domains
+    running = {str(pk): str(domain.state) for pk, domain in domains.items()}
+    assert running[kept] == running[today["guest"]["id"]] == "running"
+    assert gone not in running
+    changing = ("domain_destroy", "domain_undefine", "volume_delete", "domain_shutdown", "domain_define")
+    since = installation.host.calls(host=HOST)[asked:]
+    assert [call.call for call in since if call.call in changing] == []
+    admin.done(installation.order("after-the-restore"), timeout_s=60)

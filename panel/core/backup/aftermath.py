@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.db.models import F
 from django.utils import timezone
 
+from panel.core.attempts import attempts_cut
 from panel.core.errors import PanelError
 from panel.core.jobs import job_finish
 from panel.core.models import HostSlot, Job, JobResource, JobStatus, JobUndo
@@ -36,6 +37,7 @@ def put_right() -> int:
     while active := list(Job.objects.filter(status__in=ACTIVE).order_by(F("parent").asc(nulls_last=True), "pk")[:500]):
         for job in active:
             ended += _end(job)
+    attempts_cut(str(RestoredError()))
     JobUndo.objects.all().delete()  # an inverse deletes: what it would delete now may be somebody's
     JobResource.objects.exclude(slot=None).update(slot=None)
     HostSlot.objects.exclude(job=None).update(job=None)

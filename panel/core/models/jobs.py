@@ -134,6 +134,7 @@ class JobAttempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="core_jobattempt_number")]
+        indexes = [models.Index(fields=["ended_at"], condition=Q(outcome="lost"), name="core_jobattempt_lost")]
 
     def __str__(self) -> str:
         return f"{self.number} of {self.job_id}"
