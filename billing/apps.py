@@ -7,3 +7,9 @@ class BillingConfig(AppConfig):
     """Plans and subscriptions."""
 
     name = "billing"
+
+    def ready(self) -> None:
+        from billing.services import adoption, differences
+
+        adoption.connect()
+        differences.connect()

@@ -51,14 +51,17 @@ class HostSight:
 
 
 def simulated_sight(admin: SimulatedAdmin, host: str) -> HostSight:
-    """Look at a simulated host, past all drivers."""
+    """Look at a simulated host, past all drivers, and at nothing that is somebody else's."""
     state = admin.dump_host(host)
+    others = [one.found for one in state.domains.values() if one.spec is None and one.found is not None]
+    of_others = {disk.volume.name for spec in others for disk in spec.disks}
     return HostSight(
         domains={
             pk: (str(domain.state), domain.live_spec.memory_mib if domain.live_spec else None)
             for pk, domain in state.domains.items()
+            if domain.spec is not None
         },
-        volumes={name for directory in state.directories.values() for name in directory.volumes},
+        volumes={name for directory in state.directories.values() for name in directory.volumes} - of_others,
         remains=sorted(f"{pk}: {left}" for pk, left in state.stray.items()),
     )
 

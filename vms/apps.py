@@ -24,3 +24,4 @@ class VmsConfig(AppConfig):
         retry.connect()
         bulk.connect()
         named_by("guest", selectors.guest_names)
+        named_by("difference", selectors.difference_names)

@@ -17,7 +17,7 @@ from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.ip import address_parse
 from panel.core.models import Job, JobResource, ResourceSlot
 from panel.core.permissions import Permission
-from vms.models import Guest
+from vms.models import Difference, Guest
 from vms.states import GuestAction, Lifecycle, PowerWanted
 
 
@@ -66,6 +66,25 @@ def guests_chosen(actor: Actor, ids: Collection[UUID], *, field: str) -> list[Gu
     if actor.customer_ids is not None and len({guest.customer_id for guest in found.values()}) > 1:
         raise InvalidInputError(fields={field: "Choose servers of one customer at a time."})
     return list(found.values())
+
+
+def difference_list_for(actor: Actor) -> QuerySet[Difference]:
+    """Differences, closed ones included; only for those who see the fleet."""
+    actor.require(Permission.FLEET_VIEW)
+    return Difference.objects.select_related("host", "customer")
+
+
+def difference_get_for(actor: Actor, difference_id: UUID) -> Difference:
+    """Return one difference. Raises NotFoundError."""
+    found = difference_list_for(actor).filter(pk=difference_id).first()
+    if found is None:
+        raise NotFoundError("There is no such difference.")
+    return found
+
+
+def difference_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the labels of differences."""
+    return dict(Difference.objects.filter(pk__in=ids).values_list("pk", "label"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ class GuestAction(StrEnum):
     UNSUSPEND = "guest.unsuspend"
     DELETE = "guest.delete"
     SCRUB_SEED = "guest.scrub-seed"
+    REPAIR = "guest.repair"
+    ADOPT = "guest.adopt"
 
     @property
     def verb(self) -> str:
@@ -91,27 +93,47 @@ RULES: dict[GuestAction, Rule] = {
     A.UNSUSPEND:           _rule(L.PROVISIONING, L.ACTIVE, L.ERROR, permission=Right.SUBSCRIPTION_MANAGE, while_suspended=True, customer_action=False, may_wait=True),
     A.DELETE:              _rule(L.PROVISIONING, L.ACTIVE, L.ERROR, L.DELETING, permission=Right.GUEST_DELETE, on_success=L.DELETED, wanted=W.OFF, customer_action=False, may_wait=True),
     A.SCRUB_SEED:          _rule(L.ACTIVE,             permission=Right.GUEST_PLACE, while_suspended=True, customer_action=False),
+    A.REPAIR:              _rule(L.ACTIVE,             permission=Right.FLEET_MANAGE, while_suspended=True, customer_action=False),
+    A.ADOPT:               _rule(L.PROVISIONING,       permission=Right.FLEET_MANAGE, on_success=L.ACTIVE, customer_action=False),
+}
+# What cannot be done with a server that was taken over, and why: the panel has not made it.
+NOT_TAKEN_OVER = {
+    A.REBUILD: "The server was taken over and not made from an image here. Order a new one instead.",
+    A.RESET_ROOT_PASSWORD: "The server was taken over and has no seed by which a password could be handed over.",
 }
 # fmt: on
 
 
-def check_allowed(action: GuestAction, *, lifecycle: str, power_state: str, suspended: bool, deleting: bool) -> Rule:
+def check_allowed(
+    action: GuestAction, *, lifecycle: str, power_state: str, suspended: bool, deleting: bool, taken_over: bool = False
+) -> Rule:
     """Return the action's rule, or say in one sentence why it cannot be done now.
 
     Raises:
         InvalidStateError: with ``current`` and ``allowed_from``.
     """
     rule = RULES[action]
-    reason = refusal(action, lifecycle=lifecycle, power_state=power_state, suspended=suspended, deleting=deleting)
+    reason = refusal(
+        action,
+        lifecycle=lifecycle,
+        power_state=power_state,
+        suspended=suspended,
+        deleting=deleting,
+        taken_over=taken_over,
+    )
     if reason:
         current = lifecycle if Lifecycle(lifecycle) not in rule.allowed_from else power_state
         raise InvalidStateError(reason, current=current, allowed_from=sorted(rule.allowed_from))
     return rule
 
 
-def refusal(action: GuestAction, *, lifecycle: str, power_state: str, suspended: bool, deleting: bool) -> str:
+def refusal(
+    action: GuestAction, *, lifecycle: str, power_state: str, suspended: bool, deleting: bool, taken_over: bool = False
+) -> str:
     """Return why an action is not possible in a state, or "" when it is."""
     rule = RULES[action]
+    if taken_over and action in NOT_TAKEN_OVER:
+        return NOT_TAKEN_OVER[action]
     if deleting and action is not A.DELETE:
         return "The server is being deleted."
     if Lifecycle(lifecycle) not in rule.allowed_from:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.api import capacity, guests, plans, subscriptions, usage
+from billing.api import adoption, capacity, guests, plans, subscriptions, usage
 
 _ACTION = "subscriptions/<uuid:subscription_id>/actions"
 
@@ -10,6 +10,11 @@ urlpatterns = [
     path("guests", guests.GuestOrderView.as_view(), name="guests"),
     path("guests/<uuid:guest_id>", guests.GuestEndView.as_view(), name="guest"),
     path("guests/<uuid:guest_id>/actions/resize", guests.GuestResizeView.as_view(), name="guest-resize"),
+    path(
+        "differences/<uuid:difference_id>/actions/adopt",
+        adoption.DifferenceAdoptView.as_view(),
+        name="difference-adopt",
+    ),
     path("plans", plans.PlanListView.as_view(), name="plans"),
     path("plans/<str:plan>", plans.PlanView.as_view(), name="plan"),
     path("plans/<str:plan>/actions/archive", plans.PlanArchiveView.as_view(), name="plan-archive"),

@@ -112,6 +112,12 @@ def _delete(actor: Actor, guest: Guest) -> Job:
     return guest_delete(actor=actor, guest=guest)
 
 
+@transaction.atomic
+def subscription_end(*, actor: Actor, subscription: Subscription) -> None:
+    """End a contract that has no guest any more."""
+    _end(actor, subscription)
+
+
 def _end(actor: Actor, subscription: Subscription) -> None:
     ended = Subscription.objects.filter(pk=subscription.pk, status=SubscriptionStatus.ACTIVE).update(
         status=SubscriptionStatus.TERMINATED, terminated_at=Now()

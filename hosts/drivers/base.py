@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
+from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.types import (
     DomainInfo,
     DomainSpec,
@@ -217,6 +218,41 @@ class HypervisorDriver(ABC):
 
         A listing is what the host could say now; a missing domain is no proof that it is gone. Without BULK_STATS it
         takes up to 20 ms for each domain that is on, so as to leave the host to its guests.
+        """
+
+    @abstractmethod
+    def domain_describe(self, domain: UUID) -> DomainDescription:
+        """Return a domain's configuration, whoever made it. Raises: DomainNotFoundError."""
+
+    @abstractmethod
+    def domain_descriptions(self) -> list[DomainDescription]:
+        """Describe all domains of the host, also foreign ones, sorted by id; a few calls for each."""
+
+    @abstractmethod
+    def domain_configuration(self, domain: UUID) -> str:
+        """Return what ``domain_take_over`` will change of the configuration, as ``domain_let_go`` takes it; no secrets.
+
+        Raises: DomainNotFoundError.
+        """
+
+    @abstractmethod
+    def domain_take_over(self, spec: DomainSpec) -> None:
+        """Make a domain of somebody else's one of ours without stopping it: metadata, and rules against spoofing.
+
+        Its name, disks and devices stay; from then on ``domain_define`` edits what is there instead of replacing it.
+        The rules are in force at once where it runs. Repeating it is success. Raises: DomainNotFoundError;
+        CapabilityError when the host cannot load the rules.
+        """
+
+    @abstractmethod
+    def domain_let_go(self, domain: UUID, *, configuration: str) -> None:
+        """Undo ``domain_take_over``: the configuration of before, no metadata and no rules of ours. It runs on."""
+
+    @abstractmethod
+    def domain_protect(self, domain: UUID) -> bool:
+        """Put the rules against spoofing of a running domain in force again, as its configuration has them.
+
+        Returns False when it is off: its next start loads them. Raises: DomainNotFoundError.
         """
 
     @abstractmethod

@@ -14,6 +14,7 @@ class StoragePool(VersionedRecord):
     name = models.CharField(max_length=63)
     path = models.CharField(max_length=255)
     overcommit = models.DecimalField(max_digits=4, decimal_places=1, default=2)
+    for_new_guests = models.BooleanField(default=True)  # False: there are only disks that were taken over
     limit_gib = models.PositiveIntegerField(default=0)
     used_gib = models.PositiveIntegerField(default=0)
     capacity_bytes = models.BigIntegerField(default=0)

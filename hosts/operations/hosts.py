@@ -1,5 +1,6 @@
 """Looking at a host: facts, capabilities, pools, limits."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -12,13 +13,22 @@ from hosts.calls import guarded
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.types import HostFacts, PoolInfo, PoolSpec
 from hosts.models import Host, HostConnection, Image, StoragePool
-from hosts.services.enrolment import limits_recompute, pool_limit
+from hosts.services.enrolment import limits_recompute, pool_measured
 from hosts.services.images import image_copy_wanted
 from hosts.states import HostState, ImageState
 from panel.core import events
 from panel.core.actors import SYSTEM
 from panel.core.errors import PanelError
 from panel.core.operations import Operation, Step, register
+
+Look = Callable[[HypervisorDriver, HostConnection], None]
+_LOOKS: list[Look] = []
+
+
+def look_add(look: Look) -> None:
+    """Let an app above this one look at a hypervisor, too, when its host is checked."""
+    _LOOKS.append(look)
+
 
 _FOUND = ("hypervisor", "libvirt_version", "emulated", "capabilities", "last_seen_at", "last_error")
 
@@ -31,6 +41,7 @@ class HostCheck(Operation):
     steps = (
         Step("read_facts", "Ask the hypervisors", deadline_s=60),
         Step("ensure_pools", "Prepare storage", deadline_s=60),
+        Step("compare", "Compare it with the panel", deadline_s=60),
     )
 
     def prepare(self) -> None:
@@ -58,6 +69,11 @@ class HostCheck(Operation):
                 spec = PoolSpec(name=pool.name, path=pool.path)
                 self.pools[pool.pk] = self.driver(connection).pool_ensure(spec)
 
+    def compare(self) -> None:
+        for connection in self.connections:
+            for look in _LOOKS:
+                look(self.driver(connection), connection)
+
     def succeeded(self) -> None:
         now = timezone.now()
         for connection in self.connections:
@@ -68,11 +84,8 @@ class HostCheck(Operation):
             connection.last_seen_at, connection.last_error = now, ""
             connection.save(update_fields=_FOUND)  # where it is may have been changed meanwhile
         self._record_host(next(iter(self.facts.values()), None), now)
-        for pool in StoragePool.objects.select_for_update().filter(pk__in=self.pools).order_by("pk"):
-            info = self.pools[pool.pk]
-            pool.capacity_bytes, pool.available_bytes = info.capacity_bytes, info.available_bytes
-            pool.limit_gib = pool_limit(pool)
-            pool.save(update_fields=["capacity_bytes", "available_bytes", "limit_gib"])
+        for pool in StoragePool.objects.filter(pk__in=self.pools).order_by("pk"):
+            pool_measured(pool=pool, info=self.pools[pool.pk])
 
     def _record_host(self, facts: HostFacts | None, now: Any) -> None:
         host = Host.objects.select_for_update().get(pk=self.host.pk)

@@ -142,7 +142,7 @@ class ImageCopy(Operation):
         self.host_type: str = self.job.params["host_type"]
         image = Image.objects.get(pk=self.job.params["image"])
         self.files = list(ImageFile.objects.filter(image=image, role__in=roles_for(image, self.host_type)))
-        self.pools = list(StoragePool.objects.filter(host=self.host))
+        self.pools = list(StoragePool.objects.filter(host=self.host, for_new_guests=True))
 
     def copy(self) -> None:
         copied = CopyProgress(self, step="copy")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db import transaction
 
+from hosts.drivers.types import PoolInfo
 from hosts.models import Host, HostConnection, StoragePool
 from hosts.services.jobs import host_job
 from panel.core import events
@@ -72,6 +73,14 @@ def limits_recompute(host: Host) -> None:
     host.limit_vcpus = max(host.used_vcpus, int(host.cpus * host.cpu_overcommit))
     sellable_mib = int(max(0, host.memory_mib - host.memory_reserve_mib) * host.memory_overcommit)
     host.limit_memory_mib = max(host.used_memory_mib, sellable_mib)
+
+
+def pool_measured(*, pool: StoragePool, info: PoolInfo) -> None:
+    """Write down a pool's size and what may be sold of it. Called in a transaction."""
+    row = StoragePool.objects.select_for_update().get(pk=pool.pk)
+    row.capacity_bytes, row.available_bytes = info.capacity_bytes, info.available_bytes
+    row.limit_gib = pool_limit(row)
+    row.save(update_fields=["capacity_bytes", "available_bytes", "limit_gib"])
 
 
 def pool_limit(pool: StoragePool) -> int:

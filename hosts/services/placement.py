@@ -130,7 +130,7 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
     networks = Network.objects.filter(enabled=True).annotate(has_free=_has_free())
     hosts = rows.prefetch_related(
         Prefetch("connections", of_type, to_attr="of_type"),
-        Prefetch("pools", StoragePool.objects.order_by("used_gib"), to_attr="all_pools"),
+        Prefetch("pools", StoragePool.objects.filter(for_new_guests=True).order_by("used_gib"), to_attr="all_pools"),
         Prefetch("networks", networks.order_by("name"), to_attr="open_networks"),
     )
     return [_candidate(host) for host in hosts]
@@ -142,7 +142,8 @@ def _able(wish: Wish) -> Q:
     capable = HostConnection.objects.filter(
         host=OuterRef("pk"), host_type=wish.host_type, enabled=True, capabilities__contains=abilities
     )
-    roomy = StoragePool.objects.filter(host=OuterRef("pk"), limit_gib__gte=F("used_gib") + wish.disk_gib)
+    pools = StoragePool.objects.filter(host=OuterRef("pk"), for_new_guests=True)
+    roomy = pools.filter(limit_gib__gte=F("used_gib") + wish.disk_gib)
     linked = Network.objects.filter(_has_free(), enabled=True, hosts=OuterRef("pk"))
     return Q(Exists(capable), Exists(roomy), Exists(linked))
 

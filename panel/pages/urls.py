@@ -18,6 +18,7 @@ PAGES = (
     Staff("health", "health", _("Health"), "health", P.FLEET_VIEW, "health", "cards"),
     Staff("hosts", "hosts", _("Hosts"), "hosts", P.FLEET_VIEW, "hosts"),
     Staff("host", "hosts/<uuid:id>", _("Host"), "host", P.FLEET_VIEW, "hosts", "detail"),
+    Staff("differences", "differences", _("Differences"), "differences", P.FLEET_VIEW, "differences"),
     Staff("guests", "guests", _("Guests"), "guests", P.GUEST_VIEW, "guests"),
     Staff("guest-new", "guests/new", _("Create guest"), "create", P.GUEST_PLACE, "guests", "form"),
     Staff("guest", "guests/<uuid:id>", _("Guest"), "server", P.GUEST_VIEW, "guests", "detail"),

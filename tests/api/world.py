@@ -7,8 +7,10 @@ from typing import Any
 from django.utils import timezone
 
 from billing.models import Subscription
+from hosts.models import Host
 from tests import factories, stock
 from tests.client import ApiUser
+from vms.models import Difference, Guest
 
 
 @dataclass
@@ -39,6 +41,13 @@ def world_make() -> World:
     return World({**_things(customer), "token_id": tokens["owner"].token.pk, "user_id": users["viewer"].pk}, callers)
 
 
+def _difference(host: Host, guest: Guest) -> Difference:
+    return Difference.objects.create(
+        kind="wrong-size", severity="medium", key=f"wrong-size:{guest.pk}", host=host, host_type="kvm",
+        object_id=guest.pk, object_type="guest", label=guest.name, last_seen_at=timezone.now(),
+    )  # fmt: skip
+
+
 def _things(customer) -> dict[str, Any]:
     host = stock.host_make()
     network = stock.network_make(host, addresses=10)
@@ -57,4 +66,5 @@ def _things(customer) -> dict[str, Any]:
         "plan": plan.slug,
         "guest_id": guest.pk,
         "subscription_id": subscription.pk,
+        "difference_id": _difference(host, guest).pk,
     }

@@ -1,6 +1,7 @@
 """No view calls a hypervisor: every driver call raises while all views are walked, with requests that are accepted."""
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,12 +14,13 @@ from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.libvirt.driver import LibvirtDriver
 from hosts.drivers.simulated import SimulatedDriver
 from hosts.drivers.types import HostType
+from hosts.models import IPAddress, Network
 from panel.core.models import JobStatus
 from panel.pages.urls import PAGES
 from tests import factories, stock
 from tests.api.world import World, world_make
 from tests.architecture.routes import Route, api_routes
-from vms.models import Guest
+from vms.models import Difference, Guest
 
 pytestmark = pytest.mark.django_db
 STREAM = "events"  # answers through the ASGI server only; it reads nothing but Redis
@@ -61,6 +63,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "price_hourly": "0.008",
     },
     ("subscriptions", "POST"): {"plan": "other", "guest": GUEST},
+    ("difference-ignore", "POST"): {"reason": "a test of mine"},
     ("subscription-suspend", "POST"): {"reason": "unpaid"},
     ("subscription-change-plan", "POST"): {"plan": "other"},
 }
@@ -95,8 +98,26 @@ def world(db) -> World:
     return world
 
 
+def _found(world: World) -> dict[str, Any]:
+    """A domain as a host has described it, on the world's network."""
+    network = Network.objects.get(pk=world.objects["network_id"])
+    address = IPAddress.objects.filter(network=network, owner_id=None, family=4)[0].address
+    disk = {
+        "target": "vda", "kind": "disk", "source": "file", "path": "/var/lib/old/disk.qcow2", "format": "qcow2",
+        "capacity_bytes": 1, "read_only": False, "volume": None,
+    }  # fmt: skip
+    nic = {"mac": "52:54:00:99:99:99", "bridge": network.bridge, "addresses": [address]}
+    size = {"vcpus": 1, "memory_mib": 64, "disks": [disk], "nics": [nic]}
+    return {"name": "old", "running": True, "persistent": True, "ours": False, **size}
+
+
 def prepared(world: World, route: Route, method: str) -> None:
     """Bring the world's things into the state in which the request is accepted."""
+    row = Difference.objects.filter(pk=world.objects["difference_id"])
+    if route.name == "difference-release":
+        row.update(kind="address-without-guest", object_type="address", object_id=uuid.uuid4())
+    if route.name == "difference-adopt":
+        row.update(kind="domain-without-guest", object_id=uuid.uuid4(), found=_found(world))
     if route.name in RUNNING:
         Guest.objects.update(power_state="running", power_wanted="on")
     if route.name == "job-retry":
@@ -118,6 +139,8 @@ def walk(world: World, role: str) -> Iterator[tuple[str, int]]:
                 body = BODIES.get((route.name, method), {}) if method not in ("GET", "DELETE") else None
                 if route.name.startswith("guests-"):
                     body = {"guests": [str(objects["guest_id"])]}
+                if route.name == "difference-adopt" and body is not None:
+                    body = {"customer": str(objects["customer_id"])}
                 if route.name in ("guests", "subscriptions", "ssh-keys") and body:
                     body = {**body, "customer": str(objects["customer_id"])}
                 query = {"search": {"q": "web"}, "guest-sparklines": {"ids": world.objects["guest_id"]}}

@@ -15,7 +15,7 @@ from panel.core.models import ApiToken, Customer, Job, PanelBackup, PanelProcess
 from panel.core.units import GIB
 from tests import factories, stock
 from tests.browser.pages import OWNER, PASSWORD, STAFF
-from vms.models import Disk, Guest, Nic
+from vms.models import Difference, Disk, Guest, Nic
 from vms.operations.create import GuestCreate
 
 SPOOF_REASON = "The kernel of this host cannot shape traffic: it has no sch_sfq."
@@ -65,6 +65,7 @@ def demo_make() -> Demo:
         Subscription.objects.create(customer=guest.customer, plan=plans[guest.plan_slug], guest=guest)
     mine = [guest for guest in guests if guest.customer_id == northwind.pk]
     running, failed = _jobs(mine, northwind, owner, hosts)
+    _differences(hosts[0], mine[0])
     _audit(admin, owner, mine, hosts)
     _processes()
     return Demo(
@@ -255,6 +256,31 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
         started_at=now - timedelta(minutes=2), finished_at=now - timedelta(minutes=1),
     )  # fmt: skip
     return running, failed
+
+
+def _differences(host: Host, guest: Guest) -> None:
+    """One that can be repaired, one that can be taken over, one whose release loses data, and one that waits."""
+    disk = {
+        "target": "vda", "kind": "disk", "source": "file", "path": "/var/lib/libvirt/images/erp.qcow2",
+        "format": "qcow2", "capacity_bytes": 40 * GIB, "read_only": False, "volume": None,
+    }  # fmt: skip
+    erp = {
+        "name": "erp-2019", "running": True, "persistent": True, "ours": False, "vcpus": 2, "memory_mib": 4096,
+        "disks": [disk], "nics": [{"mac": "52:54:00:7a:10:01", "bridge": "br0", "addresses": []}],
+    }  # fmt: skip
+    size = {"vcpus": 2, "memory_mib": 2048}
+    rows: list[tuple[str, str, str, str, dict[str, Any], dict[str, Any]]] = [
+        ("wrong-size", "medium", "open", guest.name, size, {**size, "memory_mib": 8192}),
+        ("domain-without-guest", "low", "open", "erp-2019", {}, erp),
+        ("volume-without-owner", "low", "open", "old-web.qcow2", {}, {"pool": "main", "capacity_bytes": 20 * GIB}),
+        ("volume-missing", "high", "suspected", "guest-data.qcow2", {"pool": "main", "kind": "root"}, {}),
+    ]
+    for number, (kind, severity, state, label, expected, found) in enumerate(rows):
+        Difference.objects.create(
+            kind=kind, severity=severity, state=state, key=f"demo-{number}", host=host, host_type="kvm", label=label,
+            object_type="guest" if kind == "wrong-size" else "domain", expected=expected, found=found,
+            object_id=guest.pk if kind == "wrong-size" else uuid.uuid4(), last_seen_at=timezone.now(),
+        )  # fmt: skip
 
 
 def _audit(admin: User, owner: User, mine: list[Guest], hosts: list[Host]) -> None:

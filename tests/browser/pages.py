@@ -19,6 +19,7 @@ ADMIN_PAGES = {
     "hosts": "/hosts",
     "host": "/hosts/{slow_host}",
     "host-guests": "/hosts/{host}?tab=guests",
+    "differences": "/differences",
     "guests": "/guests",
     "guest-new": "/guests/new",
     "guest": "/guests/{guest}",

@@ -1,6 +1,7 @@
 """One way to ask for everything that a job can do, on a simulated host, again and again."""
 
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,20 +9,26 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from hosts.models import Host
+from hosts.drivers.types import AddressSpec, DiskSpec, DomainSpec, HostType, NicSpec, VolumeFormat, VolumeRef
+from hosts.models import Host, HostConnection, IPAddress
 from hosts.operations import images as image_operations
+from hosts.registry import driver_of
 from hosts.services.hosts import host_check
 from hosts.services.images import image_build, image_copy_wanted
 from panel.core.actors import SYSTEM
 from panel.core.models import Customer, Job
 from panel.core.operations import registered
+from panel.core.units import GIB, MIB
 from tests import factories
 from tests.services.guests import order
 from tests.simulated_fleet import Fleet, jobs_run
-from vms.models import Guest
+from vms.models import Difference, Guest
+from vms.operations.survey import compare_connection
 from vms.services import access
 from vms.services.actions import guest_action_submit, seed_scrub
+from vms.services.adoption import AdoptRequest, guest_adopt
 from vms.services.guests import guest_delete
+from vms.services.reconcile.actions import difference_release
 from vms.services.resize import guest_resize
 from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import RULES, GuestAction, PowerState
@@ -66,6 +73,11 @@ class Deeds:
             GuestAction.SUSPEND: lambda: self._suspend(self._running()),
             GuestAction.UNSUSPEND: self._unsuspend,
             GuestAction.SCRUB_SEED: lambda: seed_scrub(guest=self._running(ssh_keys=())),
+            GuestAction.REPAIR: self._repair,
+            GuestAction.ADOPT: lambda: guest_adopt(
+                actor=self.staff, difference=self.found(), request=AdoptRequest(customer=self.customer)
+            )[1],
+            "volume.release": self._release,
             "host.check": lambda: host_check(actor=self.staff, host=self.host),
             "image.copy": self._copy,
             "image.build": self._build,
@@ -106,6 +118,44 @@ class Deeds:
         guest = self._running()
         self._suspend(guest)
         return guest_unsuspend(actor=self.staff, guest=self._done(guest))
+
+    def _repair(self) -> Job:
+        guest = self._running()
+        self.spoil(guest)
+        return guest_action_submit(actor=self.staff, guest=guest, action=GuestAction.REPAIR)
+
+    def spoil(self, guest: Guest) -> None:
+        """Change a guest's configuration by hand."""
+        self.fleet.admin.change_domain(self.host.name, guest.pk, memory_mib=1024)
+
+    def _connection(self) -> HostConnection:
+        return HostConnection.objects.get(host=self.host, host_type="kvm")
+
+    def _difference(self, kind: str, label: str) -> Difference:
+        connection = self._connection()
+        compare_connection(driver_of(connection), connection, anew=True)
+        return Difference.objects.get(kind=kind, label=label, state="open")
+
+    def found(self) -> Difference:
+        """Put a domain of somebody else's on the host, and have it found."""
+        pool, name = self.host.pools.get(), f"{self._name()}.qcow2"
+        volume = VolumeRef(pool.name, name)
+        driver_of(self._connection()).volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
+        free = IPAddress.objects.filter(network__hosts=self.host, family=4, owner_id=None).order_by("-order")[0]
+        mac = f"52:54:00:aa:00:{self._count:02x}"
+        nic = NicSpec(mac=mac, bridge="ink0000", addresses=(AddressSpec(address=free.address, prefix=24),))
+        spec = DomainSpec(
+            id=uuid.uuid4(), name="", host_type=HostType.KVM, vcpus=1, memory_mib=256,
+            disks=(DiskSpec(volume=volume, format=VolumeFormat.QCOW2),), nics=(nic,),
+        )  # fmt: skip
+        self.fleet.admin.make_foreign_domain(self.host.name, spec.id, name=name, found=spec)
+        return self._difference("domain-without-guest", name)
+
+    def _release(self) -> Job | None:
+        volume = VolumeRef(self.host.pools.get().name, f"{self._name()}.raw")
+        driver_of(self._connection()).volume_create(volume, format=VolumeFormat.RAW, capacity_bytes=MIB)
+        row = self._difference("volume-without-owner", volume.name)
+        return difference_release(actor=self.staff, difference=row, confirm=row.label).job
 
     def _copy(self) -> Job | None:
         image = self.fleet.image(slug=f"image-{self._name()}")

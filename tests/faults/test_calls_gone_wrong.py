@@ -42,7 +42,9 @@ def lies(job: Job, deeds: Deeds) -> list[str]:
     """Return what the panel says of the job's guest and is not so on its host."""
     found = []
     for resource in job.resources.filter(type="guest"):
-        guest = Guest.objects.get(pk=resource.resource_id)
+        guest = Guest.objects.filter(pk=resource.resource_id).first()
+        if guest is None:
+            continue
         domain = deeds.fleet.admin.dump_host(deeds.host.name).domains.get(guest.pk)
         if guest.lifecycle == "active" and guest.power_state not in ("unknown", domain and str(domain.state)):
             found.append(f"said to be {guest.power_state}, is {domain and domain.state}")

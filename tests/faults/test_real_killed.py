@@ -25,7 +25,8 @@ from tests.simulated_fleet import jobs_run
 
 FULL = bool(os.environ.get("INNKEEPER_TEST_FULL"))
 BUILDING = ("guest.create", "guest.delete")
-OF_GUESTS = [action for action in ACTIONS if action.startswith("guest.")]
+# What takes a domain over is asked for on a real host in tests/lab.
+OF_GUESTS = [action for action in ACTIONS if action.startswith("guest.") and action != "guest.adopt"]
 KVM, LXC = pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("host_type", [KVM, LXC])]
 

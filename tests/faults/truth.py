@@ -9,7 +9,7 @@ from hosts.models import Host, HostImage, IPAddress, StoragePool, Volume
 from panel.core.models import Customer, HostSlot, Job, JobUndo
 from panel.core.models.jobs import ACTIVE
 from tests.simulated_fleet import HostSight
-from vms.models import Guest, GuestSecret
+from vms.models import Difference, Guest, GuestSecret
 
 _OF_GUEST = ("lifecycle", "power_state", "power_wanted", "error_message", "vcpus", "memory_mib", "disk_gib",
              "build_number", "password_set")  # fmt: skip
@@ -30,7 +30,10 @@ def outcome(job: Job, fleet: Eyes) -> dict[str, Any]:
         "held": job.resources.exclude(slot=None).count(),
     }
     for resource in job.resources.filter(type="guest"):
-        guest = Guest.objects.get(pk=resource.resource_id)
+        guest = Guest.objects.filter(pk=resource.resource_id).first()
+        if guest is None:  # one that was not taken over
+            found["on the host"] = "somebody else's"
+            continue
         found |= {name: getattr(guest, name) for name in _OF_GUEST}
         found["on the host"] = fleet.seen(guest.host).domains.get(guest.pk) if guest.host else None
         found["suspended"] = guest.suspensions.count()
@@ -48,13 +51,14 @@ def leaks(fleet: Eyes, host: Host) -> list[str]:
     domains = set(sight.domains)
     known = set(Volume.objects.filter(pool__host=host).values_list("name", flat=True))
     images = {image.file.volume_name for image in HostImage.objects.filter(host=host).select_related("file")}
+    unowned = Difference.objects.filter(kind="volume-without-owner", state="open").values_list("label", flat=True)
     slots = HostSlot.objects.exclude(job=None).exclude(job__status__in=ACTIVE)
     used = IPAddress.objects.filter(owner_id__isnull=False)
     found = [
         *_odd("domains without a guest", domains - set(living)),
         *_odd("guests without a domain", {pk for pk, one in living.items() if one.lifecycle == "active"} - domains),
         *_odd("remains of domains", sight.remains),
-        *_odd("volumes that nobody knows", sight.volumes - known - images),
+        *_odd("volumes that nobody knows", sight.volumes - known - images - set(unowned)),
         *_odd("volumes that are not there", (known | images) - sight.volumes),
         *_odd("addresses of the dead", used.exclude(owner_id__in=everybody).values_list("address", flat=True)),
         *_odd("undo entries", JobUndo.objects.exclude(job__status__in=ACTIVE).values_list("inverse", flat=True)),

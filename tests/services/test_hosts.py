@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 
 from hosts.models import Host, HostConnection, HostImage, StoragePool
-from hosts.operations import hosts
+from hosts.operations.hosts import HostCheck
+from hosts.services import enrolment
 from hosts.services.capacity import pool_take
 from hosts.services.enrolment import host_enrol, pool_limit
 from hosts.services.jobs import host_job
@@ -72,7 +73,7 @@ def test_sale_while_a_host_is_looked_at_is_counted(fleet, monkeypatch):
         selling.join(0.5)
         return pool_limit(seen)
 
-    monkeypatch.setattr(hosts, "pool_limit", limit_while_one_buys)
+    monkeypatch.setattr(enrolment, "pool_limit", limit_while_one_buys)
     host_job(actor=SYSTEM, host=host, action="host.check")
     assert [(job.action, job.status) for job in jobs_run(rounds=1)] == [("host.check", "success")]
     selling.join(10)
@@ -89,7 +90,7 @@ def test_look_at_a_host_does_not_take_a_new_uri_back(fleet, monkeypatch):
     def pools_while_it_moves(self) -> None:
         HostConnection.objects.update(uri="simulated:///elsewhere?socket=/s")
 
-    monkeypatch.setattr(hosts.HostCheck, "ensure_pools", pools_while_it_moves)
+    monkeypatch.setattr(HostCheck, "ensure_pools", pools_while_it_moves)
     assert [job.status for job in jobs_run(rounds=1)] == ["success"]
     assert {one.uri for one in HostConnection.objects.all()} == {"simulated:///elsewhere?socket=/s"}
 

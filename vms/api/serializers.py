@@ -143,6 +143,7 @@ def _support(guest: Guest, actor: Actor, action: GuestAction, suspended: bool) -
             power_state=guest.power_state,
             suspended=held,
             deleting=guest.deletion_requested_at is not None,
+            taken_over=bool(guest.domain_name),
         )
     return {"action": action.verb, "allowed": not reason, "reason": reason}
 

@@ -18,6 +18,7 @@ from hosts import registry
 from hosts.models import HostConnection, StoragePool
 from panel.core.logs import log_scope
 from vms.collector.chores import guarded, run_chores
+from vms.collector.comparing import Comparisons
 from vms.collector.consoles import boots_to_read, consoles_write
 from vms.collector.lanes import LOST_LIMIT, Lane, is_lost
 from vms.collector.lease import Lease
@@ -52,13 +53,18 @@ class Collector:
             "console": Lane("console", size=6),
             "write": Lane("write", size=3, with_database=True),
             "write-event": Lane("write-event", size=1, with_database=True),
+            "compare": Lane("compare", size=2, with_database=True),
             "usage": Lane("usage", size=1, with_database=True),  # samples may be late; what is on and off may not
         }
+
+        self._comparisons = Comparisons(self.lease, self._lanes["compare"])
 
     def run(self) -> None:
         """Block until stopped; then leave the hosts to others."""
         chores = threading.Thread(target=run_chores, args=(self.stop,), name="chores", daemon=True)
         chores.start()
+        comparing = threading.Thread(target=self._comparisons.run, args=(self.stop,), name="comparing", daemon=True)
+        comparing.start()
         while not self.stop.is_set():
             if time.monotonic() >= self._next_renewal:
                 self._next_renewal = time.monotonic() + settings.COLLECT_LEASE_S / 4
@@ -74,6 +80,7 @@ class Collector:
         for lane in self._lanes.values():
             lane.close()
         chores.join(timeout=5)
+        comparing.join(timeout=5)
 
     # ── which hosts ─────────────────────────────────────────────────────────────────────────────
     def _renew(self) -> None:

@@ -47,6 +47,7 @@ class Guest(VersionedRecord):
     observed_at = models.DateTimeField(null=True)
     seen_boot_id = models.CharField(max_length=64, blank=True)  # its host's, when it was last seen running
     off_since = models.DateTimeField(null=True)  # seen off with no job active; see collector
+    domain_name = models.CharField(max_length=255, blank=True)  # of one that was taken over: its name on its host
     deletion_requested_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
     error_message = models.TextField(blank=True)

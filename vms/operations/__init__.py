@@ -1,5 +1,5 @@
 """What workers do to guests. Importing this package registers the operations."""
 
-from vms.operations import create, delete, power, rebuild, resize, seed
+from vms.operations import adopt, create, delete, power, rebuild, release, repair, resize, seed, survey
 
-__all__ = ["create", "delete", "power", "rebuild", "resize", "seed"]
+__all__ = ["adopt", "create", "delete", "power", "rebuild", "release", "repair", "resize", "seed", "survey"]

@@ -19,6 +19,7 @@ from panel.core.errors import CapacityError, DriverError, InvalidStateError, Pan
 from panel.core.models import Job
 from panel.core.operations import Operation
 from vms.models import Guest
+from vms.operations import specs
 from vms.states import RULES, GuestAction, Lifecycle
 
 
@@ -69,13 +70,14 @@ class GuestOperation(Operation):
 
     def root_volume(self) -> VolumeRef:
         """The root disk's volume."""
-        suffix = "raw" if self.guest.host_type == "lxc" else "qcow2"
-        return VolumeRef(self.pool_name, f"guest-{self.guest.pk}-root.{suffix}")
+        return specs.root_volume(self.guest)
 
     def seed_volume(self) -> VolumeRef:
-        """The seed's volume."""
-        suffix = "ext4" if self.guest.host_type == "lxc" else "iso"
-        return VolumeRef(self.pool_name, f"guest-{self.guest.pk}-seed.{suffix}")
+        """The seed's volume. Raises: InvalidStateError for a guest that has none."""
+        volume = specs.seed_volume(self.guest)
+        if volume is None:
+            raise InvalidStateError("The server was taken over and has no seed.")
+        return volume
 
     def record_volume(self, volume: VolumeRef, *, kind: str, capacity_bytes: int) -> Volume:
         """Write down a volume that the panel made."""
@@ -96,7 +98,8 @@ class GuestOperation(Operation):
         """Delete a volume, and what is written down of it."""
         self.driver.volume_delete(volume)
         with self.fenced():
-            Volume.objects.filter(pool=self.guest.pool, name=volume.name).delete()
+            rows = Volume.objects.filter(pool__host=self.guest.host, pool__name=volume.pool, name=volume.name)
+            rows.delete()
 
     # ── outcome ─────────────────────────────────────────────────────────────────────────────────
     def observe(self) -> None:

@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from hosts.drivers.types import VolumeRef
+from hosts.models import Volume
 from panel.core import events
 from panel.core.errors import DomainNotFoundError, PanelError
 from panel.core.operations import Step, register
@@ -40,10 +41,12 @@ class GuestDelete(GuestOperation):
         self.driver.domain_undefine(self.guest.pk)
 
     def ensure_volumes_gone(self) -> None:
-        names = {self.root_volume().name, self.seed_volume().name}
-        names |= set(self.guest.pool.volumes.filter(owner_id=self.guest.pk).values_list("name", flat=True))  # type: ignore[union-attr]
-        for name in sorted(names):
-            self.delete_volume(VolumeRef(self.pool_name, name))
+        owned = Volume.objects.filter(pool__host=self.guest.host, owner_id=self.guest.pk)
+        volumes = {VolumeRef(pool, name) for pool, name in owned.values_list("pool__name", "name")}
+        if not self.guest.domain_name:  # also what was made and not written down
+            volumes |= {self.root_volume(), self.seed_volume()}
+        for volume in sorted(volumes):
+            self.delete_volume(volume)
 
     def failed(self, error: PanelError) -> None:
         """Say why it is still there; it can be deleted again."""

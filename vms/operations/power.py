@@ -5,7 +5,7 @@ from contextlib import suppress
 from panel.core.errors import DriverError, InvalidStateError, PanelError
 from panel.core.operations import Step, register
 from vms.operations.base import GuestOperation
-from vms.operations.specs import domain_spec
+from vms.operations.specs import guest_spec
 from vms.states import GuestAction
 
 SHUTDOWN_WAIT_S = 60.0  # emulated machines are slow to go down
@@ -22,7 +22,7 @@ class StartsGuest(GuestOperation):
 
     def ensure_defined(self) -> None:
         """Make the host's configuration what it should be; a running guest keeps its own until it stops."""
-        spec = domain_spec(self.guest, root=self.root_volume(), seed=self.seed_volume())
+        spec = guest_spec(self.guest)
         if not self.driver.domain_is_current(spec):
             self.driver.domain_define(spec)
 

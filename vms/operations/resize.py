@@ -5,7 +5,7 @@ from panel.core.operations import Step, register
 from panel.core.units import bytes_from_gib
 from vms.models import Guest
 from vms.operations.base import GuestOperation
-from vms.operations.specs import domain_spec
+from vms.operations.specs import guest_spec
 from vms.services.resize import resize_revert, resize_settle
 from vms.states import GuestAction
 
@@ -23,14 +23,15 @@ class GuestResize(GuestOperation):
 
     def ensure_disk_size(self) -> None:
         volume = self.root_volume()
-        wanted = bytes_from_gib(self.guest.disk_gib)
+        others_gib = sum(self.guest.disks.filter(index__gt=0).values_list("size_gib", flat=True))
+        wanted = bytes_from_gib(self.guest.disk_gib - others_gib)
         if self.driver.volume_info(volume).capacity_bytes < wanted:
             self.driver.volume_resize(volume, capacity_bytes=wanted)
         with self.fenced():
-            self.guest.pool.volumes.filter(name=volume.name).update(capacity_bytes=wanted)  # type: ignore[union-attr]
+            self.guest.pool.volumes.filter(name=volume.name, capacity_bytes__lt=wanted).update(capacity_bytes=wanted)  # type: ignore[union-attr]
 
     def ensure_defined(self) -> None:
-        self.driver.domain_define(domain_spec(self.guest, root=self.root_volume(), seed=self.seed_volume()))
+        self.driver.domain_define(guest_spec(self.guest))
         self.observe()
 
     def succeeded(self) -> None:

@@ -20,10 +20,43 @@ from vms.models import Guest, GuestSecret, Nic
 LEAST_PROCESSES = 512
 
 
-def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec:
+def root_volume(guest: Guest) -> VolumeRef:
+    """Return the root disk's volume: named after the guest, but where it was for one that was taken over."""
+    if guest.domain_name:
+        return _disks(guest)[0].volume
+    assert guest.pool is not None  # noqa: S101 - who asks has checked
+    suffix = "raw" if guest.host_type == HostType.LXC else "qcow2"
+    return VolumeRef(guest.pool.name, f"guest-{guest.pk}-root.{suffix}")
+
+
+def seed_volume(guest: Guest) -> VolumeRef | None:
+    """Return the seed's volume; None for a guest that was taken over."""
+    if guest.domain_name:
+        return None
+    assert guest.pool is not None  # noqa: S101 - who asks has checked
+    suffix = "ext4" if guest.host_type == HostType.LXC else "iso"
+    return VolumeRef(guest.pool.name, f"guest-{guest.pk}-seed.{suffix}")
+
+
+def guest_spec(guest: Guest) -> DomainSpec:
+    """Return the domain of a guest as it should be."""
+    return domain_spec(guest, root=root_volume(guest), seed=seed_volume(guest))
+
+
+def _disks(guest: Guest) -> tuple[DiskSpec, ...]:
+    rows = guest.disks.select_related("volume__pool").order_by("index")
+    return tuple(
+        DiskSpec(volume=VolumeRef(row.volume.pool.name, row.volume.name), format=VolumeFormat(row.volume.format))
+        for row in rows
+        if row.volume is not None
+    )
+
+
+def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef | None) -> DomainSpec:
     """Return the domain of a guest. Four queries."""
     connection = HostConnection.objects.get(host=guest.host, host_type=guest.host_type)
     container = guest.host_type == HostType.LXC
+    made_disks = (DiskSpec(volume=root, format=VolumeFormat.RAW if container else VolumeFormat.QCOW2),)
     limit = guest.bandwidth_mbit_per_s if connection.can(Capability.BANDWIDTH) else None
     return DomainSpec(
         id=guest.pk,
@@ -31,7 +64,7 @@ def domain_spec(guest: Guest, *, root: VolumeRef, seed: VolumeRef) -> DomainSpec
         host_type=HostType(guest.host_type),
         vcpus=guest.vcpus,
         memory_mib=guest.memory_mib,
-        disks=(DiskSpec(volume=root, format=VolumeFormat.RAW if container else VolumeFormat.QCOW2),),
+        disks=_disks(guest) if guest.domain_name else made_disks,
         nics=nic_specs(guest, bandwidth_mbit_per_s=limit),
         seed=seed,
         kernel=_kernel(guest, root.pool) if guest.boot_volumes and not container else None,

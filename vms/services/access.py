@@ -5,13 +5,13 @@ from typing import Any
 from django.db import transaction
 
 from panel.core.actors import Actor
-from panel.core.errors import InvalidInputError
+from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.models import Job
 from vms.models import Guest, GuestSecret
 from vms.services.actions import guest_action_submit, guest_locked
 from vms.services.passwords import password_check, password_for, password_hash, password_make
 from vms.services.validation import GuestRequest, request_errors
-from vms.states import GuestAction, PowerWanted
+from vms.states import NOT_TAKEN_OVER, GuestAction, PowerWanted
 
 
 @transaction.atomic
@@ -37,6 +37,8 @@ def guest_rebuild(
     has touched the old disk puts everything back (``rebuild_revert``).
     """
     locked = guest_locked(guest)
+    if locked.domain_name:
+        raise InvalidStateError(NOT_TAKEN_OVER[GuestAction.REBUILD])
     before = _present(locked)
     for name, value in changes.items():
         setattr(locked, name, list(value) if name == "ssh_keys" else value)

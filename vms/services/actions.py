@@ -73,6 +73,7 @@ def action_check(guest: Guest, action: GuestAction) -> Rule:
         power_state=guest.power_state,
         suspended=guest.suspensions.exists(),
         deleting=guest.deletion_requested_at is not None,
+        taken_over=bool(guest.domain_name),
     )
 
 

@@ -55,7 +55,7 @@ def guest_resize(
     if not pool_take(pool=locked.pool, disk_gib=more["disk_gib"]):
         raise CapacityError("The server's storage pool has not enough room for this disk.")
     Guest.objects.filter(pk=guest.pk).update(**after)
-    locked.disks.filter(index=0).update(size_gib=disk_gib)
+    _root_resized(locked, disk_gib)
     return job
 
 
@@ -85,7 +85,13 @@ def resize_revert(*, guest: Guest, before: dict[str, Any]) -> None:
     """
     _give_back(guest, _growth(before, _size(guest)))
     Guest.objects.filter(pk=guest.pk).update(**before)
-    guest.disks.filter(index=0).update(size_gib=before["disk_gib"])
+    _root_resized(guest, before["disk_gib"])
+
+
+def _root_resized(guest: Guest, disk_gib: int) -> None:
+    """Of a guest with several disks the first one grows."""
+    others_gib = sum(guest.disks.filter(index__gt=0).values_list("size_gib", flat=True))
+    guest.disks.filter(index=0).update(size_gib=disk_gib - others_gib)
 
 
 def _size(guest: Guest) -> dict[str, int]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import libvirt
 
-from hosts.drivers.libvirt import console, facts, hook, pools, states, volumes
+from hosts.drivers.libvirt import adoption, console, facts, hook, pools, states, volumes
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.places import CONSOLE_DIRECTORY, console_log_name
@@ -64,6 +64,9 @@ def define(session: Session, profile: Profile, spec: DomainSpec) -> None:
     """Make or replace the persistent configuration. Raises: VolumeNotFoundError, CapabilityError."""
     _check_capabilities(session, profile, spec)
     pools.ensure_console_pool(session)
+    if _exists(session, spec.id) and adoption.is_foreign(domain := find(session, spec.id), spec.id):
+        adoption.change(session, domain, spec)
+        return
     session.conn.defineXML(to_text(domain_xml(spec, _paths(session, spec))))
 
 
@@ -102,6 +105,8 @@ def is_current(session: Session, spec: DomainSpec) -> bool:
     """True when the persistent configuration is what ``define`` would make."""
     try:
         domain = find(session, spec.id)
+        if adoption.is_foreign(domain, spec.id):
+            return adoption.is_current(domain, spec)
         wanted = domain_xml(spec, _paths(session, spec))
     except VolumeNotFoundError:
         return False

@@ -6,7 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
-from hosts.drivers.libvirt import console, domains, events, facts, pools, states, volumes
+from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.libvirt import adoption, console, describe, domains, events, facts, pools, states, volumes
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.profiles import PROFILES
 from hosts.drivers.seed import seed_ext4, seed_iso
@@ -169,6 +170,31 @@ class LibvirtDriver(HypervisorDriver):
     def domain_list(self) -> list[DomainInfo]:
         with self._connection.use() as session:
             return domains.listing(session, self._profile)
+
+    def domain_describe(self, domain: UUID) -> DomainDescription:
+        with self._connection.use() as session:
+            return describe.described(session, self._profile, [domains.find(session, domain)])[0]
+
+    def domain_descriptions(self) -> list[DomainDescription]:
+        with self._connection.use() as session:
+            return describe.described(session, self._profile, session.conn.listAllDomains())
+
+    def domain_configuration(self, domain: UUID) -> str:
+        with self._connection.use() as session:
+            return adoption.configuration(domains.find(session, domain))
+
+    def domain_take_over(self, spec: DomainSpec) -> None:
+        with self._connection.use() as session:
+            adoption.take_over(session, self._profile, domains.find(session, spec.id), spec)
+
+    def domain_let_go(self, domain: UUID, *, configuration: str) -> None:
+        with self._connection.use() as session:
+            found = domains.find(session, domain)
+            adoption.let_go(session, self._profile, found, domain, configuration=configuration)
+
+    def domain_protect(self, domain: UUID) -> bool:
+        with self._connection.use() as session:
+            return adoption.protect(session, self._profile, domains.find(session, domain), domain)
 
     def domain_is_current(self, spec: DomainSpec) -> bool:
         with self._connection.use() as session:

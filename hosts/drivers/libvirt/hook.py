@@ -17,7 +17,7 @@ from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml.elements import to_text
-from hosts.drivers.libvirt.xml.probe import question_element
+from hosts.drivers.libvirt.xml.probe import AskedNic, question_element
 from hosts.drivers.types import HostType
 
 QUESTION_PREFIX = "innkeeper-question-"
@@ -51,13 +51,20 @@ def check(session: Session, profile: Profile, *, anew: bool = False) -> dict[str
     return said
 
 
-def ask(session: Session, profile: Profile, *, kind: str, about: str = f"{QUESTION_PREFIX}none") -> Any:
+def ask(
+    session: Session,
+    profile: Profile,
+    *,
+    kind: str,
+    about: str = f"{QUESTION_PREFIX}none",
+    nics: tuple[AskedNic, ...] = (),
+) -> Any:
     """Put one question; None when nothing answered. Raises: libvirtError when the connection broke."""
     if not profile.hooked:
         return None
     question = uuid.uuid4()
     name = f"{QUESTION_PREFIX}{question.hex[:12]}"
-    xml = question_element(host_type=profile.host_type, name=name, uuid=question, kind=kind, about=about)
+    xml = question_element(host_type=profile.host_type, name=name, uuid=question, kind=kind, about=about, nics=nics)
     flags = libvirt.VIR_DOMAIN_START_AUTODESTROY
     if profile.host_type is HostType.KVM:
         flags |= libvirt.VIR_DOMAIN_START_PAUSED

@@ -8,6 +8,8 @@ import libvirt
 
 from hosts.drivers.libvirt import usage
 from hosts.drivers.libvirt.connection import Session
+from hosts.drivers.libvirt.errors import is_code
+from hosts.drivers.libvirt.xml.metadata import NAMESPACE
 from hosts.drivers.types import DomainInfo, DomainUsage, PowerState, domain_name
 
 _STATES = {
@@ -116,8 +118,19 @@ def _info(
         memory_mib=memory_kib // 1024,
         # Of one that is off the bulk call reports some other group's time.
         usage=used if power in (PowerState.RUNNING, PowerState.PAUSED) else None,
-        ours=name == domain_name(identity),
+        ours=name == domain_name(identity) or taken_over(domain),
     )
+
+
+def taken_over(domain: Any) -> bool:
+    """True when a domain that the panel has not made carries its metadata."""
+    try:
+        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
+    except libvirt.libvirtError as error:
+        if is_code(error, libvirt.VIR_ERR_NO_DOMAIN_METADATA, libvirt.VIR_ERR_NO_DOMAIN):
+            return False
+        raise
+    return True
 
 
 def _disk_is_full(domain: Any) -> bool:

@@ -9,7 +9,7 @@ from hosts.drivers.simulated.connection import ServerConnection
 from hosts.drivers.simulated.faults import Fault, FaultKind
 from hosts.drivers.simulated.state import HostState
 from hosts.drivers.simulated.wire import decode, encode
-from hosts.drivers.types import Capability, HostType, SeedFiles, VolumeRef
+from hosts.drivers.types import Capability, DomainSpec, HostType, NicSpec, SeedFiles, VolumeRef
 from panel.core.errors import DriverError
 
 
@@ -168,15 +168,45 @@ class SimulatedAdmin:
         host_type: HostType = HostType.KVM,
         name: str = "foreign",
         running: bool = True,
+        found: DomainSpec | None = None,
     ) -> None:
-        """Put somebody else's domain on a host."""
+        """Put somebody else's domain on a host; ``found`` says what it is made of."""
         self._call(
-            None, "make_foreign_domain", host=host, host_type=host_type, domain=domain, name=name, running=running
+            None,
+            "make_foreign_domain",
+            host=host,
+            host_type=host_type,
+            domain=domain,
+            name=name,
+            running=running,
+            found=found,
         )
 
-    def change_domain(self, host: str, domain: UUID, *, memory_mib: int) -> None:
+    def change_domain(
+        self,
+        host: str,
+        domain: UUID,
+        *,
+        memory_mib: int | None = None,
+        vcpus: int | None = None,
+        nics: list[NicSpec] | None = None,
+        max_processes: int | None = None,
+    ) -> None:
         """Change a domain's configuration behind the panel's back."""
-        self._call(None, "change_domain", host=host, domain=domain, memory_mib=memory_mib)
+        self._call(
+            None,
+            "change_domain",
+            host=host,
+            domain=domain,
+            memory_mib=memory_mib,
+            vcpus=vcpus,
+            nics=nics,
+            max_processes=max_processes,
+        )
+
+    def drop_rules(self, host: str, domain: UUID) -> None:
+        """Take a running domain's rules against spoofing away."""
+        self._call(None, "drop_rules", host=host, domain=domain)
 
     def drop_domain(self, host: str, domain: UUID) -> None:
         """Take a domain away behind the panel's back."""

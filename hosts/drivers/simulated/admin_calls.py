@@ -1,6 +1,7 @@
 """The server's side of what tests and the demo may do to simulated hosts. ``admin`` is the client's side."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from hosts.drivers.simulated import guest
@@ -10,7 +11,7 @@ from hosts.drivers.simulated.faults import Fault
 from hosts.drivers.simulated.fleet import Fleet
 from hosts.drivers.simulated.host import SimulatedHost
 from hosts.drivers.simulated.state import DomainRecord, HostState
-from hosts.drivers.types import Capability, HostType, PowerState, SeedFiles, VolumeRef
+from hosts.drivers.types import Capability, DomainSpec, HostType, NicSpec, PowerState, SeedFiles, VolumeRef
 from panel.core.errors import DomainNotFoundError, VolumeNotFoundError
 
 
@@ -158,17 +159,35 @@ class AdminCalls:
         return record.seed
 
     # ── what the panel did not make ─────────────────────────────────────────────────────────────
-    def make_foreign_domain(self, *, host: str, host_type: HostType, domain: UUID, name: str, running: bool) -> None:
-        """Put somebody else's domain on a host."""
+    def make_foreign_domain(
+        self, *, host: str, host_type: HostType, domain: UUID, name: str, running: bool, found: DomainSpec | None
+    ) -> None:
+        """Put somebody else's domain on a host; ``found`` is what it is made of."""
         state = PowerState.RUNNING if running else PowerState.SHUTOFF
-        record = DomainRecord(name=name, host_type=host_type, spec=None, state=state)
+        record = DomainRecord(name=name, host_type=host_type, spec=None, state=state, found=found)
         self._fleet.host(host).state.domains[domain] = record
 
-    def change_domain(self, *, host: str, domain: UUID, memory_mib: int) -> None:
+    def change_domain(
+        self,
+        *,
+        host: str,
+        domain: UUID,
+        memory_mib: int | None,
+        vcpus: int | None,
+        nics: list[NicSpec] | None,
+        max_processes: int | None,
+    ) -> None:
         """Change a domain's configuration behind the panel's back."""
         _found, record = self._guest(host, domain)
+        changes: dict[str, Any] = {"memory_mib": memory_mib, "vcpus": vcpus, "max_processes": max_processes}
+        changes |= {"nics": None if nics is None else tuple(nics)}
         if record.spec is not None:
-            record.spec = replace(record.spec, memory_mib=memory_mib)
+            record.spec = replace(record.spec, **{n: v for n, v in changes.items() if v is not None})
+
+    def drop_rules(self, *, host: str, domain: UUID) -> None:
+        """Take a running domain's rules against spoofing away."""
+        _found, record = self._guest(host, domain)
+        record.unguarded = True
 
     def drop_domain(self, *, host: str, domain: UUID) -> None:
         """Take a domain away behind the panel's back, running or not."""

@@ -3,8 +3,10 @@
 import asyncio
 from uuid import UUID
 
+from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.simulated import guest
 from hosts.drivers.simulated.capabilities import require
+from hosts.drivers.simulated.describe import described
 from hosts.drivers.simulated.host import SimulatedHost
 from hosts.drivers.simulated.state import DomainRecord
 from hosts.drivers.simulated.storage import StorageCalls
@@ -118,6 +120,40 @@ class DomainCalls:
         mine = sorted(domain for domain, record in records.items() if record.host_type is self._host_type)
         return [_info(domain, self._host.settle(records[domain]), with_usage=True) for domain in mine]
 
+    def domain_describe(self, *, domain: UUID) -> DomainDescription:
+        """Describe one domain."""
+        return described(domain, self._get(domain), self._host.state)
+
+    def domain_descriptions(self) -> list[DomainDescription]:
+        """Describe all."""
+        return [self.domain_describe(domain=info.id) for info in self.domain_list()]
+
+    def domain_configuration(self, *, domain: UUID) -> str:
+        """A simulated domain forgets nothing of what it was found as."""
+        return self._get(domain).name
+
+    def domain_take_over(self, *, spec: DomainSpec) -> None:
+        """Make it ours; what it runs with stays."""
+        record = self._get(spec.id)
+        if any(nic.anti_spoofing for nic in spec.nics):
+            require(self._host.state, self._host_type, Capability.ANTI_SPOOFING)
+        record.spec = spec
+        if record.active:
+            record.live_spec = record.live_spec or spec
+            record.leftovers.add(f"rules {record.name}")
+
+    def domain_let_go(self, *, domain: UUID, configuration: str) -> None:
+        """Give it back."""
+        record = self._get(domain)
+        record.spec = record.live_spec = None
+        record.leftovers.clear()
+
+    def domain_protect(self, *, domain: UUID) -> bool:
+        """Load its rules again."""
+        record = self._get(domain)
+        record.unguarded = False
+        return record.active
+
     def domain_is_current(self, *, spec: DomainSpec) -> bool:
         """Compare specs: equal ones make equal domains."""
         record = self._find(spec.id)
@@ -140,7 +176,7 @@ class DomainCalls:
         if fresh_console:
             record.console = b""
         record.state, record.reason, record.live_spec = PowerState.RUNNING, "booted", record.spec
-        record.off_at = None
+        record.off_at, record.unguarded = None, False
         record.leftovers |= {f"log {record.name}", f"rules {record.name}"}
         if record.host_type is HostType.LXC:
             record.leftovers.add(f"mount {record.name}")

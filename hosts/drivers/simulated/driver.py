@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
+from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.simulated.connection import ServerConnection
 from hosts.drivers.simulated.listening import READER, Stream
 from hosts.drivers.simulated.wire import decode, encode
@@ -211,6 +212,32 @@ class SimulatedDriver(HypervisorDriver):
         """See the contract."""
         domains: list[DomainInfo] = self._call(list[DomainInfo], "domain_list")
         return domains
+
+    def domain_describe(self, domain: UUID) -> DomainDescription:
+        """See the contract."""
+        found: DomainDescription = self._call(DomainDescription, "domain_describe", domain=domain)
+        return found
+
+    def domain_descriptions(self) -> list[DomainDescription]:
+        """See the contract."""
+        found: list[DomainDescription] = self._call(list[DomainDescription], "domain_descriptions")
+        return found
+
+    def domain_configuration(self, domain: UUID) -> str:
+        """See the contract."""
+        return str(self._call(str, "domain_configuration", domain=domain))
+
+    def domain_take_over(self, spec: DomainSpec) -> None:
+        """See the contract."""
+        self._call(None, "domain_take_over", spec=spec)
+
+    def domain_let_go(self, domain: UUID, *, configuration: str) -> None:
+        """See the contract."""
+        self._call(None, "domain_let_go", domain=domain, configuration=configuration)
+
+    def domain_protect(self, domain: UUID) -> bool:
+        """See the contract."""
+        return bool(self._call(bool, "domain_protect", domain=domain))
 
     def domain_is_current(self, spec: DomainSpec) -> bool:
         """See the contract."""

@@ -54,6 +54,9 @@ const ACTION_WORDS = {
   "guests.reboot": () => (boot.staff ? _("Reboot guests") : _("Reboot servers")),
   "guests.reset": () => (boot.staff ? _("Reset guests") : _("Reset servers")),
   "guest.scrub-seed": () => _("Remove first-boot secrets"),
+  "guest.repair": () => _("Repair %(thing)s", { thing: thing() }),
+  "guest.adopt": () => _("Take over %(thing)s", { thing: thing() }),
+  "volume.release": () => _("Delete volume without owner"),
   "host.enrol": () => _("Enrol host"), "host.check": () => _("Check host"), "host.evacuate": () => _("Evacuate host"),
   "image.build": () => _("Build image"), "image.copy": () => _("Copy image to host"),
 };

@@ -6,6 +6,7 @@ import { patchChanges } from "../lib/edit.js";
 import { bytes, gib, mib, number } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
+import { kindWord, severityLook, worstFirst } from "../lib/differences.js";
 import { TYPE_NAMES } from "../lib/words.js";
 import { Ago, Button, Card, Copy, Facts, Icon, Meter, Notice, Pending, ProblemNotice, State, TypeMark } from "../ui/basic.js";
 import { FormDialog } from "../ui/dialog.js";
@@ -77,6 +78,16 @@ const HostFacts = ({ host }) => html`<${Card} title=${_("Facts")} id="facts"><${
   [_("Id"), html`<${Copy} value=${host.id} />`],
 ]} /><//>`;
 
+/** How many things differ here from the panel, worst first; the list itself is a page of its own. */
+function HostDifferences({ host }) {
+  const found = useResource("/differences", { host: host.id, limit: 100 }, { when: (message) => message.type === "difference", every: LOOK_EVERY_MS });
+  const rows = found.data?.results || [];
+  return html`<${Card} title=${_("Differences")} id="differences" action=${html`<a href=${`/differences?host=${host.id}`}>${_("Show all")}</a>`}>
+    ${found.loading && html`<${Pending} lines=${1} />`}<${ProblemNotice} problem=${found.problem} retry=${found.reload} />
+    ${found.data && !rows.length && html`<p class="soft">${_("The host has what the panel has.")}</p>`}
+    ${rows.length > 0 && html`<ul class="stack-small plain-list">${worstFirst(rows).slice(0, 5).map((row) => html`<li key=${row.id}><${State} status=${severityLook(row)} word=${kindWord(row.kind)} /> <span class="muted">${row.label}</span></li>`)}</ul>`}<//>`;
+}
+
 function EditHost({ host, onClose, onDone }) {
   const [opened] = useState(host);
   const [form, setForm] = useState({ name: host.name, location: host.location, cpu_overcommit: host.cpu_overcommit, memory_overcommit: host.memory_overcommit, memory_reserve_mib: host.memory_reserve_mib });
@@ -123,7 +134,7 @@ function Host() {
     ${host.emulated && html`<div class="page-notice"><${Notice} kind="warning">${_("No hardware virtualization here: full machines (%(type)s) are emulated, about ten times slower. Containers run at full speed.", { type: TYPE_NAMES.kvm })}<//></div>`}
     <div ...${tabPanel(tab)}>${tab === "guests"
       ? html`<${GuestList} fixed=${{ host: id }} caption=${_("Guests of this host")} columns=${guestColumns({ customer: true })} empty=${{ text: _("No guest on this host.") }} />`
-      : html`<div class="columns"><div class="stack"><${Room} host=${host} /><${Capabilities} host=${host} /></div><div class="stack"><${HostFacts} host=${host} /><${Pools} host=${host} /></div></div>`}</div>
+      : html`<div class="columns"><div class="stack"><${Room} host=${host} /><${Capabilities} host=${host} /></div><div class="stack"><${HostDifferences} host=${host} /><${HostFacts} host=${host} /><${Pools} host=${host} /></div></div>`}</div>
     ${editing && html`<${EditHost} host=${host} onClose=${() => setEditing(false)} onDone=${resource.mutate} />`}`;
 }
 

@@ -4,6 +4,7 @@ import { useResource } from "../lib/data.js";
 import { gib, mib, number, percent } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
+import { kindWord } from "../lib/differences.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Card, Empty, Icon, ProblemNotice, State } from "../ui/basic.js";
 import { LOOK_EVERY_MS, hostStatus, isSilent, silentTypes } from "../ui/hosts.js";
@@ -21,7 +22,7 @@ function silentText(host) {
   return types ? _("%(types)s on %(name)s does not answer", { types, name: host.name }) : _("%(name)s does not answer", { name: host.name });
 }
 
-function problemsOf({ hosts, pools, jobs, networks }) {
+function problemsOf({ hosts, pools, jobs, networks, differences }) {
   const silent = hosts.filter(isSilent).map((host) => ({ key: host.id, look: "failed", text: silentText(host), at: host.last_seen_at,
     href: `/hosts/${host.id}`, action: _("Open host") }));
   const full = pools.filter((pool) => percent(pool.used_gib, pool.limit_gib) >= FULL_PERCENT).map((pool) => ({ key: pool.id, look: "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
@@ -33,7 +34,9 @@ function problemsOf({ hosts, pools, jobs, networks }) {
     text: _("%(name)s has no free IPv4 address", { name: network.name }), href: `/networks/${network.id}`, action: _("Open network") }));
   const failed = jobs.filter((job) => Date.now() - new Date(job.finished_at) < DAY_MS).slice(0, 5).map((job) => ({ key: job.id, look: "failed", at: job.finished_at,
     text: _("%(what)s failed: %(why)s", { what: [actionWord(job.action), targetName(job)].filter(Boolean).join(" "), why: job.error?.message || "" }), href: `/jobs/${job.id}`, action: _("Open job") }));
-  return [...silent, ...filling, ...full, ...scarce, ...failed];
+  const high = differences.filter((row) => row.severity === "high" && row.state === "open").slice(0, 5).map((row) => ({ key: row.id, look: "failed", at: row.first_seen_at,
+    text: `${kindWord(row.kind)}: ${row.label}`, href: "/differences?severity=high", action: _("Open differences") }));
+  return [...silent, ...high, ...filling, ...full, ...scarce, ...failed];
 }
 
 /** `unknown`: what could not be asked, so that silence is not taken for health. */
@@ -103,14 +106,15 @@ function Overview() {
   const failed = useResource("/jobs", { status: "error", limit: 20 }, { when: (message) => message.type === "job" });
   const active = useResource("/jobs", { active: "true", limit: 200 }, { when: (message) => message.type === "job" });
   const customers = useResource("/customers", { limit: 200 });
+  const differences = useResource("/differences", { limit: 200 }, { when: (message) => message.type === "difference", every: LOOK_EVERY_MS });
   const week = useResource("/fleet/week", undefined, { when: (message) => message.type === "guest", every: WEEK_EVERY_MS });
   const rows = (resource) => resource.data?.results || [];
-  const asked = [[hosts, _("hosts")], [pools, _("storage pools")], [networks, _("networks")], [failed, _("failed jobs")]];
+  const asked = [[hosts, _("hosts")], [pools, _("storage pools")], [networks, _("networks")], [failed, _("failed jobs")], [differences, _("differences")]];
   const unknown = asked.filter(([resource]) => resource.problem).map(([, words]) => words);
   const askAgain = () => asked.forEach(([resource]) => resource.problem && resource.reload());
-  const ready = [hosts, pools, networks, failed].every((resource) => !resource.loading);
+  const ready = [hosts, pools, networks, failed, differences].every((resource) => !resource.loading);
   const count = (resource) => resource.data && `${rows(resource).length}${resource.data.next ? "+" : ""}`;
-  const problems = problemsOf({ hosts: rows(hosts), pools: rows(pools), jobs: rows(failed), networks: rows(networks) });
+  const problems = problemsOf({ hosts: rows(hosts), pools: rows(pools), jobs: rows(failed), networks: rows(networks), differences: rows(differences) });
   const free = rows(networks).reduce((total, network) => total + network.addresses_v4_free, 0);
   return html`<${PageHead} title=${_("Overview")} />
     <div class="stack">
@@ -120,6 +124,7 @@ function Overview() {
         <${Stat} label=${_("Hosts in service")} href="/hosts" value=${hosts.data && number(rows(hosts).filter((host) => host.state === "active").length)} />
         <${Stat} label=${_("Customers")} href="/customers" value=${count(customers)} />
         <${Stat} label=${_("Jobs under way")} href="/jobs?status=running" value=${count(active)} />
+        <${Stat} label=${_("Differences")} href="/differences" value=${count(differences)} />
         <${Stat} label=${_("Free IPv4 addresses")} href="/networks" value=${networks.data && number(free)} />
       </div>
       ${hosts.data ? html`<div class="columns"><${Fleet} hosts=${rows(hosts)} /><div class="stack"><${Bars} hosts=${rows(hosts)} pools=${rows(pools)} />${week.data && html`<${Week} days=${week.data.days} />`}</div></div>`

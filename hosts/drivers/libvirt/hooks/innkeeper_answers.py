@@ -7,24 +7,39 @@ import fcntl
 import json
 import os
 import uuid
+from collections.abc import Callable
 
 import innkeeper_cgroups
 import innkeeper_mounts
 import innkeeper_rules
 import innkeeper_shaping
-from innkeeper_guest import HookError, Question
+from innkeeper_guest import HookError, Nic, Question
 
 PREFIX = "INNKEEPER-ANSWER "
 VERSION = 1
+MOST_DEVICES = 40  # libvirt cuts an error's text at 1,024 bytes
 BOOT_FILE = "/run/innkeeper-boot"  # gone when the host starts anew, as everything below /run
 
 
 def answer(question: Question) -> str:
     """Return the line to print on standard error. Raises: HookError."""
-    answers = {"check": check, "leftovers": leftovers, "clean": clean}
+    answers: dict[str, Callable[[], object]] = {
+        "check": lambda: check(question.about),
+        "leftovers": lambda: leftovers(question.about),
+        "clean": lambda: clean(question.about),
+        "unguarded": lambda: innkeeper_rules.unguarded(question.nics)[:MOST_DEVICES],
+        "protect": lambda: protect(question.about, question.nics),
+    }
     if question.kind not in answers:
         raise HookError(f"not a question: {question.kind!r}")
-    return PREFIX + json.dumps(answers[question.kind](question.about))
+    return PREFIX + json.dumps(answers[question.kind]())
+
+
+def protect(name: str, nics: tuple[tuple[str, Nic], ...]) -> list[str]:
+    """Put the rules of a running guest's nics in force, in the place of all that it had; return what is not."""
+    innkeeper_rules.remove_all(name)
+    innkeeper_rules.protect(name, tuple(nic for _, nic in nics))
+    return innkeeper_rules.unguarded(nics)
 
 
 def check(_name: str) -> dict[str, str | int]:

@@ -37,10 +37,11 @@ class Mount(NamedTuple):
 
 
 class Question(NamedTuple):
-    """Instead of a guest: something the panel wants to know or to have cleaned."""
+    """Instead of a guest: something the panel wants to know or to have done. ``nics``: with whose they are."""
 
     kind: str
     about: str
+    nics: tuple[tuple[str, Nic], ...] = ()
 
 
 class Guest(NamedTuple):
@@ -66,10 +67,13 @@ def read_domain(name: str, xml: str) -> Guest | Question | None:
     domain = ET.fromstring(xml)  # noqa: S314 - libvirt wrote it
     question = domain.find(f"metadata/{NAMESPACE}question")
     if question is not None:
-        return Question(kind=question.get("kind", ""), about=checked_name(question.get("about", "")))
+        nics = tuple((checked_name(one.get("of", "")), _nic(one)) for one in question.iter(f"{NAMESPACE}nic"))
+        return Question(kind=question.get("kind", ""), about=checked_name(question.get("about", "")), nics=nics)
     guest = domain.find(f"metadata/{NAMESPACE}guest")
     if guest is None:
         return None
+    if not _NAME.match(name):  # it was taken over: what is made for it goes by its id
+        name = f"innkeeper-{(domain.findtext('uuid') or '').replace('-', '')[:12]}"
     limit = guest.find(f"{NAMESPACE}limit")
     console = domain.find("devices/console")
     return Guest(

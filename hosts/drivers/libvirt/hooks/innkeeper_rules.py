@@ -6,7 +6,7 @@ and rules may name an interface that does not exist yet: they are in force befor
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from innkeeper_guest import HookError, Nic
 from innkeeper_process import run
@@ -23,6 +23,10 @@ add rule {TABLE} guard iifname vmap @guests
 
 # The name of a guest's chain says whose it is: g_<digits of the domain's name>_<interface>.
 _CHAIN = re.compile(r"chain (g_([a-z0-9_]+)_([a-z0-9]+)) \{")
+
+_JUMP = re.compile(r'"([a-z0-9]+)" : jump (g_[a-z0-9_]+)')
+_BODY = re.compile(r"chain (g_[a-z0-9_]+) \{\n(.*?)\n\t\}", re.DOTALL)
+_SENDERS = re.compile(r"ip6? saddr (\{ [^}]* \}|[0-9a-f.:]+) accept")
 
 
 def protect(name: str, nics: tuple[Nic, ...]) -> None:
@@ -53,6 +57,32 @@ def chains_of(name: str) -> list[str]:
             return []
         raise
     return [found[1] for found in _CHAIN.finditer(listing) if found[2] == _owner(name)]
+
+
+def unguarded(nics: tuple[tuple[str, Nic], ...]) -> list[str]:
+    """Return the interfaces, of nics with their guests' names, whose rules are not in force or for other addresses."""
+    if not nics:
+        return []
+    try:
+        listing = run("nft", "list", "table", *TABLE.split())
+    except HookError as error:
+        if "No such file" in str(error):
+            return [nic.device for _, nic in nics]
+        raise
+    jumps = set(_JUMP.findall(listing))
+    chains = {one[1]: one[2] for one in _BODY.finditer(listing)}
+    return [nic.device for name, nic in nics if not _is_guarded(nic, _chain_name(name, nic), jumps, chains)]
+
+
+def _is_guarded(nic: Nic, chain: str, jumps: set[tuple[str, str]], chains: dict[str, str]) -> bool:
+    body = chains.get(chain, "")
+    found = {ip_address(one) for group in _SENDERS.findall(body) for one in group.strip("{ }").split(", ")}
+    return (
+        (nic.device, chain) in jumps
+        and found == {*nic.addresses, link_local(nic.mac)}
+        and f"ether saddr != {nic.mac} drop" in body
+        and body.rstrip().endswith("drop")
+    )
 
 
 def try_out() -> None:

@@ -1,5 +1,6 @@
 """Short-lived domains by which a host is asked what the libvirt API has no call for."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from hosts.drivers.libvirt.xml.container import append_idmap
@@ -8,7 +9,19 @@ from hosts.drivers.libvirt.xml.metadata import qualified
 from hosts.drivers.types import HostType
 
 
-def question_element(*, host_type: HostType, name: str, uuid: UUID, kind: str, about: str) -> Element:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedNic:
+    """An interface that a question is about. ``of``: the name by which the host's rules know its domain."""
+
+    of: str
+    device: str
+    mac: str
+    addresses: tuple[str, ...]
+
+
+def question_element(
+    *, host_type: HostType, name: str, uuid: UUID, kind: str, about: str, nics: tuple[AskedNic, ...] = ()
+) -> Element:
     """Build a transient domain that the host's hook script answers instead of letting it start.
 
     Where no hook is installed it must do no harm when it starts: a machine without devices, started paused,
@@ -18,7 +31,11 @@ def question_element(*, host_type: HostType, name: str, uuid: UUID, kind: str, a
     domain = element("domain", type={HostType.KVM: "qemu", HostType.XEN: "xen", HostType.LXC: "lxc"}[host_type])
     child(domain, "name", name)
     child(domain, "uuid", str(uuid))
-    child(child(domain, "metadata"), qualified("question"), kind=kind, about=about)
+    question = child(child(domain, "metadata"), qualified("question"), kind=kind, about=about)
+    for nic in nics:
+        made = child(question, qualified("nic"), of=nic.of, device=nic.device, mac=nic.mac)
+        for address in nic.addresses:
+            child(made, qualified("address"), address)
     child(domain, "memory", 32768, unit="KiB")
     child(domain, "vcpu", 1)
     os = child(domain, "os")

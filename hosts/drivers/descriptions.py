@@ -1,0 +1,55 @@
+"""How a host describes its domains, whoever made them: to be compared with the panel, and to be taken over."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from hosts.drivers.types import HostType, PowerState, VolumeRef, domain_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskDescription:
+    """A disk, or a container's file system. ``volume`` None: it is in none of the host's directory pools."""
+
+    target: str  # "vda"; of a file system, where it is inside
+    kind: str  # "disk", "cdrom", "floppy", "filesystem"
+    source: str  # "file", "directory", "block", "network", "" for an empty drive
+    path: str
+    format: str  # "qcow2", "raw", …
+    capacity_bytes: int  # 0: the host does not say
+    read_only: bool
+    volume: VolumeRef | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicDescription:
+    """A nic. ``addresses`` are those it may send from as its configuration says."""
+
+    mac: str
+    bridge: str  # "" when it is on none
+    device: str  # its name on the host now; "" when the domain is off
+    anti_spoofing: bool  # the configuration asks for it
+    addresses: tuple[str, ...]
+    guarded: bool | None  # the rules are in force now; None: it is off, asks for none, or the host does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainDescription:
+    """A domain with its persistent configuration, which counts from its next start."""
+
+    id: UUID
+    domain_name: str
+    title: str
+    host_type: HostType
+    state: PowerState
+    persistent: bool
+    ours: bool
+    owner: str  # the customer's id in our metadata; "" without it
+    vcpus: int
+    memory_mib: int
+    disks: tuple[DiskDescription, ...]
+    nics: tuple[NicDescription, ...]
+
+    @property
+    def taken_over(self) -> bool:
+        """True for one of ours that the panel has not made: it has kept its name."""
+        return self.ours and self.domain_name != domain_name(self.id)

@@ -1,0 +1,57 @@
+"""What a simulated host says of its domains' configuration."""
+
+from uuid import UUID
+
+from hosts.drivers.descriptions import DiskDescription, DomainDescription, NicDescription
+from hosts.drivers.simulated.state import DomainRecord, HostState
+from hosts.drivers.types import DiskSpec, NicSpec, VolumeFormat
+
+
+def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDescription:
+    """Describe a domain as it would be after its next start."""
+    spec = record.spec or record.found
+    disks = () if spec is None else spec.disks
+    if spec is not None and spec.seed is not None:
+        disks += (DiskSpec(volume=spec.seed, format=VolumeFormat.RAW, read_only=True),)
+    return DomainDescription(
+        id=domain,
+        domain_name=record.name,
+        title="" if record.spec is None else record.spec.name,
+        host_type=record.host_type,
+        state=record.state,
+        persistent=True,
+        ours=record.spec is not None,
+        owner="" if record.spec is None else record.spec.owner,
+        vcpus=1 if spec is None else spec.vcpus,
+        memory_mib=0 if spec is None else spec.memory_mib,
+        disks=tuple(_disk(number, disk, state) for number, disk in enumerate(disks)),
+        nics=() if spec is None else tuple(_nic(nic, record) for nic in spec.nics),
+    )
+
+
+def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
+    path = state.pools.get(disk.volume.pool, "")
+    directory = state.directories.get(path)
+    volume = directory.volumes.get(disk.volume.name) if directory is not None else None
+    return DiskDescription(
+        target=f"vd{chr(97 + number)}",
+        kind="disk",
+        source="file",
+        path=f"{path}/{disk.volume.name}",
+        format=disk.format,
+        capacity_bytes=0 if volume is None else volume.capacity_bytes,
+        read_only=disk.read_only,
+        volume=disk.volume,
+    )
+
+
+def _nic(nic: NicSpec, record: DomainRecord) -> NicDescription:
+    asked = record.spec is not None and nic.anti_spoofing
+    return NicDescription(
+        mac=nic.mac,
+        bridge=nic.bridge,
+        device=nic.device if record.active else "",
+        anti_spoofing=asked,
+        addresses=tuple(one.address for one in nic.addresses),
+        guarded=(not record.unguarded) if asked and record.active else None,
+    )

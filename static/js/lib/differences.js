@@ -1,0 +1,53 @@
+// Words for what the panel, its hosts and billing do not agree on.
+import { bytes, mib } from "./format.js";
+import { _ } from "./i18n.js";
+
+const KINDS = {
+  "domain-without-guest": () => _("Domain without guest"),
+  "guest-without-domain": () => _("Guest without domain"),
+  "wrong-size": () => _("Wrong size"),
+  "wrong-network": () => _("Wrong network"),
+  "filter-missing": () => _("Address rules missing"),
+  "configuration-changed": () => _("Configuration changed by hand"),
+  "volume-without-owner": () => _("Volume without owner"),
+  "volume-missing": () => _("Volume missing"),
+  "address-not-allocated": () => _("Address in use but not allocated"),
+  "address-without-guest": () => _("Address allocated without guest"),
+  "total-wrong": () => _("Total not equal to the sum"),
+  "subscription-without-guest": () => _("Subscription without guest"),
+  "guest-of-ended-subscription": () => _("Guest of an ended subscription"),
+  "automatic-stopped": () => _("Automatic repair has stopped"),
+};
+export const KIND_OPTIONS = Object.entries(KINDS).map(([kind, word]) => [kind, word()]);
+export const kindWord = (kind) => KINDS[kind]?.() || kind;
+
+export const SEVERITY_WORDS = { high: _("High"), medium: _("Medium"), low: _("Low") };
+const RANK = { high: 0, medium: 1, low: 2 };
+export const severityLook = (row) => ({ high: "failed", medium: "unknown", low: "off" })[row.severity];
+export const worstFirst = (rows) => [...rows].sort((one, other) => RANK[one.severity] - RANK[other.severity]);
+
+const sized = (size) => [size.vcpus && _("%(count)s vCPUs", { count: size.vcpus }), size.memory_mib && mib(size.memory_mib), size.disk_bytes && bytes(size.disk_bytes)].filter(Boolean).join(", ");
+const pairs = (values) => Object.entries(values).map(([name, value]) => `${name} ${value}`).join(", ");
+const nicsOf = (nics) => Object.entries(nics).map(([mac, nic]) => `${mac} ${nic.bridge} ${nic.addresses.join(" ")}`).join("; ");
+
+/** What is and what should be, in one line. */
+export function summary({ kind, expected, found }) {
+  const said = (is, should) => _("%(is)s, should be %(should)s", { is, should });
+  switch (kind) {
+    case "domain-without-guest": return `${found.running ? _("runs") : _("is off")} · ${sized(found)}`;
+    case "guest-without-domain": return _("The host does not list it any more.");
+    case "wrong-size": return said(sized(found), sized(expected));
+    case "wrong-network": return found.without_filter?.length ? _("May send from any address: %(macs)s", { macs: found.without_filter.join(", ") }) : said(nicsOf(found.nics), nicsOf(expected.nics));
+    case "filter-missing": return _("It runs, and the rules of %(macs)s are not in force.", { macs: found.unguarded.join(", ") });
+    case "configuration-changed": return _("Its configuration on the host is not what the panel would write.");
+    case "volume-without-owner": return `${found.pool} · ${bytes(found.capacity_bytes)}`;
+    case "volume-missing": return _("The pool %(pool)s does not have it.", { pool: expected.pool });
+    case "address-not-allocated": return expected.owner ? _("%(domain)s uses it, and it is another guest’s.", { domain: found.domain }) : _("%(domain)s uses it, and it is free in the panel.", { domain: found.domain });
+    case "address-without-guest": return _("Network %(network)s; its guest is gone.", { network: found.network });
+    case "total-wrong": return said(pairs(found), pairs(expected));
+    case "subscription-without-guest": return _("It is paid for, and there is no server.");
+    case "guest-of-ended-subscription": return _("Nobody pays for it any more.");
+    case "automatic-stopped": return _("%(waiting)s servers wait: at most %(most)s are repaired by itself in %(minutes)s minutes.", { waiting: found.waiting, most: expected.at_most, minutes: expected.minutes });
+    default: return "";
+  }
+}

@@ -1,0 +1,85 @@
+// On what the panel, its hosts and billing do not agree, and what can be done about it.
+import { post } from "../lib/api.js";
+import { may } from "../lib/boot.js";
+import { useUrlQuery } from "../lib/data.js";
+import { KIND_OPTIONS, SEVERITY_WORDS, kindWord, severityLook, summary } from "../lib/differences.js";
+import { html, useState } from "../lib/html.js";
+import { _ } from "../lib/i18n.js";
+import { Ago, Icon, State, TypeMark } from "../ui/basic.js";
+import { AdoptDialog } from "../ui/adopt.js";
+import { Confirm, FormDialog, openDialog } from "../ui/dialog.js";
+import { TextField } from "../ui/fields.js";
+import { List } from "../ui/list.js";
+import { Menu } from "../ui/menu.js";
+import { PageHead, mount } from "../ui/page.js";
+import { toast, toastProblem } from "../ui/toast.js";
+
+const LOOK_EVERY_MS = 15000;
+const WHERE = { guest: "/guests/", host: "/hosts/", customer: "/customers/" };
+
+const link = (row) => (WHERE[row.object_type] && row.object_id ? html`<a href=${WHERE[row.object_type] + row.object_id}>${row.label}</a>` : html`<b>${row.label}</b>`);
+
+function told(answer) {
+  const later = answer.takes_effect !== "now";
+  const words = later ? _("Set right for its next start.") : answer.job ? _("It is being done.") : _("Done.");
+  toast(words, answer.job && { link: { href: `/jobs/${answer.job.id}`, text: _("Open job") } });
+}
+
+async function act(row, list, action, body) {
+  const answer = await post(`/differences/${row.id}/actions/${action}`, body);
+  list.replace(answer.difference);
+  told(answer);
+}
+
+const repair = async (row, list) => { try { await act(row, list, "repair"); } catch (problem) { toastProblem(problem); } };
+
+const release = (row, list) => openDialog((close) => html`<${Confirm} title=${_("Release %(name)s", { name: row.label })} submit=${_("Release %(name)s", { name: row.label })} typed=${row.confirm ? row.label : undefined} danger=${row.confirm}
+  onClose=${close} onConfirm=${async () => { await act(row, list, "release", row.confirm ? { confirm: row.label } : {}); close(); }}>
+  <p>${row.confirm ? _("What is released is lost. It is looked once more whether anybody uses it.") : _("It becomes free again. It is looked once more whether anybody uses it.")}</p><//>`);
+
+function IgnoreDialog({ row, list, onClose }) {
+  const [reason, setReason] = useState("");
+  return html`<${FormDialog} title=${_("Ignore %(name)s", { name: row.label })} submit=${_("Ignore difference")} ready=${Boolean(reason.trim())} onClose=${onClose}
+    onSubmit=${async () => { await act(row, list, "ignore", { reason }); onClose(); }}>${(problem) => html`
+      <p>${_("It stays as it is, and comes back when it changes.")}</p>
+      <${TextField} label=${_("Why")} name="reason" value=${reason} error=${problem?.field("reason")} onInput=${setReason} />`}<//>`;
+}
+
+const ITEMS = {
+  adopt: { text: _("Take over"), icon: "plus", note: _("Becomes a customer’s server, running on."), run: (row, list) => openDialog((close) => html`<${AdoptDialog} row=${row} onClose=${close} onDone=${list.reload} />`) },
+  repair: { text: _("Repair"), icon: "tool", note: _("Bring it back to what the panel has."), run: repair },
+  release: { text: _("Release"), icon: "trash", note: _("Give back what belongs to nobody."), run: release },
+  ignore: { text: _("Ignore"), icon: "eye", note: _("Leave it as it is, with a reason."), run: (row, list) => openDialog((close) => html`<${IgnoreDialog} row=${row} list=${list} onClose=${close} />`) },
+};
+
+const actions = (row, list) => html`<${Menu} label=${_("What to do about %(name)s", { name: row.label })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`}
+  items=${row.actions.map(({ action, allowed, reason }) => ({ text: ITEMS[action].text, icon: ITEMS[action].icon, note: ITEMS[action].note, danger: action === "release" && row.confirm,
+    disabled: !allowed, reason, onSelect: () => ITEMS[action].run(row, list) }))} />`;
+
+function stateOf(row) {
+  if (row.state === "suspected") return html`<small>${_("suspected: more looks are needed")}</small>`;
+  if (row.state === "ignored") return html`<small>${_("ignored by %(who)s: %(why)s", { who: row.ignored_by, why: row.ignored_reason })}</small>`;
+  if (row.state === "closed") return html`<small>${{ repaired: _("closed: repaired"), released: _("closed: released"), adopted: _("closed: taken over") }[row.closed_how] || _("closed by itself")}</small>`;
+  return "";
+}
+
+const columns = [
+  { key: "what", title: _("Difference"), class: "cell-name", cell: (row) => html`<span class="two-lines">${link(row)}<small>${kindWord(row.kind)}</small></span>` },
+  { key: "severity", title: _("Severity"), class: "cell-state", cell: (row) => html`<${State} status=${severityLook(row)} word=${SEVERITY_WORDS[row.severity]} />` },
+  { key: "details", title: _("What is"), label: true, cell: (row) => html`<span class="two-lines"><span>${summary(row)}</span>${stateOf(row)}</span>` },
+  { key: "host", title: _("Host"), class: "cell-minor", cell: (row) => (row.host ? html`<span class="row-line">${row.host_type && html`<${TypeMark} type=${row.host_type} />`}<a href=${`/hosts/${row.host}`}>${row.host_name}</a></span>` : html`<span class="muted">–</span>`) },
+  { key: "age", title: _("First seen"), sort: "created_at", firstSort: "-created_at", cell: (row) => html`<${Ago} at=${row.first_seen_at} />` },
+  may("fleet.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: actions },
+].filter(Boolean);
+
+function Differences() {
+  const [url] = useUrlQuery();
+  return html`<${PageHead} title=${_("Differences")} sub=${_("On what the panel, its hosts and billing do not agree. Nothing is deleted or changed by itself; what vanishes closes.")} />
+    <${List} endpoint="/differences" caption=${_("Differences")} columns=${columns} sort="-created_at" fixed=${url.host ? { host: url.host } : {}} every=${LOOK_EVERY_MS} filters=${[
+      { param: "severity", label: _("Severity"), options: Object.entries(SEVERITY_WORDS) },
+      { param: "kind", label: _("Kind"), options: KIND_OPTIONS },
+      { param: "state", label: _("State"), options: [["open", _("Open")], ["suspected", _("Suspected")], ["ignored", _("Ignored")], ["closed", _("Closed")]] }]}
+      when=${(message) => message.type === "difference"} rowKey=${(row) => row.id} empty=${{ text: _("The panel, its hosts and billing agree.") }} />`;
+}
+
+mount(Differences);

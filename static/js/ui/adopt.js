@@ -1,0 +1,53 @@
+// Taking over a domain that the panel has not made: whose it becomes, its name, its networks and addresses.
+import { post } from "../lib/api.js";
+import { useResource } from "../lib/data.js";
+import { bytes, mib } from "../lib/format.js";
+import { html, useState } from "../lib/html.js";
+import { _ } from "../lib/i18n.js";
+import { Facts } from "./basic.js";
+import { FormDialog } from "./dialog.js";
+import { CheckField, SelectField, TextField } from "./fields.js";
+import { toast } from "./toast.js";
+
+const hostName = (name) => name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 63);
+const addressesOf = (text) => text.split(/[\s,]+/).filter(Boolean);
+const FITTING = (plan, found) => plan.vcpus === found.vcpus && plan.memory_mib === found.memory_mib;
+
+/** `row`: the difference. A field of a nic is called as the server names it in its answer. */
+export function AdoptDialog({ row, onClose, onDone }) {
+  const { found } = row;
+  const [form, setForm] = useState({ customer: "", name: hostName(found.name), plan: "", over_limit: false });
+  const [nics, setNics] = useState(found.nics.map((nic) => ({ mac: nic.mac, bridge: nic.bridge, network: "", addresses: nic.addresses.join(" ") })));
+  const customers = useResource("/customers", { limit: 1000, sort: "name" });
+  const plans = useResource("/plans", { limit: 1000 });
+  const networks = useResource("/networks", { limit: 1000, sort: "name" });
+  const change = (changes) => setForm({ ...form, ...changes });
+  const changeNic = (mac, changes) => setNics(nics.map((nic) => (nic.mac === mac ? { ...nic, ...changes } : nic)));
+  const here = (bridge) => (networks.data?.results || []).filter((network) => network.bridge === bridge && network.hosts.some((host) => host.id === row.host));
+  const save = async () => {
+    const body = { customer: form.customer, name: form.name, over_limit: form.over_limit,
+      nics: nics.map((nic) => ({ mac: nic.mac, addresses: addressesOf(nic.addresses), ...(nic.network ? { network: nic.network } : {}) })) };
+    if (form.plan) body.plan = form.plan;
+    const answer = await post(`/differences/${row.id}/actions/adopt`, body);
+    toast(_("It is being taken over; it runs on."), { link: { href: `/jobs/${answer.job.id}`, text: _("Open job") } });
+    onDone();
+    onClose();
+  };
+  return html`<${FormDialog} wide title=${_("Take over %(name)s", { name: found.name })} submit=${_("Take over server")} onSubmit=${save} onClose=${onClose} ready=${Boolean(form.customer)}>${(problem) => html`
+    <p>${_("It becomes a customer’s server without being stopped. Its disks, MACs and its name on the host stay. From then on its nics may send from the addresses below alone.")}</p>
+    <${Facts} rows=${[
+      [_("Size"), `${_("%(count)s vCPUs", { count: found.vcpus })}, ${mib(found.memory_mib)}`],
+      [_("Disks"), found.disks.filter((disk) => disk.kind === "disk").map((disk) => html`<span class="mono" key=${disk.target}>${disk.path}</span> (${disk.format}, ${bytes(disk.capacity_bytes)}) `)],
+    ]} />
+    <div class="fields-2"><${SelectField} label=${_("Customer")} name="customer" value=${form.customer} error=${problem?.field("customer")} onChange=${(value) => change({ customer: value })}
+        options=${[["", _("Choose a customer")], ...(customers.data?.results || []).map((one) => [one.id, one.name])]} />
+      <${TextField} label=${_("Name")} name="name" value=${form.name} error=${problem?.field("name")} onInput=${(value) => change({ name: value })} /></div>
+    <${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(value) => change({ plan: value })}
+      hint=${_("A plan of the size it has. Without one it keeps its size and is not billed.")}
+      options=${[["", _("None: as found")], ...(plans.data?.results || []).filter((plan) => FITTING(plan, found)).map((plan) => [plan.slug, plan.name])]} />
+    ${nics.map((nic) => html`<fieldset class="stack-small" key=${nic.mac}><legend class="form-label">${_("Nic %(mac)s on %(bridge)s", { mac: nic.mac, bridge: nic.bridge || _("no bridge") })}</legend>
+      <${SelectField} label=${_("Network")} name=${`network-${nic.mac}`} value=${nic.network} onChange=${(value) => changeNic(nic.mac, { network: value })}
+        options=${[["", here(nic.bridge).length ? _("By its bridge: %(name)s", { name: here(nic.bridge)[0].name }) : _("None has this bridge")], ...here(nic.bridge).map((network) => [network.id, network.name])]} />
+      <${TextField} label=${_("Addresses")} name=${`nics.${nic.mac}`} value=${nic.addresses} error=${problem?.field(`nics.${nic.mac}`)} hint=${_("All that it uses, IPv4 and IPv6, with spaces between.")} onInput=${(value) => changeNic(nic.mac, { addresses: value })} /></fieldset>`)}
+    <${CheckField} label=${_("Also above the customer’s quota and the host’s room")} name="over_limit" checked=${form.over_limit} onChange=${(value) => change({ over_limit: value })} />`}<//>`;
+}

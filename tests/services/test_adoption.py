@@ -1,0 +1,219 @@
+"""A domain that the panel has not made becomes a guest, running on; what cannot is refused and nothing changes."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from billing.models import Subscription
+from billing.services.adoption import adopt
+from hosts.drivers.simulated import FaultKind
+from hosts.drivers.types import PowerState
+from hosts.models import Host, HostConnection, IPAddress, StoragePool, Volume
+from hosts.registry import driver_of
+from panel.core.errors import CapacityError, DriverError, InvalidInputError, InvalidStateError, QuotaExceededError
+from panel.core.models import Customer
+from tests import stock
+from tests.faults.deeds import Deeds
+from tests.services.guests import act
+from tests.simulated_fleet import jobs_run
+from vms.models import Difference, Guest
+from vms.operations.survey import compare_connection
+from vms.services.adoption import AdoptRequest, NicRequest, guest_adopt
+from vms.services.guests import guest_delete
+from vms.services.reconcile.compare import panel_compare
+from vms.services.resize import guest_resize
+from vms.states import NOT_TAKEN_OVER, GuestAction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def deeds(fleet, one_host: Host, customer, monkeypatch) -> Deeds:
+    return Deeds(fleet, one_host, customer, monkeypatch)
+
+
+@pytest.fixture
+def found(deeds: Deeds) -> Difference:
+    return deeds.found()
+
+
+@pytest.fixture
+def take(deeds: Deeds, customer, found) -> Callable[..., Guest]:
+    """Take the found domain over."""
+
+    def now(**fields) -> Guest:
+        request = AdoptRequest(**{"customer": customer, **fields})
+        guest, _ = guest_adopt(actor=deeds.staff, difference=found, request=request)
+        assert [job.error_message for job in jobs_run()] == [""]
+        return Guest.objects.get(pk=guest.pk)
+
+    return now
+
+
+def counts(host: Host, customer: Customer) -> tuple[int, ...]:
+    host.refresh_from_db()
+    customer.refresh_from_db()
+    pool = StoragePool.objects.get(host=host)
+    return (host.used_vcpus, host.used_memory_mib, pool.used_gib, customer.used_guests, customer.used_addresses)
+
+
+def test_a_running_domain_becomes_a_guest_and_is_not_stopped(one_host, fleet, found, take, customer):
+    before = fleet.admin.dump_host(one_host.name).domains[found.object_id]
+    guest = take(name="legacy")
+    after = fleet.admin.dump_host(one_host.name).domains[guest.pk]
+    assert (after.state, after.starts, after.name) == (before.state, before.starts, before.name)
+    assert (guest.lifecycle, guest.power_state, guest.power_wanted) == ("active", "running", "on")
+    assert (guest.name, guest.domain_name, guest.disk_gib) == ("legacy", before.name, 1)
+    assert (after.spec.owner, after.spec.nics[0].anti_spoofing) == (str(customer.pk), True)
+    address = IPAddress.objects.get(owner_id=guest.pk)
+    assert address.address == found.found["nics"][0]["addresses"][0]
+    assert counts(one_host, customer) == (1, 256, 1, 1, 1)
+    found.refresh_from_db()
+    assert (found.state, found.closed_how) == ("closed", "adopted")
+    connection = HostConnection.objects.get(host=one_host, host_type="kvm")
+    compare_connection(driver_of(connection), connection, anew=True)
+    panel_compare()
+    assert list(Difference.objects.exclude(state="closed")) == []
+
+
+def test_it_works_like_any_other_afterwards(one_host, fleet, take, customer, deeds):
+    guest = take()
+    assert act(guest, GuestAction.REBOOT).status == "success"
+    assert act(guest, GuestAction.STOP).status == "success"
+    guest_resize(actor=deeds.staff, guest=guest, vcpus=2, memory_mib=512, disk_gib=3)
+    assert [job.status for job in jobs_run()] == ["success"]
+    volume = Volume.objects.get(owner_id=guest.pk)
+    assert volume.capacity_bytes == 3 * 1024**3
+    assert act(guest, GuestAction.START).status == "success"
+    domain = fleet.admin.dump_host(one_host.name).domains[guest.pk]
+    assert (domain.name, domain.spec.vcpus, domain.state) == (guest.domain_name, 2, PowerState.RUNNING)
+    guest_delete(actor=deeds.staff, guest=guest)
+    assert [job.status for job in jobs_run()] == ["success"]
+    state = fleet.admin.dump_host(one_host.name)
+    assert guest.pk not in state.domains
+    assert volume.name not in {name for one in state.directories.values() for name in one.volumes}
+    assert counts(one_host, customer) == (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("action", list(NOT_TAKEN_OVER))
+def test_what_cannot_work_says_why(take, action, admin_api):
+    guest = take()
+    shown = admin_api.get(f"/guests/{guest.pk}").json()
+    support = next(one for one in shown["supports"] if one["action"] == action.verb)
+    assert (support["allowed"], support["reason"]) == (False, NOT_TAKEN_OVER[action])
+    answer = admin_api.post(f"/guests/{guest.pk}/actions/{action.verb}", {})
+    assert (answer.status_code, answer.json()["detail"]) == (409, NOT_TAKEN_OVER[action])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"persistent": False}, "no persistent configuration"),
+        ({"disks": []}, "has no disk"),
+        ({"nics": []}, "has no nic"),
+        ({"ours": True}, "cannot be taken over another time"),
+    ],
+)
+def test_what_cannot_be_taken_over_is_refused(one_host, customer, found, deeds, change, said):
+    Difference.objects.filter(pk=found.pk).update(found={**found.found, **change})
+    refused(one_host, customer, found, deeds, InvalidStateError, said)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source": "block"}, "not a file"),
+        ({"format": "vmdk"}, "only qcow2 and raw"),
+        ({"capacity_bytes": 0}, "how large"),
+        ({"read_only": True}, "read-only"),
+    ],
+)
+def test_disks_that_cannot_be_taken_over_are_refused(one_host, customer, found, deeds, change, said):
+    disk = {**found.found["disks"][0], **change}
+    Difference.objects.filter(pk=found.pk).update(found={**found.found, "disks": [disk]})
+    refused(one_host, customer, found, deeds, InvalidStateError, said)
+
+
+def refused(host, customer, found, deeds, error, said, **fields) -> None:
+    before = counts(host, customer)
+    with pytest.raises(error, match=said):
+        guest_adopt(actor=deeds.staff, difference=found, request=AdoptRequest(customer=customer, **fields))
+    assert counts(host, customer) == before
+    assert not Guest.objects.filter(pk=found.object_id).exists()
+    assert not IPAddress.objects.filter(owner_id=found.object_id).exists()
+    assert not Volume.objects.filter(owner_id=found.object_id).exists()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        (("10.99.0.9",), "not in the network"),
+        (("10.77.0.1",), "gateway"),
+        (("10.77.0.9", "10.77.0.9"), "twice"),
+    ],
+)
+def test_addresses_that_do_not_fit_are_refused(one_host, customer, found, deeds, addresses, said):
+    nics = (NicRequest(mac=found.found["nics"][0]["mac"], addresses=addresses),)
+    refused(one_host, customer, found, deeds, InvalidInputError, said, nics=nics)
+
+
+def test_an_address_of_another_server_is_refused(one_host, customer, found, deeds):
+    address = found.found["nics"][0]["addresses"][0]
+    IPAddress.objects.filter(address=address).update(owner_id=uuid.uuid4())
+    refused(one_host, customer, found, deeds, InvalidInputError, "belongs to another server")
+
+
+def test_a_nic_without_addresses_or_network_is_refused(one_host, customer, found, deeds):
+    nic = found.found["nics"][0]
+    Difference.objects.filter(pk=found.pk).update(found={**found.found, "nics": [{**nic, "addresses": []}]})
+    refused(one_host, customer, found, deeds, InvalidInputError, "State its addresses")
+    Difference.objects.filter(pk=found.pk).update(found={**found.found, "nics": [{**nic, "bridge": "virbr0"}]})
+    refused(one_host, customer, found, deeds, InvalidInputError, "virbr0")
+
+
+def test_a_quota_and_a_full_host_refuse_unless_staff_say_otherwise(one_host, customer, found, deeds, take):
+    Customer.objects.filter(pk=customer.pk).update(quota_guests=0)
+    refused(one_host, Customer.objects.get(pk=customer.pk), found, deeds, QuotaExceededError, "quota")
+    Customer.objects.filter(pk=customer.pk).update(quota_guests=None)
+    Host.objects.filter(pk=one_host.pk).update(limit_memory_mib=0)
+    refused(one_host, customer, found, deeds, CapacityError, "not enough room")
+    Customer.objects.filter(pk=customer.pk).update(quota_guests=0)
+    take(over_limit=True)
+    assert counts(one_host, customer) == (1, 256, 1, 1, 1)
+
+
+def test_a_take_over_that_fails_leaves_everything_as_it_was(one_host, customer, fleet, found, deeds, take):
+    before = counts(one_host, customer)
+    fleet.admin.set_fault(one_host.name, "domain_info", FaultKind.ERROR, error=DriverError)
+    guest_adopt(actor=deeds.staff, difference=found, request=AdoptRequest(customer=customer))
+    assert [job.status for job in jobs_run()] == ["error"]
+    domain = fleet.admin.dump_host(one_host.name).domains[found.object_id]
+    assert (domain.spec, domain.state, domain.starts) == (None, PowerState.RUNNING, 0)
+    assert counts(one_host, customer) == before
+    assert not Guest.objects.filter(pk=found.object_id).exists()
+    found.refresh_from_db()
+    assert found.state == "open"
+    assert take().lifecycle == "active"
+
+
+def test_a_domain_that_has_changed_since_is_not_taken_over(one_host, customer, fleet, found, deeds):
+    state = fleet.admin.dump_host(one_host.name).domains[found.object_id]
+    changed = replace(state.found, memory_mib=4096)
+    fleet.admin.make_foreign_domain(one_host.name, found.object_id, name=state.name, found=changed)
+    guest_adopt(actor=deeds.staff, difference=found, request=AdoptRequest(customer=customer))
+    (job,) = jobs_run()
+    assert (job.status, job.error_detail) == ("error", "memory_mib")
+
+
+def test_a_plan_of_its_size_makes_a_subscription(one_host, customer, found, deeds):
+    small = stock.plan_make(vcpus=1, memory_mib=256, disk_gib=1)
+    large = stock.plan_make(vcpus=2, memory_mib=256, disk_gib=1)
+    request = AdoptRequest(customer=customer, plan_slug=small.slug, params={"plan": str(small.pk)})
+    with pytest.raises(InvalidInputError, match="choose a plan of that size"):
+        adopt(actor=deeds.staff, difference=found, request=request, plan=large)
+    guest, _ = adopt(actor=deeds.staff, difference=found, request=request, plan=small)
+    assert not Subscription.objects.filter(guest=guest).exists()
+    assert [job.status for job in jobs_run()] == ["success"]
+    assert Subscription.objects.get(guest=guest).plan == small

@@ -1,0 +1,331 @@
+"""What does not agree is listed, with proof; it closes by itself; and what can be done about it is safe."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from hosts.drivers.simulated import FaultKind
+from hosts.drivers.types import HostType, PowerState, VolumeFormat, VolumeRef
+from hosts.models import Host, HostConnection, IPAddress, StoragePool, Volume
+from hosts.registry import driver_for, driver_of
+from panel.core.actors import SYSTEM, Actor
+from panel.core.errors import DriverError, InvalidInputError, InvalidStateError
+from panel.core.models import AuditEntry, Customer, Job
+from tests import factories
+from tests.services.guests import act, order
+from tests.services.watching import Looking
+from tests.simulated_fleet import jobs_run
+from vms.models import Difference, Guest
+from vms.operations.survey import compare_connection
+from vms.services.reconcile import actions, automatic
+from vms.services.reconcile.compare import panel_compare
+from vms.states import GuestAction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def kvm(one_host: Host) -> HostConnection:
+    """The host's KVM side."""
+    return HostConnection.objects.get(host=one_host, host_type="kvm")
+
+
+@pytest.fixture
+def look(one_host: Host, kvm):
+    """Watch and compare the whole host once, and the panel's own rows; ``minutes`` after the last time."""
+
+    def once(*, minutes: float = 2) -> list[tuple[str, str, str]]:
+        earlier = timezone.now() - timedelta(minutes=minutes)
+        Difference.objects.filter(proved_at__isnull=False).update(proved_at=earlier)
+        Job.objects.filter(finished_at__isnull=False).update(finished_at=earlier)
+        for connection in HostConnection.objects.filter(host=one_host).order_by("host_type"):
+            Looking(connection.pk).look()
+            compare_connection(driver_of(connection), connection, anew=True)
+        panel_compare()
+        return found()
+
+    return once
+
+
+def found(*states: str) -> list[tuple[str, str, str]]:
+    rows = Difference.objects.filter(state__in=states or ("open", "suspected")).order_by("kind", "label")
+    return [(row.kind, row.label, row.state) for row in rows]
+
+
+@pytest.fixture
+def staff(db) -> Actor:
+    return factories.actor_make(factories.staff_make())
+
+
+def only() -> Difference:
+    return Difference.objects.exclude(state="closed").get()
+
+
+def test_a_host_and_a_panel_that_agree_differ_in_nothing(guest, customer, look):
+    order(customer, name="box", host_type="lxc")
+    jobs_run()
+    assert look() == []
+    assert Difference.objects.count() == 0
+
+
+def test_a_domain_without_guest_is_listed_with_what_it_is(one_host, fleet, look):
+    identity = uuid.uuid4()
+    fleet.admin.make_foreign_domain(one_host.name, identity, name="legacy")
+    assert look() == [("domain-without-guest", "legacy", "open")]
+    row = only()
+    assert (row.host_id, row.object_id, row.severity, row.found["running"]) == (one_host.pk, identity, "low", True)
+    fleet.admin.drop_domain(one_host.name, identity)
+    assert look() == []
+    row.refresh_from_db()
+    assert (row.state, row.closed_how) == ("closed", "vanished")
+
+
+def test_a_guest_without_domain_takes_three_proofs_a_minute_apart(guest, one_host, fleet, look, customer):
+    order(customer, name="neighbour")
+    jobs_run()
+    look()
+    fleet.admin.drop_domain(one_host.name, guest.pk)
+    assert look() == [("guest-without-domain", "web-1", "suspected")]
+    assert look(minutes=0.5) == [("guest-without-domain", "web-1", "suspected")]
+    assert only().proofs == 1
+    assert look() == [("guest-without-domain", "web-1", "suspected")]
+    assert look() == [("guest-without-domain", "web-1", "open")]
+    assert only().severity == "high"
+    guest.refresh_from_db()
+    assert (guest.lifecycle, guest.power_state) == ("active", "unknown")
+
+
+def test_an_empty_listing_and_a_silent_host_prove_nothing(guest, one_host, fleet, look, kvm):
+    look()
+    fleet.admin.drop_domain(one_host.name, guest.pk)
+    for _ in range(5):
+        assert look() == [("guest-without-domain", "web-1", "suspected")]
+    assert only().proofs == 0
+    fleet.admin.set_fault(one_host.name, "domain_descriptions", FaultKind.ERROR, error=DriverError, times=2)
+    with pytest.raises(DriverError):
+        compare_connection(driver_of(kvm), kvm, anew=True)
+    kvm.refresh_from_db()
+    assert kvm.comparison.error == "The hypervisor refused the request."
+    assert found() == [("guest-without-domain", "web-1", "suspected")]
+
+
+def test_repair_makes_a_lost_domain_again_and_starts_it(guest, one_host, fleet, look, customer, staff):
+    order(customer, name="neighbour")
+    jobs_run()
+    fleet.admin.drop_domain(one_host.name, guest.pk)
+    for _ in range(3):
+        look()
+    settled = actions.difference_repair(actor=staff, difference=only())
+    assert settled.takes_effect == "now"
+    assert [job.status for job in jobs_run()] == ["success"]
+    assert fleet.admin.dump_host(one_host.name).domains[guest.pk].state is PowerState.RUNNING
+    assert found("closed") == [("guest-without-domain", "web-1", "closed")]
+    assert look() == []
+
+
+def test_a_wrong_size_is_set_right_at_the_next_start(guest, one_host, fleet, look, staff):
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=1024)
+    assert look() == [("wrong-size", "web-1", "open")]
+    row = only()
+    assert (row.expected, row.found) == ({"vcpus": 1, "memory_mib": 256}, {"vcpus": 1, "memory_mib": 1024})
+    settled = actions.difference_repair(actor=staff, difference=row)
+    assert settled.takes_effect == "at the next start"
+    assert [job.status for job in jobs_run()] == ["success"]
+    domain = fleet.admin.dump_host(one_host.name).domains[guest.pk]
+    assert (domain.spec.memory_mib, domain.state, domain.starts) == (256, PowerState.RUNNING, 1)
+    assert look() == []
+    audited = AuditEntry.objects.get(action="difference.repair.requested")
+    assert (audited.object_label, audited.actor_label) == ("Wrong size: web-1", staff.label)
+
+
+@pytest.mark.parametrize("change", ["bridge", "address", "filter", "mac"])
+def test_a_wrong_network_is_seen_and_repaired(guest, one_host, fleet, look, staff, change):
+    (nic,) = fleet.admin.dump_host(one_host.name).domains[guest.pk].spec.nics
+    changed = {
+        "bridge": replace(nic, bridge="other0"),
+        "address": replace(nic, addresses=(*nic.addresses, replace(nic.addresses[0], address="10.77.0.77"))),
+        "filter": replace(nic, anti_spoofing=False),
+        "mac": replace(nic, mac="52:54:00:00:00:01"),
+    }[change]
+    fleet.admin.change_domain(one_host.name, guest.pk, nics=[changed])
+    kinds = [kind for kind, _, _ in look()]
+    assert kinds == (["address-not-allocated"] if change == "address" else []) + ["wrong-network"]
+    row = Difference.objects.get(kind="wrong-network")
+    assert row.severity == ("high" if change in ("address", "filter") else "medium")
+    actions.difference_repair(actor=staff, difference=row)
+    assert [job.status for job in jobs_run()] == ["success"]
+    assert look() == []
+
+
+def test_other_changes_by_hand_are_seen(guest, customer, one_host, fleet, look, staff):
+    box = order(customer, name="box", host_type="lxc").guest
+    jobs_run()
+    fleet.admin.change_domain(one_host.name, box.pk, max_processes=7)
+    assert look() == [("configuration-changed", "box", "open")]
+    actions.difference_repair(actor=staff, difference=only())
+    jobs_run()
+    assert look() == []
+
+
+def test_a_new_name_in_the_panel_is_no_difference(guest, look):
+    Guest.objects.update(name="renamed")
+    assert look() == []
+
+
+def test_missing_rules_are_loaded_again_by_itself(guest, one_host, fleet, look):
+    fleet.admin.drop_rules(one_host.name, guest.pk)
+    assert look() == [("filter-missing", "web-1", "open")]
+    (job,) = jobs_run()
+    assert (job.action, job.actor_kind, job.status) == ("guest.repair", "system", "success")
+    assert look() == []
+
+
+def test_the_limiter_stops_what_would_touch_more_than_a_hundredth(one_host, customer, fleet, look):
+    made = [order(customer, name=f"web-{n}").guest for n in range(3)]
+    jobs_run()
+    look()
+    for guest in made:
+        fleet.admin.drop_rules(one_host.name, guest.pk)
+    kinds = [kind for kind, _, _ in look()]
+    assert kinds == ["automatic-stopped", *["filter-missing"] * 3]
+    said = Difference.objects.get(kind="automatic-stopped")
+    assert (said.severity, said.expected) == ("high", {"at_most": 1, "minutes": 10})
+    assert said.found == {"done": 1, "waiting": 2}
+    assert [job.action for job in jobs_run()] == ["guest.repair"]
+    look()
+    assert jobs_run() == []
+    for _ in range(2):
+        Job.objects.filter(action="guest.repair").update(created_at=timezone.now() - automatic.WINDOW)
+        look()
+        assert len(jobs_run()) == 1
+    assert look() == []
+
+
+def test_volumes_without_owner_are_listed_and_deleted_only_when_their_name_is_typed(guest, one_host, look, staff, kvm):
+    pool = one_host.pools.get()
+    stray = VolumeRef(pool.name, "old.qcow2")
+    driver_of(kvm).volume_create(stray, format=VolumeFormat.QCOW2, capacity_bytes=1024)
+    assert look() == [("volume-without-owner", "old.qcow2", "open")]
+    row = only()
+    with pytest.raises(InvalidInputError):
+        actions.difference_release(actor=staff, difference=row, confirm="old")
+    actions.difference_release(actor=staff, difference=row, confirm="old.qcow2")
+    assert [(job.action, job.status) for job in jobs_run()] == [("volume.release", "success")]
+    assert "old.qcow2" not in {one.ref.name for one in driver_of(kvm).volume_list(pool.name)}
+    assert look() == []
+
+
+def test_a_volume_that_got_an_owner_meanwhile_is_not_deleted(guest, one_host, look, staff, kvm):
+    pool = one_host.pools.get()
+    stray = VolumeRef(pool.name, "old.qcow2")
+    driver_of(kvm).volume_create(stray, format=VolumeFormat.QCOW2, capacity_bytes=1024)
+    look()
+    actions.difference_release(actor=staff, difference=only(), confirm="old.qcow2")
+    Volume.objects.create(
+        pool=pool, name="old.qcow2", kind="root", format="qcow2", capacity_bytes=1024, owner_id=guest.pk
+    )
+    assert [job.error_message for job in jobs_run()] == ["The volume has an owner by now."]
+    assert driver_of(kvm).volume_info(stray).capacity_bytes == 1024
+
+
+def test_a_missing_seed_is_written_again_and_a_missing_disk_is_not(guest, one_host, look, staff, kvm):
+    driver, pool = driver_of(kvm), one_host.pools.get()
+    seed = f"guest-{guest.pk}-seed.iso"
+    driver.volume_delete(VolumeRef(pool.name, seed))
+    for _ in range(3):
+        look()
+    row = Difference.objects.get(kind="volume-missing")
+    assert (row.label, row.state, row.severity) == (seed, "open", "medium")
+    actions.difference_repair(actor=staff, difference=row)
+    assert [job.status for job in jobs_run()] == ["success"]
+    assert look() == []
+    driver.volume_delete(VolumeRef(pool.name, f"guest-{guest.pk}-root.qcow2"))
+    for _ in range(3):
+        look()
+    row = Difference.objects.get(kind="volume-missing", state="open")
+    assert row.severity == "high"
+    with pytest.raises(InvalidStateError, match="cannot be made again"):
+        actions.difference_repair(actor=staff, difference=row)
+
+
+def test_an_address_of_nobody_is_given_back(guest, look, staff):
+    row = IPAddress.objects.filter(owner_id=None, family=4)[0]
+    IPAddress.objects.filter(pk=row.pk).update(owner_id=uuid.uuid4(), taken_at=timezone.now() - timedelta(hours=1))
+    assert look() == [("address-without-guest", row.address, "open")]
+    actions.difference_release(actor=staff, difference=only())
+    row.refresh_from_db()
+    assert row.owner_id is None
+    assert look() == []
+
+
+def test_totals_that_are_not_the_sum_are_set_right(guest, one_host, look, staff, customer):
+    Host.objects.filter(pk=one_host.pk).update(used_vcpus=9)
+    StoragePool.objects.update(used_gib=9)
+    Customer.objects.filter(pk=customer.pk).update(used_addresses=5)
+    assert [kind for kind, _, _ in look()] == ["total-wrong"] * 3
+    for row in Difference.objects.filter(state="open"):
+        actions.difference_repair(actor=staff, difference=row)
+    assert look() == []
+    assert (Host.objects.get(pk=one_host.pk).used_vcpus, StoragePool.objects.get().used_gib) == (1, 2)
+    assert Customer.objects.get(pk=customer.pk).used_addresses == 1
+
+
+def test_an_ignored_difference_comes_back_when_it_changes(guest, one_host, fleet, look, staff):
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=1024)
+    look()
+    actions.difference_ignore(actor=staff, difference=only(), reason="A test of mine")
+    assert look() == []
+    row = only()
+    assert (row.state, row.ignored_by, row.ignored_reason) == ("ignored", staff.label, "A test of mine")
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=2048)
+    assert look() == [("wrong-size", "web-1", "open")]
+    assert only().ignored_reason == ""
+
+
+def test_a_guest_at_work_is_left_out(guest, one_host, fleet, kvm, look):
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=1024)
+    look()
+    factories.job_make(action="guest.start", guest_id=guest.pk)
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=256)
+    assert look() == [("wrong-size", "web-1", "open")]
+    Difference.objects.all().delete()
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=1024)
+    assert look() == []
+
+
+def test_what_a_job_changed_while_the_host_was_asked_is_no_difference(guest, one_host, kvm):
+    began = timezone.now() - timedelta(seconds=5)
+    from vms.operations.survey import survey
+    from vms.services.reconcile.compare import host_compare
+
+    host = survey(driver_of(kvm), kvm, with_volumes=True)
+    act(guest, GuestAction.STOP)
+    host_compare(connection=kvm, host=replace(host, domains=()), began_at=began)
+    assert found() == []
+
+
+def test_two_collectors_do_not_compare_twice(kvm):
+    assert compare_connection(driver_of(kvm), kvm)
+    assert not compare_connection(driver_of(kvm), kvm)
+    assert compare_connection(driver_of(kvm), kvm, anew=True)
+
+
+def test_a_check_of_the_host_compares_it(guest, one_host, fleet):
+    from hosts.services.hosts import host_check
+
+    fleet.admin.make_foreign_domain(one_host.name, uuid.uuid4(), name="legacy")
+    host_check(actor=SYSTEM, host=one_host)
+    assert [job.status for job in jobs_run()] == ["success"]
+    assert found() == [("domain-without-guest", "legacy", "open")]
+
+
+def test_nothing_is_done_about_what_is_only_suspected(guest, one_host, fleet, look, staff):
+    fleet.admin.drop_domain(one_host.name, guest.pk)
+    look()
+    with pytest.raises(InvalidStateError, match="only suspected"):
+        actions.difference_repair(actor=staff, difference=only())
+    assert jobs_run() == []
+    assert driver_for(one_host.pk, HostType.KVM).domain_list() == []

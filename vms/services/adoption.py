@@ -1,0 +1,314 @@
+"""Taking a domain that the panel has not made over into a customer's account; all is checked before it is touched.
+
+The guest gets the domain's id, sizes, MACs and disks as they are. What it takes of quota and room is counted; staff may
+let it exceed both, because it is there already.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool, Volume
+from hosts.services.capacity import host_take, pool_take
+from hosts.states import ImageState
+from panel.core import events
+from panel.core.actors import Actor
+from panel.core.errors import CapacityError, InvalidInputError, InvalidStateError
+from panel.core.models import Customer, Job
+from panel.core.units import GIB
+from vms.models import Difference, DifferenceKind, Disk, Guest, Nic
+from vms.services.actions import guest_audit, guest_job
+from vms.services.allocation import amounts, quota_take
+from vms.services.reconcile.actions import ADOPT, refusals
+from vms.states import GuestAction, PowerWanted
+
+_NAME = re.compile(r"[^a-z0-9-]+")
+FORMATS = ("qcow2", "raw")
+IMAGE_SLUG = "taken-over"
+
+
+_AFTER: list[Callable[[Guest, Mapping[str, Any]], None]] = []
+
+
+def after_adoption(call: Callable[[Guest, Mapping[str, Any]], None]) -> None:
+    """Have something done in the transaction that records a take-over; it gets the guest and the job's params."""
+    _AFTER.append(call)
+
+
+def adopted(*, guest: Guest, params: Mapping[str, Any]) -> None:
+    """Do it. Called in the transaction that closes the job."""
+    for call in _AFTER:
+        call(guest, params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicRequest:
+    """What staff say of a nic: the network it is in, and its addresses. Without them what was found counts."""
+
+    mac: str
+    network: Network | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptRequest:
+    """Whose the domain becomes, and under which name. ``over_limit``: also above the quota and the host's room."""
+
+    customer: Customer
+    name: str = ""
+    nics: tuple[NicRequest, ...] = ()
+    plan_slug: str = ""
+    over_limit: bool = False
+    params: Mapping[str, Any] = field(default_factory=dict)  # kept with the job, for who asked
+
+
+@transaction.atomic
+def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) -> tuple[Guest, Job]:
+    """Make the guest of a found domain, take what it holds, and submit the job that takes it over.
+
+    Raises:
+        InvalidStateError: it cannot be taken over; one sentence why.
+        InvalidInputError: a nic's network or addresses, or the name.
+        QuotaExceededError, CapacityError: nothing was taken.
+    """
+    row = Difference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
+    if said := refusals(row)[ADOPT] or obstacle(row):
+        raise InvalidStateError(said, current=row.state)
+    found, host = row.found, Host.objects.get(pk=row.on_host_id)
+    networks = _networks(host, found, request)
+    disks = [disk for disk in found["disks"] if disk["kind"] == "disk"]
+    sizes_gib = [-(-disk["capacity_bytes"] // GIB) for disk in disks]
+    size = {"vcpus": found["vcpus"], "memory_mib": found["memory_mib"], "disk_gib": sum(sizes_gib)}
+    v4 = sum(ipaddress.ip_address(one).version == 4 for _, _, addresses in networks for one in addresses)
+    _quota_take(request, amounts(**size, addresses=v4))
+    _room_take(host, size, over_limit=request.over_limit)
+    pools = [_pool(host, disk) for disk in disks]
+    _pool_take(pools[0], size["disk_gib"], over_limit=request.over_limit)
+    guest = _guest_make(row, request, host, pools[0], size)
+    for index, (disk, pool, size_gib) in enumerate(zip(disks, pools, sizes_gib, strict=True)):
+        _disk_make(guest, index, disk, pool, size_gib)
+    for index, (mac, network, addresses) in enumerate(networks):
+        _nic_make(guest, index, mac, network, addresses)
+    job = guest_job(actor, guest, GuestAction.ADOPT, params={"found": found, **request.params})
+    guest_audit(actor, guest, "guest.adopt.requested", domain=(None, found["name"]), host=(None, host.name))
+    events.publish("difference", "all")
+    return guest, job
+
+
+def obstacle(row: Difference) -> str:
+    """Return why a found domain cannot be taken over, as one sentence; "" when it can."""
+    found = row.found
+    if found["ours"] or Guest.objects.filter(pk=row.about_id).exists():
+        return "The panel had a server with this domain's id: it cannot be taken over another time."
+    if not found["persistent"]:
+        return "The domain has no persistent configuration: it would be gone when it is switched off."
+    disks = [disk for disk in found["disks"] if disk["kind"] == "disk"]
+    if not disks:
+        return "The domain has no disk."
+    if not found["nics"]:
+        return "The domain has no nic."
+    for disk in disks:
+        if disk["source"] != "file":
+            return f"Its disk {disk['target']} is not a file: only files can be taken over."
+        if disk["format"] not in FORMATS:
+            return f"Its disk {disk['target']} is of the format {disk['format']}: only qcow2 and raw can be taken over."
+        if disk["read_only"]:
+            return f"Its disk {disk['target']} is read-only."
+        if not disk["capacity_bytes"]:
+            return f"The host does not say how large its disk {disk['target']} is."
+    for disk in disks:
+        path, _, name = disk["path"].rpartition("/")
+        known = Volume.objects.filter(pool__host_id=row.on_host_id, pool__path=path, name=name)
+        if known.filter(owner_id__isnull=False).exists():
+            return f"Its disk {name} belongs to a server of the panel's."
+    return ""
+
+
+# ── networks ────────────────────────────────────────────────────────────────────────────────────────
+def _networks(host: Host, found: Mapping[str, Any], request: AdoptRequest) -> list[tuple[str, Network, list[str]]]:
+    """Return (MAC, network, addresses) of each nic, all of them checked."""
+    asked = {nic.mac.lower(): nic for nic in request.nics}
+    there = {nic["mac"] for nic in found["nics"]}
+    errors = {f"nics.{mac}": "The domain has no such nic." for mac in asked if mac not in there}
+    settled, seen = [], set[str]()
+    for nic in found["nics"]:
+        mac = nic["mac"]
+        wish = asked.get(mac, NicRequest(mac=mac))
+        network = wish.network or Network.objects.filter(hosts=host, bridge=nic["bridge"]).order_by("name").first()
+        said = _network_obstacle(host, nic, network)
+        addresses = [str(ipaddress.ip_address(one)) for one in (wish.addresses or nic["addresses"]) if _is_address(one)]
+        if not said and network is not None:
+            said = _addresses_obstacle(network, addresses, seen)
+            settled.append((mac, network, addresses))
+        if not said and Nic.objects.filter(mac=mac).exists():
+            said = "Another server has this MAC."
+        if said:
+            errors[f"nics.{mac}"] = said
+    if errors:
+        raise InvalidInputError(fields=errors)
+    return settled
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return "%" not in text and ipaddress.ip_address(text) is not None
+    except ValueError as error:
+        raise InvalidInputError(fields={"nics": f"{text[:60]} is not an address."}) from error
+
+
+def _network_obstacle(host: Host, nic: Mapping[str, Any], network: Network | None) -> str:
+    if network is None:
+        return f"No network of the panel's has the bridge {nic['bridge'] or '(none)'} on this host: make it first."
+    if network.bridge != nic["bridge"] or not network.hosts.filter(pk=host.pk).exists():
+        return f"It is on the bridge {nic['bridge'] or '(none)'}, and the network {network.name} is not."
+    return ""
+
+
+def _addresses_obstacle(network: Network, addresses: Sequence[str], seen: set[str]) -> str:
+    if not addresses:
+        return "State its addresses: with the rules against stolen addresses it may send from no other."
+    for address in addresses:
+        parsed = ipaddress.ip_address(address)
+        cidr = network.cidr_v4 if parsed.version == 4 else network.cidr_v6
+        if not cidr or parsed not in ipaddress.ip_network(cidr):
+            return f"{address} is not in the network {network.name}."
+        if address in (network.gateway_v4, network.gateway_v6):
+            return f"{address} is the network's gateway."
+        if address in seen:
+            return f"{address} is stated twice."
+        seen.add(address)
+        if IPAddress.objects.filter(network=network, address=address, owner_id__isnull=False).exists():
+            return f"{address} belongs to another server."
+    return ""
+
+
+def _nic_make(guest: Guest, index: int, mac: str, network: Network, addresses: Sequence[str]) -> None:
+    try:
+        with transaction.atomic():
+            nic = Nic.objects.create(guest=guest, index=index, network=network, mac=mac)
+    except IntegrityError as error:
+        raise InvalidInputError(fields={f"nics.{mac}": "Another server has this MAC."}) from error
+    for address in addresses:
+        _address_take(network, address, guest_id=guest.pk, nic_id=nic.pk)
+    events.publish("network", network.pk)
+
+
+def _address_take(network: Network, address: str, *, guest_id: UUID, nic_id: UUID) -> None:
+    taken = {"owner_id": guest_id, "nic_id": nic_id, "taken_at": timezone.now()}
+    rows = IPAddress.objects.filter(network=network, address=address)
+    if rows.filter(owner_id__isnull=True).update(**taken):
+        return
+    parsed = ipaddress.ip_address(address)
+    cidr = network.cidr_v4 if parsed.version == 4 else network.cidr_v6
+    offset = int(parsed) - int(ipaddress.ip_network(cidr).network_address)
+    try:
+        with transaction.atomic():  # an IPv6 address, or one that is kept back from being handed out
+            IPAddress.objects.create(
+                network=network, address=address, family=parsed.version, order=min(offset, 2**62), **taken
+            )
+    except IntegrityError as error:
+        raise InvalidInputError(fields={"nics": f"{address} belongs to another server."}) from error
+
+
+# ── quota and room ──────────────────────────────────────────────────────────────────────────────────
+def _quota_take(request: AdoptRequest, wanted: dict[str, int]) -> None:
+    if not request.over_limit:
+        quota_take(customer=request.customer, wanted=wanted)
+        return
+    more = {f"used_{name}": F(f"used_{name}") + amount for name, amount in wanted.items()}
+    Customer.objects.filter(pk=request.customer.pk).update(**more)
+    events.publish("customer", request.customer.pk, customer_id=request.customer.pk)
+
+
+def _room_take(host: Host, size: Mapping[str, int], *, over_limit: bool) -> None:
+    if host_take(host=host, vcpus=size["vcpus"], memory_mib=size["memory_mib"]):
+        return
+    if not over_limit:
+        raise CapacityError("The host has not enough room left that may be sold for a server of this size.")
+    names = ("vcpus", "memory_mib")
+    Host.objects.filter(pk=host.pk).update(
+        **{f"used_{n}": F(f"used_{n}") + size[n] for n in names},
+        **{f"limit_{n}": Greatest(F(f"limit_{n}"), F(f"used_{n}") + size[n]) for n in names},
+    )
+
+
+def _pool_take(pool: StoragePool, disk_gib: int, *, over_limit: bool) -> None:
+    if pool_take(pool=pool, disk_gib=disk_gib):
+        return
+    if not over_limit and (pool.for_new_guests or pool.capacity_bytes):
+        raise CapacityError("The storage pool has not enough room left that may be sold for its disks.")
+    StoragePool.objects.filter(pk=pool.pk).update(
+        used_gib=F("used_gib") + disk_gib, limit_gib=Greatest(F("limit_gib"), F("used_gib") + disk_gib)
+    )
+
+
+def _pool(host: Host, disk: Mapping[str, Any]) -> StoragePool:
+    """Return the pool of a disk's directory. One made for it gets no new guests; the job looks how large it is."""
+    path = disk["path"].rpartition("/")[0] or "/"
+    known = StoragePool.objects.filter(host=host, path=path).first()
+    if known is not None:
+        return known
+    name = disk["volume"]["pool"] if disk["volume"] else f"innkeeper-found-{_NAME.sub('-', path.lower()).strip('-')}"
+    pool, _ = StoragePool.objects.get_or_create(
+        host=host, name=name[:63], defaults={"path": path, "for_new_guests": False}
+    )
+    if pool.path != path:
+        raise InvalidStateError(f"A storage pool of the name {pool.name} has another directory than {path}.")
+    return pool
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────
+def _guest_make(
+    row: Difference, request: AdoptRequest, host: Host, pool: StoragePool, size: Mapping[str, int]
+) -> Guest:
+    image, _ = Image.objects.get_or_create(
+        slug=IMAGE_SLUG, defaults={"name": "Taken over", "os": "other", "state": ImageState.RETIRED, "host_types": []}
+    )
+    name = request.name or _NAME.sub("-", row.found["name"].lower()).strip("-")[:63] or "server"
+    connection = HostConnection.objects.get(host=host, host_type=row.host_type)
+    return Guest.objects.create(
+        pk=row.about_id,
+        name=name,
+        hostname=name,
+        domain_name=row.found["name"],
+        customer=request.customer,
+        host=host,
+        pool=pool,
+        host_type=connection.host_type,
+        plan_slug=request.plan_slug,
+        image=image,
+        power_wanted=PowerWanted.ON if row.found["running"] else PowerWanted.OFF,
+        seed_scrubbed_at=timezone.now(),
+        **size,
+    )
+
+
+def _disk_make(guest: Guest, index: int, disk: Mapping[str, Any], pool: StoragePool, size_gib: int) -> None:
+    volume, made = Volume.objects.get_or_create(
+        pool=pool,
+        name=disk["path"].rpartition("/")[2],
+        defaults={
+            "kind": "root" if index == 0 else "disk",
+            "format": disk["format"],
+            "capacity_bytes": disk["capacity_bytes"],
+            "owner_id": guest.pk,
+        },
+    )
+    if not made:
+        raise InvalidStateError(f"Its disk {volume.name} is known to the panel as another server's.")
+    Disk.objects.create(guest=guest, index=index, size_gib=size_gib, volume=volume)
+
+
+def adoptable(row: Difference) -> str:
+    """Return why a difference's domain cannot be taken over, for showing; "" when it can be asked for."""
+    if row.kind != DifferenceKind.DOMAIN_WITHOUT_GUEST:
+        return refusals(row)[ADOPT]
+    return refusals(row)[ADOPT] or obstacle(row)

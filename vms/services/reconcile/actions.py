@@ -1,0 +1,213 @@
+"""What staff can do about a difference. Nothing of it happens unless somebody asks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from hosts.drivers.types import HostType, PowerState
+from hosts.models import Host, IPAddress, StoragePool, Volume
+from hosts.services.addresses import addresses_release
+from panel.core import events
+from panel.core.actors import Actor
+from panel.core.audit import audit_record
+from panel.core.errors import CapacityError, InvalidInputError, InvalidStateError
+from panel.core.jobs import job_submit
+from panel.core.models import Customer, Job
+from vms.models import Difference, DifferenceKind, DifferenceState, Guest
+from vms.services.actions import guest_action_submit
+from vms.services.reconcile.panel_checks import panel_checks
+from vms.services.reconcile.settle import settled
+from vms.states import GuestAction, Lifecycle
+
+K = DifferenceKind
+ADOPT, REPAIR, RELEASE, IGNORE = "adopt", "repair", "release", "ignore"
+ACTIONS = (ADOPT, REPAIR, RELEASE, IGNORE)
+_BY_GUEST_JOB = (K.GUEST_WITHOUT_DOMAIN, K.WRONG_SIZE, K.WRONG_NETWORK, K.FILTER_MISSING, K.CONFIGURATION_CHANGED,
+                 K.VOLUME_MISSING, K.ADDRESS_NOT_ALLOCATED)  # fmt: skip
+_AT_ONCE = (K.FILTER_MISSING, K.GUEST_WITHOUT_DOMAIN, K.VOLUME_MISSING)  # also for a guest that runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What came of an action. ``takes_effect``: "now", or "at the next start" of a running guest."""
+
+    difference: Difference
+    job: Job | None = None
+    takes_effect: str = "now"
+
+
+Release = Callable[[Actor, Difference], Job | None]
+_RELEASES: dict[str, tuple[str, bool, Release]] = {}
+
+
+def release_add(kind: DifferenceKind, text: str, release: Release, *, confirmed: bool) -> None:
+    """Let an app above this one release a kind of its own; ``confirmed``: the label has to be typed."""
+    _RELEASES[kind] = (text, confirmed, release)
+
+
+def refusals(row: Difference) -> dict[str, str]:
+    """Return for each action why it cannot be taken; "" when it can."""
+    closed = "The difference is closed." if row.state == DifferenceState.CLOSED else ""
+    suspected = "It is only suspected so far." if row.state == DifferenceState.SUSPECTED else ""
+    return {
+        ADOPT: closed or _adopt_refusal(row),
+        REPAIR: closed or suspected or _repair_refusal(row),
+        RELEASE: closed or suspected or ("" if needs_confirmation(row) is not None else "There is nothing to release."),
+        IGNORE: closed or ("It is ignored already." if row.state == DifferenceState.IGNORED else ""),
+    }
+
+
+def _adopt_refusal(row: Difference) -> str:
+    if row.kind != K.DOMAIN_WITHOUT_GUEST:
+        return "Only a domain without a guest can be taken over."
+    if row.host_type != HostType.KVM:
+        return "Only KVM servers can be taken over so far."
+    return ""
+
+
+def _repair_refusal(row: Difference) -> str:
+    if row.kind == K.TOTAL_WRONG:
+        return ""
+    if row.kind not in _BY_GUEST_JOB:
+        return "There is nothing that could be repaired by itself."
+    if row.kind == K.VOLUME_MISSING and row.expected.get("kind") != "seed":
+        return "A lost disk cannot be made again: rebuild the server, or put the file back."
+    if not Guest.objects.filter(pk=row.about_id, lifecycle=Lifecycle.ACTIVE).exists():
+        return "The panel has no server here that could be repaired."
+    return ""
+
+
+def needs_confirmation(row: Difference) -> bool | None:
+    """Return whether releasing needs the label typed; None when there is nothing to release."""
+    if row.kind in _RELEASES:
+        return _RELEASES[row.kind][1]
+    if row.kind == K.VOLUME_WITHOUT_OWNER:
+        return True
+    gone = row.kind == K.VOLUME_MISSING and row.object_id is None
+    return False if gone or row.kind == K.ADDRESS_WITHOUT_GUEST else None
+
+
+def _checked(difference_id: UUID, action: str) -> Difference:
+    row = Difference.objects.select_for_update(of=("self",)).get(pk=difference_id)
+    if said := refusals(row)[action]:
+        raise InvalidStateError(said, current=row.state)
+    return row
+
+
+def _audit(actor: Actor, row: Difference, action: str, **changes: tuple[Any, Any]) -> None:
+    audit_record(
+        actor=actor,
+        action=f"difference.{action}",
+        object_type="difference",
+        object_id=row.pk,
+        object_label=f"{DifferenceKind(row.kind).label}: {row.label}",
+        customer_id=row.customer_id,
+        changes=changes,
+    )
+    events.publish("difference", "all")
+
+
+@transaction.atomic
+def difference_ignore(*, actor: Actor, difference: Difference, reason: str) -> Settled:
+    """Leave it as it is, with who and why. It comes back when it changes. Raises: InvalidStateError."""
+    row = _checked(difference.pk, IGNORE)
+    row.state, row.ignored_by, row.ignored_reason = DifferenceState.IGNORED, actor.label[:254], reason
+    row.ignored_at = timezone.now()
+    row.save(update_fields=["state", "ignored_by", "ignored_reason", "ignored_at"])
+    _audit(actor, row, "ignored", reason=(None, reason))
+    return Settled(difference=row)
+
+
+@transaction.atomic
+def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
+    """Bring the host (by a job), or a total of the panel's (at once), back to what it should be.
+
+    Raises:
+        InvalidStateError: this difference cannot be repaired, or not in this state.
+        ResourceBusyError: somebody is at work on the guest.
+        CapacityError: a total's sum is above what may be sold.
+    """
+    row = _checked(difference.pk, REPAIR)
+    if row.kind == K.TOTAL_WRONG:
+        changes = _total_set(row)
+        _audit(actor, row, "repaired", **changes)
+        settled(row, how="repaired")
+        row.refresh_from_db()
+        return Settled(difference=row)
+    guest = Guest.objects.get(pk=row.about_id)
+    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.REPAIR, params={"difference": str(row.pk)})
+    _audit(actor, row, "repair.requested")
+    running = guest.power_state in (PowerState.RUNNING, PowerState.PAUSED)
+    later = running and row.kind not in _AT_ONCE
+    return Settled(difference=row, job=job, takes_effect="at the next start" if later else "now")
+
+
+_TOTALS: Mapping[str, Any] = {"host": Host, "pool": StoragePool, "customer": Customer}
+
+
+def _total_set(row: Difference) -> dict[str, tuple[Any, Any]]:
+    """Set the totals to today's sums: what others take meanwhile is in both, because the owner's row is locked."""
+    owner = _TOTALS[row.object_type].objects.select_for_update().get(pk=row.about_id)
+    now = next((one for one in panel_checks() if one.key == row.key), None)
+    if now is None:
+        return {}
+    before = {name: getattr(owner, name) for name in now.expected}
+    for name, used in now.expected.items():
+        limit = getattr(owner, name.replace("used_", "limit_"), None)
+        if limit is not None and used > limit:
+            raise CapacityError(f"The sum of {name} is {used}, more than the {limit} that may be sold.")
+    moved = {name: F(name) + used - before[name] for name, used in now.expected.items()}
+    _TOTALS[row.object_type].objects.filter(pk=row.about_id).update(**moved)
+    return {name: (before[name], used) for name, used in now.expected.items()}
+
+
+@transaction.atomic
+def difference_release(*, actor: Actor, difference: Difference, confirm: str = "") -> Settled:
+    """Give back what nobody has a right to: an address, a volume (by a job that looks once more), a contract.
+
+    Raises:
+        InvalidInputError: ``confirm`` is not the label where data would be lost.
+        InvalidStateError: there is nothing to release, or it has an owner by now.
+    """
+    row = _checked(difference.pk, RELEASE)
+    if needs_confirmation(row) and confirm != row.label:
+        raise InvalidInputError(fields={"confirm": f"Type {row.label} to confirm: what is released is lost."})
+    job: Job | None = None
+    if row.kind in _RELEASES:
+        job = _RELEASES[row.kind][2](actor, row)
+    elif row.kind == K.VOLUME_WITHOUT_OWNER:
+        job = _volume_release(actor, row)
+    elif row.kind == K.VOLUME_MISSING:
+        Volume.objects.filter(pool__host_id=row.on_host_id, pool__name=row.expected["pool"], name=row.label).delete()
+    else:
+        _address_release(row)
+    _audit(actor, row, "released" if job is None else "release.requested")
+    if job is None:
+        settled(row, how="released")
+        row.refresh_from_db()
+    return Settled(difference=row, job=job)
+
+
+def _volume_release(actor: Actor, row: Difference) -> Job:
+    pool = StoragePool.objects.get(host_id=row.on_host_id, name=row.found["pool"])
+    return job_submit(
+        action="volume.release",
+        actor=actor,
+        resources=[("difference", row.pk)],
+        params={"pool": str(pool.pk), "name": row.found["name"]},
+        host_id=row.host_id,
+    )
+
+
+def _address_release(row: Difference) -> None:
+    address = IPAddress.objects.select_for_update().filter(pk=row.about_id).first()
+    if address is None or address.owner_id is None:
+        return
+    if Guest.objects.filter(pk=address.owner_id).exclude(lifecycle=Lifecycle.DELETED).exists():
+        raise InvalidStateError("The address belongs to a server by now.")
+    addresses_release(owner_id=address.owner_id)

@@ -1,0 +1,143 @@
+"""Guests against domains. Pure: two snapshots in, findings out."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.types import PowerState
+from panel.core.units import bytes_from_gib
+from vms.models import DifferenceKind, Severity
+from vms.services.reconcile.snapshots import Finding, GuestView, HostView, PanelView
+from vms.states import Lifecycle
+
+PROOF = 3  # successful listings, a minute apart, before "not listed" counts
+
+
+def domain_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
+    """Domains that no guest belongs to, and addresses that a domain uses and the panel has not given it."""
+    guests = {guest.id for guest in panel.guests}
+    for domain in host.domains:
+        if domain.id in panel.busy:
+            continue
+        if domain.id not in guests:
+            yield Finding(
+                kind=DifferenceKind.DOMAIN_WITHOUT_GUEST,
+                severity=Severity.MEDIUM if domain.ours else Severity.LOW,
+                key=f"domain:{panel.host_id}:{domain.id}",
+                label=domain.domain_name,
+                object_type="domain",
+                object_id=domain.id,
+                host_id=panel.host_id,
+                host_type=panel.host_type,
+                found=domain_json(domain),
+            )
+        yield from _addresses(panel, domain)
+
+
+def _addresses(panel: PanelView, domain: DomainDescription) -> Iterator[Finding]:
+    for address in sorted({one for nic in domain.nics for one in nic.addresses}):
+        owner = panel.addresses.get(address, domain.id)
+        if owner == domain.id:
+            continue
+        yield Finding(
+            kind=DifferenceKind.ADDRESS_NOT_ALLOCATED,
+            severity=Severity.HIGH if owner is not None else Severity.MEDIUM,
+            key=f"address-use:{panel.host_id}:{domain.id}:{address}",
+            label=address,
+            object_type="domain",
+            object_id=domain.id,
+            host_id=panel.host_id,
+            host_type=panel.host_type,
+            expected={"owner": owner},
+            found={"address": address, "domain": domain.domain_name},
+        )
+
+
+def guest_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
+    """Guests that the host does not list, or has otherwise than the panel. Guests at work are left out."""
+    domains = {domain.id: domain for domain in host.domains}
+    for guest in panel.guests:
+        if guest.id in panel.busy or guest.lifecycle != Lifecycle.ACTIVE:
+            continue
+        domain = domains.get(guest.id)
+        if domain is None:
+            if guest.power_state == PowerState.UNKNOWN:  # the collector has not seen it either
+                yield _finding(
+                    panel, guest, DifferenceKind.GUEST_WITHOUT_DOMAIN, Severity.HIGH,
+                    expected={"domain": str(guest.id)}, proof=PROOF, proves=bool(host.domains),
+                )  # fmt: skip
+            continue
+        wrong = [*_size(panel, guest, domain), *_network(panel, guest, domain)]
+        if not wrong and host.current.get(guest.id) is False:
+            wrong = [_finding(panel, guest, DifferenceKind.CONFIGURATION_CHANGED, Severity.LOW)]
+        yield from wrong
+        unguarded = sorted(nic.mac for nic in domain.nics if nic.guarded is False)
+        if unguarded:
+            yield _finding(panel, guest, DifferenceKind.FILTER_MISSING, Severity.HIGH, found={"unguarded": unguarded})
+
+
+def _size(panel: PanelView, guest: GuestView, domain: DomainDescription) -> Iterator[Finding]:
+    expected: dict[str, int] = {"vcpus": guest.vcpus, "memory_mib": guest.memory_mib}
+    found: dict[str, int] = {"vcpus": domain.vcpus, "memory_mib": domain.memory_mib}
+    root = next((disk for disk in domain.disks if not disk.read_only), None)
+    if root is not None and not guest.taken_over and 0 < root.capacity_bytes < bytes_from_gib(guest.disk_gib):
+        expected["disk_bytes"], found["disk_bytes"] = bytes_from_gib(guest.disk_gib), root.capacity_bytes
+    if expected != found:
+        yield _finding(panel, guest, DifferenceKind.WRONG_SIZE, Severity.MEDIUM, expected=expected, found=found)
+
+
+def _network(panel: PanelView, guest: GuestView, domain: DomainDescription) -> Iterator[Finding]:
+    expected = {nic.mac: {"bridge": nic.bridge, "addresses": sorted(nic.addresses)} for nic in guest.nics}
+    found = {nic.mac: {"bridge": nic.bridge, "addresses": sorted(nic.addresses)} for nic in domain.nics}
+    open_nics = sorted(nic.mac for nic in domain.nics if not nic.anti_spoofing)
+    if expected == found and not open_nics:
+        return
+    known = {address for nic in guest.nics for address in nic.addresses}
+    more = {address for nic in domain.nics for address in nic.addresses} - known
+    yield _finding(
+        panel, guest, DifferenceKind.WRONG_NETWORK, Severity.HIGH if open_nics or more else Severity.MEDIUM,
+        expected={"nics": expected}, found={"nics": found, "without_filter": open_nics},
+    )  # fmt: skip
+
+
+def _finding(
+    panel: PanelView,
+    guest: GuestView,
+    kind: DifferenceKind,
+    severity: Severity,
+    *,
+    expected: dict[str, Any] | None = None,
+    found: dict[str, Any] | None = None,
+    proof: int = 1,
+    proves: bool = True,
+) -> Finding:
+    return Finding(
+        kind=kind,
+        severity=severity,
+        key=f"{kind}:{guest.id}",
+        label=guest.name,
+        object_type="guest",
+        object_id=guest.id,
+        customer_id=guest.customer_id,
+        host_id=panel.host_id,
+        host_type=panel.host_type,
+        expected=expected or {},
+        found=found or {},
+        proof=proof,
+        proves=proves,
+    )
+
+
+def domain_json(domain: DomainDescription) -> dict[str, Any]:
+    """Return a description as it is kept with a difference and shown to staff."""
+    return {
+        "name": domain.domain_name,
+        "running": domain.state in (PowerState.RUNNING, PowerState.PAUSED),
+        "persistent": domain.persistent,
+        "ours": domain.ours,
+        "vcpus": domain.vcpus,
+        "memory_mib": domain.memory_mib,
+        "disks": [{**asdict(disk), "volume": asdict(disk.volume) if disk.volume else None} for disk in domain.disks],
+        "nics": [{"mac": nic.mac, "bridge": nic.bridge, "addresses": sorted(nic.addresses)} for nic in domain.nics],
+    }

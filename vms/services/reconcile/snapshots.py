@@ -1,0 +1,91 @@
+"""What is compared: frozen values, read once. The checks see nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.types import VolumeInfo
+from vms.models import DifferenceKind, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicView:
+    """A nic as the panel has it."""
+
+    mac: str
+    bridge: str
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestView:
+    """A living guest of a host as the panel has it."""
+
+    id: UUID
+    name: str
+    customer_id: UUID
+    lifecycle: str
+    power_state: str
+    taken_over: bool
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    nics: tuple[NicView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeView:
+    """A volume that the panel knows. ``owner_lives`` False: its guest is gone."""
+
+    pool: str
+    name: str
+    kind: str
+    owner_id: UUID | None
+    owner_lives: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelView:
+    """What the panel has of one hypervisor of a host. ``busy``: guests that a job worked on since the look began."""
+
+    host_id: UUID
+    host_type: str
+    guests: tuple[GuestView, ...]
+    volumes: tuple[VolumeView, ...]
+    image_names: frozenset[str]
+    busy: frozenset[UUID]
+    addresses: Mapping[str, UUID | None]  # those that the host's domains use and that are of a network of the panel's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """What a host said. ``volumes`` by pool, None where they were not asked for; ``current`` by guest."""
+
+    domains: tuple[DomainDescription, ...]
+    volumes: Mapping[str, tuple[VolumeInfo, ...]] | None = None
+    current: Mapping[UUID, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One difference as a check found it.
+
+    ``proof``: how many looks, at least a minute apart, it takes before it is more than a suspicion; ``proves`` False:
+    this look is none of them, because what the host listed may not be all.
+    """
+
+    kind: DifferenceKind
+    severity: Severity
+    key: str
+    label: str
+    object_type: str
+    object_id: UUID | None = None
+    customer_id: UUID | None = None
+    host_id: UUID | None = None
+    host_type: str = ""
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
+    proof: int = 1
+    proves: bool = True

@@ -1,0 +1,70 @@
+"""Volumes that the panel knows against those on a host. Pure."""
+
+from collections.abc import Iterator
+
+from vms.models import DifferenceKind, Severity
+from vms.services.reconcile.guest_checks import PROOF
+from vms.services.reconcile.snapshots import Finding, HostView, PanelView, VolumeView
+
+
+def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
+    """Volumes without an owner, and volumes that are not there. What a domain uses is that domain's difference."""
+    if host.volumes is None:
+        return
+    used = {disk.volume for domain in host.domains for disk in domain.disks if disk.volume is not None}
+    known = {(one.pool, one.name): one for one in panel.volumes}
+    for pool, volumes in host.volumes.items():
+        for volume in volumes:
+            name = volume.ref.name
+            row = known.get((pool, name))
+            busy = any(str(guest_id) in name for guest_id in panel.busy)
+            if busy or name in panel.image_names or (row is not None and row.owner_lives):
+                continue
+            if volume.ref not in used:
+                yield Finding(
+                    kind=DifferenceKind.VOLUME_WITHOUT_OWNER,
+                    severity=Severity.LOW,
+                    key=f"volume:{panel.host_id}:{pool}:{name}"[:200],
+                    label=name,
+                    object_type="volume",
+                    host_id=panel.host_id,
+                    host_type=panel.host_type,
+                    expected={"owner": row.owner_id if row is not None else None},
+                    found={
+                        "pool": pool,
+                        "name": name,
+                        "format": volume.format,
+                        "capacity_bytes": volume.capacity_bytes,
+                    },
+                )
+        yield from _missing(panel, pool, {volume.ref.name for volume in volumes})
+
+
+def _missing(panel: PanelView, pool: str, there: set[str]) -> Iterator[Finding]:
+    guests = {guest.id: guest for guest in panel.guests}
+    for row in panel.volumes:
+        if row.pool != pool or row.name in there or row.owner_id in panel.busy:
+            continue
+        guest = guests.get(row.owner_id) if row.owner_id is not None else None
+        if row.owner_lives and guest is None:  # of the host's other hypervisor, or still being built
+            continue
+        yield Finding(
+            kind=DifferenceKind.VOLUME_MISSING,
+            severity=_severity(row),
+            key=f"volume-missing:{panel.host_id}:{pool}:{row.name}"[:200],
+            label=row.name,
+            object_type="guest" if guest is not None else "volume",
+            object_id=row.owner_id if guest is not None else None,
+            customer_id=guest.customer_id if guest is not None else None,
+            host_id=panel.host_id,
+            host_type=panel.host_type,
+            expected={"pool": pool, "name": row.name, "kind": row.kind, "owner": row.owner_id if guest else None},
+            proof=PROOF,
+            proves=bool(there),
+        )
+
+
+def _severity(row: VolumeView) -> Severity:
+    if not row.owner_lives:
+        return Severity.LOW
+    return Severity.MEDIUM if row.kind == "seed" else Severity.HIGH
