@@ -11,6 +11,7 @@ from django.db import connection as database
 from hosts.drivers.types import HostLoad, PoolInfo
 from hosts.models import Host, HostConnection, StoragePool
 from panel.core import events
+from panel.core.host_slots import silence_note, silence_over
 
 _SEEN = """
 UPDATE hosts_hostconnection c SET last_seen_at = %s, last_error = ''
@@ -44,7 +45,7 @@ def connection_silent(*, connection: HostConnection, error: str, at: datetime) -
 
 
 def _host_update(host_id: UUID, fields: dict[str, Any]) -> None:
-    """Write these fields, and that a host has what its hypervisors have.
+    """Write these fields, and that a host has what its hypervisors have. Its jobs keep few workers while one is silent.
 
     All their errors, and seen when the one that is silent longest was; while one never was seen, the host was not.
     """
@@ -58,6 +59,10 @@ def _host_update(host_id: UUID, fields: dict[str, Any]) -> None:
         last_error=errors.pop() if len(errors) == 1 else " ".join(each),
         **fields,
     )
+    if each:
+        silence_note(host_id)
+    else:
+        silence_over(host_id)
 
 
 def _load(host: Host, load: HostLoad | None, at: datetime) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from panel.core.deadlines import too_many_abandoned
 from panel.core.errors import (
     DriverError,
+    HostTimeoutError,
     JobCancelledError,
     JobGivenUpError,
     JobLostError,
     PanelError,
     WaitError,
 )
+from panel.core.host_slots import silence_note
 from panel.core.jobs import JOB_TASK, job_claim, job_finish, job_renew, job_requeue
 from panel.core.logs import carried, log_scope
 from panel.core.models import Job, JobStatus
@@ -118,6 +120,8 @@ def _attempt(operation: Operation) -> None:
         if isinstance(error, WaitError):
             job_requeue(job, after_s=error.wait_s, counts=False)
             return
+        if isinstance(error, HostTimeoutError) and job.host_id is not None:
+            silence_note(job.host_id)  # until the collector has heard of it
         if error.retryable and job.retries < settings.JOB_RETRY_LIMIT:
             logger.info("job %s will be tried again: %s", job.pk, error)
             job_requeue(job, after_s=min(30, 2**job.retries), message=str(error))

@@ -24,6 +24,7 @@ from panel.core.models.jobs import (
     JobStatus,
     JobUndo,
     ResourceSlot,
+    SilentHost,
 )
 from panel.core.models.operating import PanelBackup, PanelProcess
 
@@ -46,6 +47,7 @@ __all__ = [
     "PanelBackup",
     "PanelProcess",
     "ResourceSlot",
+    "SilentHost",
     "SshKey",
     "StaffRole",
     "TokenNetwork",

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from panel.core.models.accounts import ApiClient, Customer, User
 from panel.core.models.base import VersionedRecord
@@ -170,3 +171,13 @@ class HostSlot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} of {self.host_id}"
+
+
+class SilentHost(models.Model):
+    """A host that does not answer, as far as jobs are concerned: they keep only few workers. See host_slots."""
+
+    host_id = models.UUIDField(primary_key=True)
+    noted_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return str(self.host_id)
