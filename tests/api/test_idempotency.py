@@ -1,7 +1,11 @@
 """``Idempotency-Key``: the first answer again, never a second effect."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from panel.core.maintenance import daily_maintenance
 from panel.core.models import Customer, IdempotencyRecord
 from panel.core.people.acting import ACT_FOR_KEY
 from tests import factories
@@ -65,6 +69,17 @@ def test_secrets_are_not_kept_with_the_answer(admin_api):
     assert len(first["token"]) == 64
     assert (again["token"], again["token_shown"], again["id"]) == (None, True, first["id"])
     assert first["token"][16:] not in str(IdempotencyRecord.objects.values_list("body", flat=True))
+
+
+def test_a_key_is_forgotten_after_seven_days(admin_api):
+    admin_api.post("/customers", {"name": "A"}, headers=KEY)
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(days=6, hours=23))
+    daily_maintenance()
+    assert admin_api.post("/customers", {"name": "A"}, headers=KEY)["Idempotent-Replayed"] == "true"
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(days=7, seconds=1))
+    daily_maintenance()
+    assert "Idempotent-Replayed" not in admin_api.post("/customers", {"name": "A"}, headers=KEY)
+    assert Customer.objects.filter(name="A").count() == 2
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])

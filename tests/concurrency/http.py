@@ -45,12 +45,16 @@ class Opened:
         self.writer.close()
 
 
-async def request(port: int, path: str, token: str = "", *, method: str = "GET", body: bytes = b"") -> Opened:
+async def request(
+    port: int, path: str, token: str = "", *, method: str = "GET", body: bytes = b"", key: str = ""
+) -> Opened:
     """Send a request to the API and return the answer as soon as its head is there."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = [f"{method} /api/v1{path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
     if token:
         lines.append(f"Authorization: Bearer {token}")
+    if key:
+        lines.append(f"Idempotency-Key: {key}")
     if body:
         lines.append("Content-Type: application/json")
     writer.write("\r\n".join([*lines, "", ""]).encode() + body)
