@@ -198,8 +198,8 @@ class House(RuleBasedStateMachine):
             self.fleet.admin.clear_faults(host.name)
         self.rest()
         # What failed says so; it can be deleted, and then nothing of it is left.
-        for guest in Guest.objects.filter(lifecycle="error"):
-            assert guest.error_message, guest
+        for guest in Guest.objects.filter(lifecycle__in=["error", "deleting"]):
+            assert guest.error_message or guest.lifecycle == "deleting", guest
             self.take(self.admin.call("DELETE", f"/guests/{guest.pk}"))
         self.rest()
         self.check()

@@ -26,6 +26,7 @@ from vms.collector.watch import Watch
 from vms.collector.watcher import Answer, HostWatcher
 from vms.collector.writing import keep_usage, suspensions_enforce, write
 from vms.models import Guest
+from vms.services.unfinished import deletions_go_on
 
 logger = logging.getLogger(__name__)
 FOLLOW_UP_EVERY_S = 2.0  # consoles of guests that boot, seeds to scrub
@@ -157,6 +158,7 @@ class Collector:
     def _find_work(self, host_ids: Collection[UUID], late: bool) -> None:
         if late:
             suspensions_enforce(host_ids)
+            deletions_go_on(host_ids)
         self._inbox.put(partial(self._read, boots_to_read(host_ids, late=late)))
 
     def _look(self, watch: Watch) -> None:

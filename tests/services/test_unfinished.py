@@ -1,0 +1,65 @@
+"""A deletion that failed goes on by itself."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from hosts.drivers.simulated import FaultKind
+from hosts.models import HostConnection
+from panel.core.actors import SYSTEM
+from panel.core.models import AuditEntry, Job
+from tests.services.guests import order
+from tests.simulated_fleet import jobs_run
+from vms.models import Guest
+from vms.services.guests import guest_delete
+from vms.services.unfinished import AGAIN_AFTER, deletions_go_on
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def undeleted(one_host, customer, fleet) -> Guest:
+    """A guest whose deletion has failed."""
+    guest = order(customer).guest
+    jobs_run()
+    fleet.admin.set_fault(one_host.name, "domain_undefine", FaultKind.ERROR, times=0)
+    guest_delete(actor=SYSTEM, guest=guest)
+    assert [job.status for job in jobs_run()] == ["error"]
+    fleet.admin.clear_faults(one_host.name)
+    guest.refresh_from_db()
+    assert guest.lifecycle == "deleting"
+    return guest
+
+
+def let_time_pass() -> None:
+    Job.objects.update(finished_at=timezone.now() - AGAIN_AFTER - timedelta(seconds=1))
+
+
+def test_it_is_tried_again_after_a_while(undeleted, one_host, fleet):
+    assert deletions_go_on([one_host.pk]) == []
+    let_time_pass()
+    (job,) = deletions_go_on([one_host.pk])
+    assert deletions_go_on([one_host.pk]) == []  # it is at work
+    jobs_run()
+    job.refresh_from_db()
+    undeleted.refresh_from_db()
+    assert (job.status, job.actor_kind, undeleted.lifecycle) == ("success", "system", "deleted")
+    assert fleet.admin.dump_host(one_host.name).domains == {}
+    assert AuditEntry.objects.filter(action="guest.delete.requested", actor_kind="system").count() == 2
+    let_time_pass()
+    assert deletions_go_on([one_host.pk]) == []
+
+
+def test_not_while_its_host_is_silent_and_not_of_other_hosts(undeleted, one_host, fleet):
+    let_time_pass()
+    assert deletions_go_on([fleet.host().pk]) == []
+    HostConnection.objects.filter(host=one_host, host_type="kvm").update(last_error="The host does not answer.")
+    assert deletions_go_on([one_host.pk]) == []
+
+
+def test_nobody_else_s_server_is_touched(one_host, customer):
+    order(customer)
+    jobs_run()
+    let_time_pass()
+    assert deletions_go_on([one_host.pk]) == []
