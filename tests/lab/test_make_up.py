@@ -202,33 +202,6 @@ def test_stopped_and_started_again_servers_run_on(panel: Site, server: Server):
     assert server.login().run("stat -c %Y /proc/1") == booted
 
 
-def test_backed_up_and_restored_while_it_runs(panel: Site, server: Server, tmp_path: Path):
-    file, passphrase = tmp_path / "panel.backup", tmp_path / "passphrase"
-    passphrase.write_text("correct horse battery staple\n")
-    api = panel.api()
-    words = (f"FILE={file}", f"PASSPHRASE_FILE={passphrase}")
-    assert "sealed with the passphrase" in panel.machine.make("backup", *words)
-    assert file.stat().st_mode & 0o777 == 0o600
-    renamed = api.patch(f"/guests/{server.id}", {"name": "renamed-since"})
-    assert renamed["name"] == "renamed-since"
-    before = panel.services()
-    said = panel.machine.make("restore", *words, "REPLACE=1")
-    assert "The panel's processes start again by themselves." in said
-    wait_until(lambda: _named(api, server.id) == "kept", "the panel of before", timeout_s=60)
-    wait_until(lambda: all(ref.is_alive() for ref in panel.services().values()), "all processes", timeout_s=30)
-    assert panel.services()["postgresql"] == before["postgresql"]
-    assert panel.services()["worker"] != before["worker"]
-    assert server.login().run("hostname") == "kept"
-
-
-def _named(api: Api, guest_id: str) -> str:
-    try:
-        answer = api.call("GET", f"/guests/{guest_id}")
-    except OSError:
-        return ""
-    return str(answer.body.get("name", "")) if isinstance(answer.body, dict) else ""
-
-
 def test_make_down_leaves_the_machine_as_it_was_found(panel: Site):
     assert "Servers, network and libvirt are down" in panel.machine.make("down", "FORCE=1")
     assert panel.machine.contents().differs_from(panel.before) == {}
