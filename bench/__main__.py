@@ -1,6 +1,7 @@
 """``make bench [NAME ...]``, as root: every benchmark, or those named. See docs/benchmarks.md for results."""
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -45,7 +46,7 @@ def sweep() -> None:
 
 def live() -> None:
     """Let guests stop on their hosts and see when a page hears of it; then let a host of ten hang."""
-    subprocess.run([sys.executable, "-m", "bench.live"], check=True)
+    python({**os.environ, "DJANGO_SETTINGS_MODULE": "panel.settings.test"}, "-m", "bench.live")
 
 
 BENCHMARKS = {"guest_list": guest_list, "create_guest": create_guest, "sweep": sweep, "live": live}

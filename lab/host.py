@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from uuid import UUID
 
+from hosts.drivers.types import domain_name
 from lab.namespaces import bridge_make
 from lab.processes import LabError, call
 from panel.setup.guest_network import ruleset
@@ -141,6 +142,19 @@ class LabHost:
     def runs(self, guest_id: str) -> bool:
         """True when the guest's domain is active."""
         return any(guest_id in self._virsh(uri, "list", "--uuid") for uri in self._uris)
+
+    def kill(self, guest_id: str) -> None:
+        """Kill what runs a guest, as the kernel does when memory is out: QEMU's process, or a container's init."""
+        name = domain_name(UUID(guest_id))
+        pid_file = self.run_dir / "libvirt" / "qemu" / f"{name}.pid"
+        inside = self.call("cat", f"/sys/fs/cgroup/pids/innkeeper/{name}/guest/cgroup.procs").split()
+        os.kill(int(pid_file.read_text()) if pid_file.exists() else min(map(int, inside)), signal.SIGKILL)
+
+    def virsh_start(self, guest_id: str) -> None:
+        """Start a guest by hand, behind the panel's back."""
+        for uri in self._uris:
+            if guest_id in self._virsh(uri, "list", "--all", "--uuid"):
+                self._virsh(uri, "start", domain_name(UUID(guest_id)))
 
     def groups_of(self, guest_id: str) -> list[str]:
         """Return a guest's control groups. They are the kernel's, so those of other hosts of the machine show too."""
