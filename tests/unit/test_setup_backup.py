@@ -30,6 +30,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     (layout.code / "manage.py").write_text(_MANAGE)
     layout.python.symlink_to(sys.executable)
     monkeypatch.setattr(installed, "running", lambda layout: object())
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("INNKEEPER_BACKUP_PASSPHRASE", "from outside")
     monkeypatch.chdir(tmp_path)
     return layout
