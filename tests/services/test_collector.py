@@ -1,11 +1,20 @@
 """How the collector goes about it: what it asks a host, and what a call that hangs costs."""
 
+import time
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
 from hosts.models import Host, HostConnection
+from tests.services.guests import order
 from tests.services.watching import Looking
+from tests.simulated_fleet import jobs_run
 from vms.collector import watcher
+from vms.collector.lease import Lease
+from vms.collector.writing import write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,3 +44,34 @@ def test_round_does_not_probe_the_host(one_host, fleet, kvm):
     Looking(kvm.pk).look()
     assert fleet.admin.calls(host=one_host.name, call="boot_id")
     assert fleet.admin.calls(host=one_host.name, call="facts") == []
+
+
+def test_an_answer_is_written_in_a_fixed_number_of_statements(one_host, customer, kvm):
+    def statements() -> int:
+        looking = Looking(kvm.pk)
+        looking.look()
+        answer = looking.ask()
+        with CaptureQueriesContext(connection) as queries:
+            write(answer)
+        return len(queries)
+
+    order(customer)
+    jobs_run()
+    one = statements()
+    for number in range(5):
+        order(customer, name=f"more-{number}")
+    jobs_run()
+    assert statements() == one <= 12
+
+
+def test_a_collector_that_was_stopped_for_a_while_writes_nothing_more(one_host, settings):
+    settings.COLLECT_LEASE_S = 0.3
+    lease = Lease()
+    assert one_host.pk in lease.renew()
+    assert lease.holds(one_host.pk)
+    time.sleep(0.4)
+    assert not lease.holds(one_host.pk)
+    assert one_host.pk in lease.renew()
+    assert abs((lease.now() - timezone.now()).total_seconds()) < 5
+    lease.give_back()
+    assert not lease.holds(one_host.pk)

@@ -245,6 +245,6 @@ def resume(session: Session, identity: UUID) -> None:
 
 def listing(session: Session, profile: Profile) -> list[DomainInfo]:
     """List all domains, sorted by id."""
-    found = states.bulk(session.conn) if profile.bulk_stats else states.each(session)
+    found = states.bulk(session) if profile.bulk_stats else states.each(session)
     shown = (info for info in found if not info.domain_name.startswith(hook.QUESTION_PREFIX))
     return sorted(shown, key=lambda info: info.id)

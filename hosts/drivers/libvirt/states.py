@@ -55,14 +55,15 @@ def one(domain: Any) -> DomainInfo:
     """Ask for one domain. Raises: libvirtError, also when it is gone."""
     state, reason = domain.state()
     _, memory_kib, _, vcpus, _ = domain.info()
-    return _info(domain, state, reason, vcpus=vcpus, memory_kib=memory_kib)
+    return _info(domain, state, reason, vcpus=vcpus, memory_kib=memory_kib, ours=_made(domain) or taken_over(domain))
 
 
-def bulk(conn: Any) -> list[DomainInfo]:
-    """Ask for all domains in one call; a busy one costs no waiting."""
+def bulk(session: Session) -> list[DomainInfo]:
+    """Ask for all domains in one call; a busy one costs no waiting. Whose a foreign one is takes another."""
     wanted = libvirt.VIR_DOMAIN_STATS_STATE | usage.BULK_STATS
     flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
-    return [_from_stats(domain, stats) for domain, stats in conn.getAllDomainStats(wanted, flags)]
+    found = session.conn.getAllDomainStats(wanted, flags)
+    return [_from_stats(domain, stats, ours=_ours(session, domain)) for domain, stats in found]
 
 
 def each(session: Session) -> list[DomainInfo]:
@@ -84,23 +85,25 @@ def _asked(session: Session, domain: Any) -> DomainInfo:
     state, memory_kib, used_kib, vcpus, cpu_time_ns = domain.info()
     if state != libvirt.VIR_DOMAIN_RUNNING:
         return one(domain)
-    used = usage.asked(session, domain, memory_kib=used_kib, cpu_time_ns=cpu_time_ns)
-    return _info(domain, state, 0, vcpus=vcpus, memory_kib=memory_kib, used=used)
+    ours = _ours(session, domain)
+    used = usage.asked(session, domain, memory_kib=used_kib, cpu_time_ns=cpu_time_ns) if ours else None
+    return _info(domain, state, 0, vcpus=vcpus, memory_kib=memory_kib, ours=ours, used=used)
 
 
-def _from_stats(domain: Any, stats: dict[str, int]) -> DomainInfo:
+def _from_stats(domain: Any, stats: dict[str, int], *, ours: bool) -> DomainInfo:
     return _info(
         domain,
         stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE),
         stats.get("state.reason", 0),
         vcpus=stats.get("vcpu.current", 0),
         memory_kib=stats.get("balloon.maximum", 0),
+        ours=ours,
         used=usage.from_stats(stats),
     )
 
 
 def _info(
-    domain: Any, state: int, reason: int, *, vcpus: int, memory_kib: int, used: DomainUsage | None = None
+    domain: Any, state: int, reason: int, *, vcpus: int, memory_kib: int, ours: bool, used: DomainUsage | None = None
 ) -> DomainInfo:
     identity, name = UUID(bytes=domain.UUID()), domain.name()
     power = _STATES.get(state, PowerState.UNKNOWN)
@@ -118,8 +121,21 @@ def _info(
         memory_mib=memory_kib // 1024,
         # Of one that is off the bulk call reports some other group's time.
         usage=used if power in (PowerState.RUNNING, PowerState.PAUSED) else None,
-        ours=name == domain_name(identity) or taken_over(domain),
+        ours=ours,
     )
+
+
+def _made(domain: Any) -> bool:
+    """True when the panel made the domain: its name says so."""
+    return bool(domain.name() == domain_name(UUID(bytes=domain.UUID())))
+
+
+def _ours(session: Session, domain: Any) -> bool:
+    """True when the panel made a domain or has taken it over; that it has is asked once a connection."""
+    known: set[bytes] = session.once("taken over", set)
+    if not _made(domain) and domain.UUID() not in known and taken_over(domain):
+        known.add(domain.UUID())
+    return _made(domain) or domain.UUID() in known
 
 
 def taken_over(domain: Any) -> bool:
