@@ -19,13 +19,17 @@ VENDOR_FILES = {
     "vendor/preact/preact.mjs": "preact/dist/preact.mjs",
     "vendor/preact/hooks.mjs": "preact/hooks/dist/hooks.mjs",
     "vendor/htm/htm.mjs": "htm/dist/htm.mjs",
+    "vendor/uplot/uplot.mjs": "uplot/dist/uPlot.esm.js",
+    "vendor/uplot/uplot.min.css": "uplot/dist/uPlot.min.css",
 }
 # Bare names in our modules' imports → name under STATIC_URL; pages carry them as an import map.
 IMPORT_MAP = {
     "preact": "vendor/preact/preact.mjs",
     "preact/hooks": "vendor/preact/hooks.mjs",
     "htm": "vendor/htm/htm.mjs",
+    "uplot": "vendor/uplot/uplot.mjs",
 }
+ON_DEMAND = frozenset({"uplot"})  # fetched when it is needed, not with the page
 
 
 class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):

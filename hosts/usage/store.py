@@ -19,11 +19,12 @@ from hosts.usage.sampling import Window
 
 def windows_write(kind: Kind, windows: Sequence[Window]) -> None:
     """Write windows of one start. Raises django.db.Error."""
-    if not windows:
-        return
     if len({window.start_ms for window in windows}) > 1:
         raise ValueError("windows of one start only")
-    ordered = sorted(windows, key=lambda window: window.subject)  # two writers must not lock each other out
+    seen = [window for window in windows if any(window.covered_s)]
+    if not seen:
+        return
+    ordered = sorted(seen, key=lambda window: window.subject)  # two writers must not lock each other out
     try:
         _write(kind, ordered)
     except psycopg2.errors.CheckViolation:  # no partition: nobody made it, or a clock is far off

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import reverse
@@ -71,6 +72,7 @@ def _boot(request: HttpRequest, actor: Actor, customers: list[dict[str, Any]]) -
         "user_id": str(actor.user_id) if actor.user_id else None,
         "email": actor.label,
         "icons": reverse("page-icons", args=[sprite_version()]),
+        "graph_css": staticfiles_storage.url("vendor/uplot/uplot.min.css"),
         "language": request.LANGUAGE_CODE if hasattr(request, "LANGUAGE_CODE") else settings.LANGUAGE_CODE,
         "login": reverse(settings.LOGIN_URL),
     }

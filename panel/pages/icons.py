@@ -10,12 +10,12 @@ from django.conf import settings
 # Names of outline icons; pages and modules may use these and no others.
 ICONS = (
     "activity", "adjustments-horizontal", "alert-triangle", "arrow-down", "arrow-left", "arrow-up", "ban",
-    "bell", "bolt", "building", "check", "chevron-down", "chevron-right", "circle-check", "circle-dashed", "circle-x",
-    "clock", "coin", "copy", "cpu", "database", "device-desktop", "dots", "edit", "eye", "history", "home",
-    "heartbeat", "id-badge-2", "info-circle", "key", "layout-dashboard", "link", "list-check", "lock", "logout",
-    "map-pin", "menu-2", "moon", "network", "photo", "player-play", "plus", "power", "refresh", "rotate-clockwise",
-    "search", "selector", "server", "server-2", "settings", "shield-lock", "stack-2", "stethoscope", "sun", "tag",
-    "terminal-2", "tool", "trash", "user", "users", "users-group", "world", "x",
+    "bell", "bolt", "building", "chart-line", "check", "chevron-down", "chevron-right", "circle-check", "circle-dashed",
+    "circle-x", "clock", "coin", "copy", "cpu", "database", "device-desktop", "dots", "edit", "eye", "gauge",
+    "heartbeat", "history", "home", "id-badge-2", "info-circle", "key", "layout-dashboard", "link", "list-check",
+    "lock", "logout", "map-pin", "menu-2", "moon", "network", "photo", "player-play", "plus", "power", "refresh",
+    "rotate-clockwise", "search", "selector", "server", "server-2", "settings", "shield-lock", "stack-2", "stethoscope",
+    "sun", "table", "tag", "terminal-2", "tool", "trash", "user", "users", "users-group", "world", "x",
 )  # fmt: skip
 _BODY = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 _BLANK = re.compile(r'\s*<path stroke="none" d="M0 0h24v24H0z" fill="none" />')

@@ -43,6 +43,7 @@ STAFF_NAV = (
             NavItem("hosts", _("Hosts"), "server-2", P.FLEET_VIEW),
             NavItem("guests", _("Guests"), "stack-2", P.GUEST_VIEW),
             NavItem("differences", _("Differences"), "adjustments-horizontal", P.FLEET_VIEW),
+            NavItem("utilisation", _("Utilisation"), "gauge", P.FLEET_VIEW),
             NavItem("images", _("Images"), "photo", P.IMAGE_VIEW),
             NavItem("networks", _("Networks"), "network", P.FLEET_VIEW),
         ),

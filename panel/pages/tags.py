@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from panel.pages.icons import sprite_version
 from panel.pages.modules import modules_of
-from panel.static import IMPORT_MAP
+from panel.static import IMPORT_MAP, ON_DEMAND
 
 register = template.Library()
 
@@ -42,6 +42,7 @@ def import_map() -> SafeString:
 @register.simple_tag
 def module_preloads(*scripts: str) -> SafeString:
     """Return links that fetch everything these modules import, so that the browser need not find out step by step."""
-    names = sorted({name for script in scripts for name in modules_of(script)} | set(IMPORT_MAP.values()))
+    vendored = {path for name, path in IMPORT_MAP.items() if name not in ON_DEMAND}
+    names = sorted({name for script in scripts for name in modules_of(script)} | vendored)
     links = ((staticfiles_storage.url(name),) for name in names)
     return format_html_join("\n  ", '<link rel="modulepreload" href="{}">', links)

@@ -19,6 +19,7 @@ PAGES = (
     Staff("hosts", "hosts", _("Hosts"), "hosts", P.FLEET_VIEW, "hosts"),
     Staff("host", "hosts/<uuid:id>", _("Host"), "host", P.FLEET_VIEW, "hosts", "detail"),
     Staff("differences", "differences", _("Differences"), "differences", P.FLEET_VIEW, "differences"),
+    Staff("utilisation", "utilisation", _("Utilisation"), "utilisation", P.FLEET_VIEW, "utilisation", "cards"),
     Staff("guests", "guests", _("Guests"), "guests", P.GUEST_VIEW, "guests"),
     Staff("guest-new", "guests/new", _("Create guest"), "create", P.GUEST_PLACE, "guests", "form"),
     Staff("guest", "guests/<uuid:id>", _("Guest"), "server", P.GUEST_VIEW, "guests", "detail"),

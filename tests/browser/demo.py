@@ -14,6 +14,7 @@ from panel.core.audit import audit_record
 from panel.core.models import ApiToken, Customer, Job, PanelBackup, PanelProcess, User
 from panel.core.units import GIB
 from tests import factories, stock
+from tests.browser.demo_usage import usage_make
 from tests.browser.pages import OWNER, PASSWORD, STAFF
 from vms.models import Difference, Disk, Guest, Nic
 from vms.operations.create import GuestCreate
@@ -68,6 +69,7 @@ def demo_make() -> Demo:
     _differences(hosts[0], mine[0])
     _audit(admin, owner, mine, hosts)
     _processes()
+    usage_make(guests, hosts)
     return Demo(
         admin=admin, owner=owner, customer=northwind, host=hosts[0], slow_host=hosts[-1], network=network,
         guest=mine[0], building=mine[1], broken=mine[7], running_job=running, failed_job=failed,

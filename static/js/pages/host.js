@@ -14,6 +14,7 @@ import { NumberField, TextField } from "../ui/fields.js";
 import { GuestList, guestColumns } from "../ui/guests.js";
 import { LOOK_EVERY_MS, hostStatus, isSilent, silentTypes } from "../ui/hosts.js";
 import { Menu } from "../ui/menu.js";
+import { LastHour, Metrics } from "../ui/metrics.js";
 import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 import { tabPanel, useTabs } from "../ui/tabs.js";
 import { toast, toastProblem } from "../ui/toast.js";
@@ -108,7 +109,7 @@ function EditHost({ host, onClose, onDone }) {
 function Host() {
   const resource = useResource(`/hosts/${id}`, null, { when: (message) => message.type === "host" && message.id === id, every: LOOK_EVERY_MS });
   const [editing, setEditing] = useState(false);
-  const [tab, tabs] = useTabs([["overview", _("Overview")], ["guests", _("Guests")]], _("Parts of the host"));
+  const [tab, tabs] = useTabs([["overview", _("Overview")], ["metrics", _("Metrics")], ["guests", _("Guests")]], _("Parts of the host"));
   const host = resource.data;
   useEffect(() => { if (host) setTitle(host.name); }, [host?.name]);
   const crumbs = [["/hosts", _("Hosts")]];
@@ -134,7 +135,8 @@ function Host() {
     ${host.emulated && html`<div class="page-notice"><${Notice} kind="warning">${_("No hardware virtualization here: full machines (%(type)s) are emulated, about ten times slower. Containers run at full speed.", { type: TYPE_NAMES.kvm })}<//></div>`}
     <div ...${tabPanel(tab)}>${tab === "guests"
       ? html`<${GuestList} fixed=${{ host: id }} caption=${_("Guests of this host")} columns=${guestColumns({ customer: true })} empty=${{ text: _("No guest on this host.") }} />`
-      : html`<div class="columns"><div class="stack"><${Room} host=${host} /><${Capabilities} host=${host} /></div><div class="stack"><${HostDifferences} host=${host} /><${HostFacts} host=${host} /><${Pools} host=${host} /></div></div>`}</div>
+      : tab === "metrics" ? html`<${Metrics} path=${`/hosts/${id}/metrics`} />`
+      : html`<div class="columns"><div class="stack"><${LastHour} path=${`/hosts/${id}/metrics`} only=${["cpu", "memory"]} /><${Room} host=${host} /><${Capabilities} host=${host} /></div><div class="stack"><${HostDifferences} host=${host} /><${HostFacts} host=${host} /><${Pools} host=${host} /></div></div>`}</div>
     ${editing && html`<${EditHost} host=${host} onClose=${() => setEditing(false)} onDone=${resource.mutate} />`}`;
 }
 

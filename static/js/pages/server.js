@@ -13,6 +13,7 @@ import { AuditList } from "../ui/audit.js";
 import { Duration, JobPanel, JobState, isActive } from "../ui/jobs.js";
 import { List } from "../ui/list.js";
 import { Menu } from "../ui/menu.js";
+import { LastHour, Metrics } from "../ui/metrics.js";
 import { PageHead, Stale, Waiting, mount, setTitle } from "../ui/page.js";
 import { powerItems } from "../ui/power.js";
 import { RootCard } from "../ui/root.js";
@@ -116,7 +117,7 @@ function Overview({ guest, onAnswer }) {
   const first = newest && (isActive(newest) || newest.status === "error" || seen.current.has(newest.id)) ? newest : null;
   const told = jobs.loading && guest.status === "error" ? guest.status_reason : first?.error?.message;
   return html`<${Notices} guest=${guest} told=${told} /><div class="columns"><div class="stack"><${RootCard} guest=${guest} onDone=${onAnswer} />${jobs.loading && html`<div class="card skeleton-card"><${Pending} lines=${3} /></div>`}${first && html`<${JobPanel} job=${first} onChange=${jobs.reload} />`}
-    <${Recent} jobs=${rows.filter((job) => job !== first).slice(0, 5)} /></div><div class="stack"><${Details} guest=${guest} /></div></div>`;
+    ${guest.lifecycle === "active" && html`<${LastHour} path=${`/guests/${id}/metrics`} only=${["cpu", "memory", "disk", "network"]} />`}<${Recent} jobs=${rows.filter((job) => job !== first).slice(0, 5)} /></div><div class="stack"><${Details} guest=${guest} /></div></div>`;
 }
 
 const NetworkTab = ({ guest }) => html`<div class="card list-card"><table class="list"><caption>${_("Addresses")}</caption><thead><tr><th scope="col">${_("Address")}</th><th scope="col">${_("Family")}</th><th scope="col">${_("MAC")}</th></tr></thead>
@@ -138,7 +139,7 @@ function Server() {
   const resource = useResource(`/guests/${id}`, null, { when: (message) => message.id === id || message.type === "job" });
   const guest = resource.data;
   const gone = guest?.lifecycle === "deleted";
-  const [tab, tabs] = useTabs([["overview", _("Overview")], ["network", _("Network")], ["activity", _("Activity")], ...(gone ? [] : [["settings", _("Settings")]])], boot.staff ? _("Parts of the guest") : _("Parts of the server"));
+  const [tab, tabs] = useTabs([["overview", _("Overview")], ["metrics", _("Metrics")], ["network", _("Network")], ["activity", _("Activity")], ...(gone ? [] : [["settings", _("Settings")]])], boot.staff ? _("Parts of the guest") : _("Parts of the server"));
   useEffect(() => { if (guest) setTitle(guest.name); }, [guest?.name]);
   const [, setQuery] = useUrlQuery();
   if (!guest) return html`<${PageHead} title=${word} crumbs=${crumbs} /><${Waiting} resource=${resource} back=${[serverPath(), _("All servers")]} missing=${boot.staff ? _("There is no such guest, or not any more.") : _("There is no such server, or not any more.")} />`;
@@ -146,7 +147,7 @@ function Server() {
   // What takes a while shows its steps, and its password, on the first tab.
   const begin = (result) => { answer(result); setQuery({ tab: "" }, { push: true }); scrollTo({ top: 0 }); };
   return html`<${Head} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />${tabs}<${Stale} resource=${resource} />${tab !== "overview" && html`<${Notices} guest=${guest} />`}
-    <div ...${tabPanel(tab)}>${tab === "overview" && html`<${Overview} guest=${guest} onAnswer=${answer} />`}${tab === "network" && html`<${NetworkTab} guest=${guest} />`}
+    <div ...${tabPanel(tab)}>${tab === "overview" && html`<${Overview} guest=${guest} onAnswer=${answer} />`}${tab === "metrics" && html`<${Metrics} path=${`/guests/${id}/metrics`} />`}${tab === "network" && html`<${NetworkTab} guest=${guest} />`}
       ${tab === "activity" && html`<${Activity} />`}${tab === "settings" && html`<${ServerSettings} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} onBegin=${begin} />`}</div>`;
 }
 

@@ -1,12 +1,13 @@
 // Guests in lists: columns, filters, bulk actions.
 import { boot, may, serverPath } from "../lib/boot.js";
 import { gib, mib } from "../lib/format.js";
-import { html } from "../lib/html.js";
+import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { TYPE_NAMES } from "../lib/words.js";
 import { Ago, Copy, GuestState, Icon, OsMark, TypeMark } from "./basic.js";
 import { List } from "./list.js";
 import { Menu } from "./menu.js";
+import { Sparkline, useSparklines } from "./sparklines.js";
 import { POWER, powerItems, runPowerOfMany } from "./power.js";
 
 export const guestColumns = ({ customer, host } = {}) => [
@@ -43,6 +44,13 @@ export const bulkPower = () => (may("guest.operate") ? Object.entries(POWER).fil
 })) : null);
 
 /** A list of guests inside another page. */
-export const GuestList = ({ fixed, columns, caption, empty }) => html`<${List} endpoint="/guests" caption=${caption} columns=${columns || guestColumns()} filters=${guestFilters()}
-  fixed=${fixed} search=${_("Name, address, MAC or id")} sort="-created_at" href=${(guest) => serverPath(guest.id)} bulk=${bulkPower()}
-  when=${(message) => message.type === "guest" || message.type === "job"} empty=${empty} />`;
+export function GuestList({ fixed, columns, caption, empty }) {
+  const [ids, setIds] = useState([]);
+  const lines = useSparklines(ids);
+  const all = columns || guestColumns();
+  const cpu = { key: "cpu", title: _("CPU, 1 h"), class: "cell-minor", cell: (guest) => html`<${Sparkline} values=${lines[guest.id]} />` };
+  const place = all.findIndex((column) => column.key === "size") + 1;
+  return html`<${List} endpoint="/guests" caption=${caption} columns=${all.toSpliced(place, 0, cpu)} filters=${guestFilters()}
+    fixed=${fixed} search=${_("Name, address, MAC or id")} sort="-created_at" href=${(guest) => serverPath(guest.id)} bulk=${bulkPower()} onRows=${(list) => setIds((list.rows || []).map((guest) => guest.id))}
+    when=${(message) => message.type === "guest" || message.type === "job"} empty=${empty} />`;
+}
