@@ -7,12 +7,14 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_process_init, worker_ready, worker_shutdown
 from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
 
 from panel.core.garbage import collect_seldom
 from panel.core.logs import process_is
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings.production")
 
+TRANSPORT_ALIASES["redis"] = "panel.broker:Transport"  # also what redis+socket:// stands for
 app = Celery("innkeeper")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["panel.core"])

@@ -7,9 +7,9 @@ Locks, always in this order: the rows of the work (guest, host), then the job's 
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 Resource = tuple[str, UUID]
 JOB_TASK = "core.job_run"  # the one Celery task; by name, because its module stands above this one
 CLOCK_MARGIN_S = 0.1  # the worker's clock and the database's may differ this much
+LONGEST_WAIT_S = 60.0  # no job is put off for longer than this at once
 _TAKE_TRIES = 5  # holders that may end, one after the other, while one request asks
 
 
@@ -154,11 +155,12 @@ UPDATE core_job SET status = 'running', attempt = attempt + 1, worker = %s,
 WHERE id = %s AND status = 'queued' AND ((cancel_requested_at IS NOT NULL AND attempt = 0) OR (
   (run_after IS NULL OR run_after <= clock_timestamp())
   AND NOT EXISTS (SELECT 1 FROM core_jobresource r WHERE r.job_id = core_job.id AND r.slot = 'waiting')))
+  AND (%s::text[] IS NULL OR queue = ANY(%s::text[]))
 """
 
 
-def job_claim(job_id: UUID, *, worker: str) -> Job | None:
-    """Move a job from queued to running, once, and take its host slot.
+def job_claim(job_id: UUID, *, worker: str, queues: Collection[str] | None = None) -> Job | None:
+    """Move a job from queued to running, once, and take its host slot. ``queues``: only a job of one of these.
 
     Returns None when there is nothing to do now: somebody else has it, it waits for a resource or a
     time, or its host has no free slot (then whoever frees one rings it). A job that was cancelled before its
@@ -166,7 +168,8 @@ def job_claim(job_id: UUID, *, worker: str) -> Job | None:
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(_CLAIM, [worker, settings.JOB_LEASE_S, job_id])
+            served = None if queues is None else [*queues]
+            cursor.execute(_CLAIM, [worker, settings.JOB_LEASE_S, job_id, served, served])
             if cursor.rowcount == 0:
                 return None
         job = Job.objects.get(pk=job_id)
@@ -303,11 +306,11 @@ def cancel_requested(job: Job) -> bool:
     return Job.objects.filter(pk=job.pk, cancel_requested_at__isnull=False).exists()
 
 
-def jobs_due(now: datetime) -> QuerySet[Job]:
-    """Queued jobs that nobody claimed for a while and that could be claimed now."""
-    stale = now - timedelta(seconds=settings.JOB_RESEND_S)
+def jobs_due() -> QuerySet[Job]:
+    """Queued jobs that nobody claimed for a while and that could be claimed now, by the database's clock."""
+    stale = Now() - timedelta(seconds=settings.JOB_RESEND_S)
     waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
-    ready = (Q(run_after__isnull=True) | Q(run_after__lte=now)) & ~Exists(waits) & ~slot_missing()
+    ready = (Q(run_after__isnull=True) | Q(run_after__lte=Now())) & ~Exists(waits) & ~slot_missing()
     return Job.objects.filter(
         ready | Q(cancel_requested_at__isnull=False, attempt=0),
         Q(sent_at__isnull=True) | Q(sent_at__lte=stale) | Q(run_after__gt=F("sent_at")),

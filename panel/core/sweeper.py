@@ -2,12 +2,12 @@
 
 import logging
 
+from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
 from panel.core import events
 from panel.core.attempts import attempts_lost
-from panel.core.jobs import jobs_due, send, waiting_let_in
+from panel.core.jobs import LONGEST_WAIT_S, jobs_due, send, waiting_let_in
 from panel.core.logs import log_scope
 from panel.core.metrics import TAKEOVERS
 from panel.core.models import HostSlot, JobStatus
@@ -22,6 +22,15 @@ WHERE id IN (SELECT id FROM core_job WHERE status = 'running' AND lease_until < 
              FOR UPDATE SKIP LOCKED LIMIT 500)
 RETURNING id, customer_id, action, request_id
 """
+# The database's clock was set back: what was to be soon would be in an hour. Leases are renewed by whoever lives.
+_SET_BACK = """
+UPDATE core_job SET lease_until = LEAST(lease_until, clock_timestamp() + %(lease)s * interval '1 second'),
+       run_after = LEAST(run_after, clock_timestamp()), sent_at = LEAST(sent_at, clock_timestamp())
+WHERE (status = 'running' AND lease_until > clock_timestamp() + (%(lease)s + %(margin)s) * interval '1 second')
+   OR (status = 'queued' AND (run_after > clock_timestamp() + %(wait)s * interval '1 second'
+                              OR sent_at > clock_timestamp() + %(margin)s * interval '1 second'))
+"""
+_CLOCK_MARGIN_S = 5.0
 
 
 def sweep() -> int:
@@ -31,6 +40,8 @@ def sweep() -> int:
     Without a broker it begins to run them here, two at a time; images wait for their own builder.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        waits = {"lease": settings.JOB_LEASE_S, "wait": LONGEST_WAIT_S, "margin": _CLOCK_MARGIN_S}
+        cursor.execute(_SET_BACK, waits)
         cursor.execute(_TAKE_BACK)
         lost = cursor.fetchall()
         attempts_lost([row[0] for row in lost])
@@ -43,7 +54,7 @@ def sweep() -> int:
         job__status__in=[JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED]
     ).update(job=None)
     waiting_let_in()
-    due = list(jobs_due(timezone.now()).order_by("created_at").values_list("pk", "queue")[:500])
+    due = list(jobs_due().order_by("created_at").values_list("pk", "queue")[:500])
     for position, (job_id, queue) in enumerate(due):
         if not send(job_id, queue):
             run_here(job_id for job_id, queue in due[position:] if queue == WORKERS_QUEUE)

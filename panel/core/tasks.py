@@ -6,9 +6,10 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Collection
 from uuid import UUID
 
-from celery import shared_task
+from celery import current_app, shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
@@ -39,18 +40,26 @@ class InternalError(PanelError):
 
 @shared_task(name=JOB_TASK)
 def job_run(job_id: str) -> None:
-    """Claim a job and carry it out. A repeated or late message finds nothing to claim."""
+    """Claim a job and carry it out. A repeated, late or forged message finds nothing to claim.
+
+    Whatever a message says of itself, a worker runs only jobs of the queues that it serves.
+    """
     close_old_connections()
-    job = claim(UUID(job_id))
+    try:
+        named = UUID(job_id)
+    except (ValueError, TypeError, AttributeError):
+        logger.warning("a message names no job")
+        return
+    job = claim(named, queues=current_app.amqp.queues.consume_from)
     if job is not None:
         run(job)
     if too_many_abandoned():
         os._exit(1)  # the pool replaces this child; the stuck threads go with it
 
 
-def claim(job_id: UUID) -> Job | None:
-    """Claim a job for this process; None when it is not free to be run now."""
-    return job_claim(job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+def claim(job_id: UUID, *, queues: Collection[str] | None = None) -> Job | None:
+    """Claim a job for this process; None when it is not free to be run now, or of none of these ``queues``."""
+    return job_claim(job_id, worker=f"{socket.gethostname()}:{os.getpid()}", queues=queues)
 
 
 def run(job: Job) -> None:

@@ -270,7 +270,7 @@ def test_without_a_broker_jobs_that_cannot_run_do_not_block_the_others(monkeypat
     host, thing = uuid.uuid4(), uuid.uuid4()
     HostSlot.objects.create(host_id=host, kind="build", number=0, job=claim(submit(thing)))
     stuck = [submit(thing, may_wait=True), *(submit(host_id=host, slot_kind="build") for _ in range(3))]
-    due = jobs.jobs_due(timezone.now())
+    due = jobs.jobs_due()
     assert not due.filter(pk__in=[job.pk for job in stuck]).exists()
     free = submit()
     # Also those that cannot be claimed for a reason the query does not know.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from hosts import registry
 from hosts.calls import guarded
@@ -133,7 +133,7 @@ class GuestOperation(Operation):
             fields |= {
                 "power_state": self.observed.state,
                 "state_reason": self.observed.state_reason,
-                "observed_at": timezone.now(),
+                "observed_at": Now(),  # as the collector's: a worker's own clock may be wrong
                 "off_since": None,
             }
             if self.observed.state in (PowerState.RUNNING, PowerState.PAUSED):
