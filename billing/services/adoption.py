@@ -10,7 +10,7 @@ from panel.core.errors import InvalidInputError
 from panel.core.models import Job
 from panel.core.units import GIB
 from vms.models import Difference, Guest
-from vms.services.adoption import AdoptRequest, after_adoption, guest_adopt
+from vms.services.adoption import AdoptRequest, after_adoption, guest_adopt, own_disks
 
 
 def connect() -> None:
@@ -31,7 +31,7 @@ def adopt(*, actor: Actor, difference: Difference, request: AdoptRequest, plan: 
 
 def _check_plan(plan: Plan, difference: Difference) -> None:
     found = difference.found
-    disk_gib = sum(-(-disk["capacity_bytes"] // GIB) for disk in found["disks"] if disk["kind"] == "disk")
+    disk_gib = sum(-(-disk["capacity_bytes"] // GIB) for disk in own_disks(found))
     same = (plan.vcpus, plan.memory_mib) == (found["vcpus"], found["memory_mib"]) and disk_gib <= plan.disk_gib
     if not same or difference.host_type not in plan.host_types:
         size = f"{found['vcpus']} vCPUs, {found['memory_mib']} MiB and {disk_gib} GiB"

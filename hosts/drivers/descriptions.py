@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from hosts.drivers.types import HostType, PowerState, VolumeRef, domain_name
+from hosts.drivers.types import HostType, PowerState, VolumeRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,9 @@ class DomainDescription:
     state: PowerState
     persistent: bool
     ours: bool
+    taken_over: bool  # one of ours whose configuration is edited and never replaced
     owner: str  # the customer's id in our metadata; "" without it
     vcpus: int
     memory_mib: int
     disks: tuple[DiskDescription, ...]
     nics: tuple[NicDescription, ...]
-
-    @property
-    def taken_over(self) -> bool:
-        """True for one of ours that the panel has not made: it has kept its name."""
-        return self.ours and self.domain_name != domain_name(self.id)

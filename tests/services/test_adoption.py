@@ -13,14 +13,15 @@ from hosts.drivers.types import PowerState
 from hosts.models import Host, HostConnection, IPAddress, StoragePool, Volume
 from hosts.registry import driver_of
 from panel.core.errors import CapacityError, DriverError, InvalidInputError, InvalidStateError, QuotaExceededError
-from panel.core.models import Customer
+from panel.core.models import Customer, Job
 from tests import stock
 from tests.faults.deeds import Deeds
-from tests.services.guests import act
+from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
 from vms.operations.survey import compare_connection
 from vms.services.adoption import AdoptRequest, NicRequest, guest_adopt
+from vms.services.allocation import give_back
 from vms.services.guests import guest_delete
 from vms.services.reconcile.compare import panel_compare
 from vms.services.resize import guest_resize
@@ -111,9 +112,8 @@ def test_what_cannot_work_says_why(take, action, admin_api):
     ("change", "said"),
     [
         ({"persistent": False}, "no persistent configuration"),
-        ({"disks": []}, "has no disk"),
+        ({"disks": []}, "has no disk that"),
         ({"nics": []}, "has no nic"),
-        ({"ours": True}, "cannot be taken over another time"),
     ],
 )
 def test_what_cannot_be_taken_over_is_refused(one_host, customer, found, deeds, change, said):
@@ -127,7 +127,7 @@ def test_what_cannot_be_taken_over_is_refused(one_host, customer, found, deeds, 
         ({"source": "block"}, "not a file"),
         ({"format": "vmdk"}, "only qcow2 and raw"),
         ({"capacity_bytes": 0}, "how large"),
-        ({"read_only": True}, "read-only"),
+        ({"read_only": True}, "no disk that it can write to"),
     ],
 )
 def test_disks_that_cannot_be_taken_over_are_refused(one_host, customer, found, deeds, change, said):
@@ -217,3 +217,26 @@ def test_a_plan_of_its_size_makes_a_subscription(one_host, customer, found, deed
     assert not Subscription.objects.filter(guest=guest).exists()
     assert [job.status for job in jobs_run()] == ["success"]
     assert Subscription.objects.get(guest=guest).plan == small
+
+
+@pytest.mark.parametrize("host_type", ["kvm", "lxc"])
+def test_a_server_that_a_restored_panel_does_not_know_is_taken_back(one_host, customer, fleet, deeds, host_type):
+    lost = order(customer, name="newer", host_type=host_type).guest
+    jobs_run()
+    before = fleet.admin.dump_host(one_host.name).domains[lost.pk]
+    addresses = list(IPAddress.objects.filter(owner_id=lost.pk).values_list("address", flat=True))
+    mac = lost.nics.get().mac
+    give_back(Guest.objects.get(pk=lost.pk))  # as a restore to before it was made
+    Volume.objects.filter(owner_id=lost.pk).delete()
+    Guest.objects.filter(pk=lost.pk).delete()
+    Job.objects.all().delete()
+    connection = HostConnection.objects.get(host=one_host, host_type=host_type)
+    compare_connection(driver_of(connection), connection, anew=True)
+    row = Difference.objects.get(kind="domain-without-guest")
+    assert (row.severity, row.found["ours"], row.found["nics"][0]["mac"]) == ("medium", True, mac)
+    guest_adopt(actor=deeds.staff, difference=row, request=AdoptRequest(customer=customer))
+    assert [job.error_message for job in jobs_run()] == [""]
+    after = fleet.admin.dump_host(one_host.name).domains[lost.pk]
+    assert (after.state, after.starts) == (before.state, before.starts)
+    assert list(IPAddress.objects.filter(owner_id=lost.pk).values_list("address", flat=True)) == addresses
+    assert act(Guest.objects.get(pk=lost.pk), GuestAction.REBOOT).status == "success"

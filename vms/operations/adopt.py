@@ -36,7 +36,7 @@ class GuestAdopt(GuestOperation):
 
     def ensure_as_found(self) -> None:
         found = self.driver.domain_describe(self.guest.pk)
-        if found.ours:
+        if found.taken_over:
             return  # by a former attempt of this job
         differs = [name for name in _MUST_AGREE if _essence(found)[name] != self.job.params["found"][name]]
         if differs:
@@ -52,7 +52,7 @@ class GuestAdopt(GuestOperation):
                 pool_measured(pool=pool, info=info)
 
     def ensure_taken_over(self) -> None:
-        if not self.driver.domain_describe(self.guest.pk).ours:
+        if not self.driver.domain_describe(self.guest.pk).taken_over:
             self.undo("let_go", configuration=self.driver.domain_configuration(self.guest.pk))
         self.driver.domain_take_over(guest_spec(self.guest))
         self.observe()

@@ -1,15 +1,17 @@
 """Asking a host for everything that is compared with the panel; bulk calls where there are any."""
 
+import logging
 from dataclasses import replace
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.descriptions import DomainDescription
 from hosts.models import HostConnection, StoragePool
 from hosts.operations.hosts import look_add
-from panel.core.errors import DriverError, VolumeNotFoundError
+from panel.core.errors import DriverError, JobLostError, VolumeNotFoundError
 from vms.models import Guest
 from vms.operations.specs import guest_spec
 from vms.services.reconcile.compare import host_compare, panel_compare, turn_end, turn_take
@@ -17,6 +19,7 @@ from vms.services.reconcile.panel_view import busy_since
 from vms.services.reconcile.snapshots import HostView
 from vms.states import Lifecycle
 
+logger = logging.getLogger(__name__)
 CONFIGURATIONS_AT_ONCE = 25  # of a host with more guests some are compared in full each time, by chance
 
 
@@ -70,9 +73,13 @@ def _on_check(driver: HypervisorDriver, connection: HostConnection) -> None:
     """Compare when somebody has the host checked. What only the comparison meets does not fail the check."""
     try:
         compare_connection(driver, connection, anew=True)
-    except DriverError as error:
-        if error.retryable:
+    except (JobLostError, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if isinstance(error, DriverError) and error.retryable:
             raise
+        logger.exception("comparison of host connection %s", connection.pk)
+        turn_end(connection, error=str(error))
     panel_compare()
 
 

@@ -84,7 +84,7 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
         raise InvalidStateError(said, current=row.state)
     found, host = row.found, Host.objects.get(pk=row.on_host_id)
     networks = _networks(host, found, request)
-    disks = [disk for disk in found["disks"] if disk["kind"] == "disk"]
+    disks = own_disks(found)
     sizes_gib = [-(-disk["capacity_bytes"] // GIB) for disk in disks]
     size = {"vcpus": found["vcpus"], "memory_mib": found["memory_mib"], "disk_gib": sum(sizes_gib)}
     v4 = sum(ipaddress.ip_address(one).version == 4 for _, _, addresses in networks for one in addresses)
@@ -103,16 +103,21 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
     return guest, job
 
 
+def own_disks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the disks that become the guest's. What it can only read (a seed, an installer) stays somebody else's."""
+    return [disk for disk in found["disks"] if disk["kind"] in ("disk", "filesystem") and not disk["read_only"]]
+
+
 def obstacle(row: Difference) -> str:
     """Return why a found domain cannot be taken over, as one sentence; "" when it can."""
     found = row.found
-    if found["ours"] or Guest.objects.filter(pk=row.about_id).exists():
+    if Guest.objects.filter(pk=row.about_id).exists():
         return "The panel had a server with this domain's id: it cannot be taken over another time."
     if not found["persistent"]:
         return "The domain has no persistent configuration: it would be gone when it is switched off."
-    disks = [disk for disk in found["disks"] if disk["kind"] == "disk"]
+    disks = own_disks(found)
     if not disks:
-        return "The domain has no disk."
+        return "The domain has no disk that it can write to."
     if not found["nics"]:
         return "The domain has no nic."
     for disk in disks:
@@ -120,8 +125,6 @@ def obstacle(row: Difference) -> str:
             return f"Its disk {disk['target']} is not a file: only files can be taken over."
         if disk["format"] not in FORMATS:
             return f"Its disk {disk['target']} is of the format {disk['format']}: only qcow2 and raw can be taken over."
-        if disk["read_only"]:
-            return f"Its disk {disk['target']} is read-only."
         if not disk["capacity_bytes"]:
             return f"The host does not say how large its disk {disk['target']} is."
     for disk in disks:

@@ -11,7 +11,16 @@ from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.describe import guards
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.profiles import Profile
-from hosts.drivers.libvirt.xml.edit import changed_parts, edited, given_back, guest_element, mac_of
+from hosts.drivers.libvirt.xml.edit import (
+    changed_parts,
+    edited,
+    given_back,
+    guest_element,
+    is_kept,
+    mac_of,
+    plain_text,
+    same,
+)
 from hosts.drivers.libvirt.xml.elements import Element, from_text, to_text
 from hosts.drivers.libvirt.xml.metadata import NAMESPACE, qualified
 from hosts.drivers.types import DomainSpec, domain_name
@@ -32,7 +41,7 @@ def _kept(domain: Any) -> Element:
 
 def is_foreign(domain: Any, identity: UUID) -> bool:
     """True when the panel has not made a domain: then its configuration is edited and never replaced."""
-    return str(domain.name()) != domain_name(identity)
+    return str(domain.name()) != domain_name(identity) or is_kept(_kept(domain))
 
 
 def take_over(session: Session, profile: Profile, domain: Any, spec: DomainSpec) -> None:
@@ -43,7 +52,7 @@ def take_over(session: Session, profile: Profile, domain: Any, spec: DomainSpec)
     change(session, domain, spec)
     if domain.isActive():
         live = libvirt.VIR_DOMAIN_AFFECT_LIVE
-        text = _live_metadata(domain, spec)
+        text = plain_text(_live_metadata(domain, spec))
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, _PREFIX, NAMESPACE, live)
         protect(session, profile, domain, spec.id)
 
@@ -52,27 +61,31 @@ def change(session: Session, domain: Any, spec: DomainSpec) -> None:
     """Bring the configuration of a domain that was taken over to the spec, and leave the rest of it as it is."""
     found = _kept(domain)
     wanted = edited(found, spec)
-    if to_text(wanted) != to_text(found):
+    if not same(wanted, found):
         session.conn.defineXML(to_text(wanted))
 
 
 def is_current(domain: Any, spec: DomainSpec) -> bool:
     """True when ``change`` would change nothing."""
     found = _kept(domain)
-    return to_text(edited(found, spec)) == to_text(found)
+    return same(edited(found, spec), found)
 
 
 def let_go(session: Session, profile: Profile, domain: Any, identity: UUID, *, configuration: str) -> None:
     """Put the configuration of before back, and take our metadata and rules away."""
-    session.conn.defineXML(to_text(given_back(_kept(domain), json.loads(configuration))))
+    before = json.loads(configuration)
+    session.conn.defineXML(to_text(given_back(_kept(domain), before)))
     if domain.isActive():
         live = libvirt.VIR_DOMAIN_AFFECT_LIVE
+        text = plain_text(from_text(before["guest"])) if before["guest"] is not None else None
+        key = _PREFIX if text else None
         try:
-            domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, NAMESPACE, live)
+            domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, key, NAMESPACE, live)
         except libvirt.libvirtError as error:
             if not is_code(error, libvirt.VIR_ERR_NO_DOMAIN_METADATA):
                 raise
-    hook.ask(session, profile, kind="clean", about=domain_name(identity))
+    if before["guest"] is None:
+        hook.ask(session, profile, kind="clean", about=domain_name(identity))
 
 
 def protect(session: Session, profile: Profile, domain: Any, identity: UUID) -> bool:
@@ -89,7 +102,7 @@ def protect(session: Session, profile: Profile, domain: Any, identity: UUID) -> 
     return True
 
 
-def _live_metadata(domain: Any, spec: DomainSpec) -> str:
+def _live_metadata(domain: Any, spec: DomainSpec) -> Element:
     """Return our metadata with the names that the nics have now: by them the rules go when the domain ends."""
     guest = guest_element(spec)
     live = from_text(domain.XMLDesc())
@@ -98,4 +111,4 @@ def _live_metadata(domain: Any, spec: DomainSpec) -> str:
         target = now.get(nic.get("mac", ""))
         if target is not None and target.get("dev"):
             nic.set("device", target.get("dev") or "")
-    return to_text(guest)
+    return guest

@@ -12,7 +12,7 @@ from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml import parse
-from hosts.drivers.libvirt.xml.edit import mac_of, memory_mib
+from hosts.drivers.libvirt.xml.edit import is_kept, mac_of, memory_mib
 from hosts.drivers.libvirt.xml.elements import Element, from_text
 from hosts.drivers.libvirt.xml.metadata import qualified
 from hosts.drivers.libvirt.xml.probe import AskedNic
@@ -89,6 +89,7 @@ class _Read:
             state=info.state,
             persistent=self.persistent,
             ours=info.ours,
+            taken_over=is_kept(self.kept),
             owner=(self.guest.get("owner") or "") if self.guest is not None else "",
             vcpus=int(self.kept.findtext("vcpu") or 1),
             memory_mib=memory_mib(self.kept),

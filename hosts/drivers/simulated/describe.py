@@ -21,6 +21,7 @@ def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDes
         state=record.state,
         persistent=True,
         ours=record.spec is not None,
+        taken_over=record.taken_over,
         owner="" if record.spec is None else record.spec.owner,
         vcpus=1 if spec is None else spec.vcpus,
         memory_mib=0 if spec is None else spec.memory_mib,

@@ -129,15 +129,19 @@ class DomainCalls:
         return [self.domain_describe(domain=info.id) for info in self.domain_list()]
 
     def domain_configuration(self, *, domain: UUID) -> str:
-        """A simulated domain forgets nothing of what it was found as."""
-        return self._get(domain).name
+        """Say whether it was ours before: then its spec is what it is given back as."""
+        record = self._get(domain)
+        if record.spec is not None:
+            record.found = record.spec
+            return "ours"
+        return "somebody else's"
 
     def domain_take_over(self, *, spec: DomainSpec) -> None:
         """Make it ours; what it runs with stays."""
         record = self._get(spec.id)
         if any(nic.anti_spoofing for nic in spec.nics):
             require(self._host.state, self._host_type, Capability.ANTI_SPOOFING)
-        record.spec = spec
+        record.spec, record.taken_over = spec, True
         if record.active:
             record.live_spec = record.live_spec or spec
             record.leftovers.add(f"rules {record.name}")
@@ -145,6 +149,10 @@ class DomainCalls:
     def domain_let_go(self, *, domain: UUID, configuration: str) -> None:
         """Give it back."""
         record = self._get(domain)
+        record.taken_over = False
+        if configuration == "ours":
+            record.spec = record.found
+            return
         record.spec = record.live_spec = None
         record.leftovers.clear()
 

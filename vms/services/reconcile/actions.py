@@ -65,8 +65,8 @@ def refusals(row: Difference) -> dict[str, str]:
 def _adopt_refusal(row: Difference) -> str:
     if row.kind != K.DOMAIN_WITHOUT_GUEST:
         return "Only a domain without a guest can be taken over."
-    if row.host_type != HostType.KVM:
-        return "Only KVM servers can be taken over so far."
+    if row.host_type != HostType.KVM and not row.found.get("ours"):
+        return "A container that the panel has not made cannot be taken over: only KVM servers can."
     return ""
 
 

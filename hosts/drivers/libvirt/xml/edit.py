@@ -2,12 +2,14 @@
 
 from copy import deepcopy
 from typing import Any
+from xml.etree import ElementTree as ET
 
-from hosts.drivers.libvirt.xml.elements import Element, child, element
+from hosts.drivers.libvirt.xml.elements import Element, child, element, from_text, to_text
 from hosts.drivers.libvirt.xml.metadata import metadata, qualified
 from hosts.drivers.types import DomainSpec
 
 _GUEST = qualified("guest")
+KEPT = "kept"  # in our metadata: the configuration is somebody else's work
 
 
 def edited(found: Element, spec: DomainSpec) -> Element:
@@ -19,9 +21,11 @@ def edited(found: Element, spec: DomainSpec) -> Element:
     if kept is None:
         kept = element("metadata")
         domain.insert(_place(domain, "title"), kept)
-    for old in kept.findall(_GUEST):
+    made = guest_element(spec)
+    for old in kept.findall(_GUEST):  # of one that another panel has made: what its host has to prepare stays
+        made.extend([part for tag in ("mount", "limit") for part in old.findall(qualified(tag))])
         kept.remove(old)
-    kept.append(guest_element(spec))
+    kept.append(made)
     nics = {nic.mac: nic for nic in spec.nics}
     for interface in domain.iterfind("devices/interface"):
         nic = nics.get(mac_of(interface))
@@ -42,7 +46,12 @@ def changed_parts(found: Element) -> dict[str, Any]:
     for interface in found.iterfind("devices/interface"):
         target = interface.find("target")
         devices[mac_of(interface)] = target.get("dev") if target is not None else None
-    return {"title": found.findtext("title"), "devices": devices}
+    guest = found.find(f"metadata/{_GUEST}")
+    return {
+        "title": found.findtext("title"),
+        "devices": devices,
+        "guest": to_text(guest) if guest is not None else None,
+    }
 
 
 def given_back(found: Element, before: dict[str, Any]) -> Element:
@@ -56,6 +65,8 @@ def given_back(found: Element, before: dict[str, Any]) -> Element:
     if kept is not None:
         for ours in kept.findall(_GUEST):
             kept.remove(ours)
+        if before["guest"] is not None:
+            kept.append(from_text(before["guest"]))
         if not len(kept):
             domain.remove(kept)
     for interface in domain.iterfind("devices/interface"):
@@ -73,7 +84,27 @@ def guest_element(spec: DomainSpec) -> Element:
     """Return our metadata for a domain that was taken over."""
     made = metadata(spec).find(_GUEST)
     assert made is not None  # noqa: S101 - metadata() makes it
+    made.set("configuration", KEPT)
     return made
+
+
+def plain_text(element: Element) -> str:
+    """Write our metadata without its namespace, which ``virDomainSetMetadata`` puts on every element itself."""
+    made = deepcopy(element)
+    for one in made.iter():
+        one.tag = one.tag.rpartition("}")[2]
+    return to_text(made)
+
+
+def same(one: Element, other: Element) -> bool:
+    """True when two configurations say the same; how they are indented does not count."""
+    return ET.canonicalize(to_text(one), strip_text=True) == ET.canonicalize(to_text(other), strip_text=True)
+
+
+def is_kept(domain: Element) -> bool:
+    """True when a domain was taken over: its configuration is edited and never replaced."""
+    guest = domain.find(f"metadata/{_GUEST}")
+    return guest is not None and guest.get("configuration") == KEPT
 
 
 def mac_of(interface: Element) -> str:
