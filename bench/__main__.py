@@ -11,8 +11,8 @@ from bench.stores import python, seed_fleet, stores_lent
 def main() -> int:
     """Run benchmarks one after the other; return the worst exit status."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure.")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all")
-    wanted = parser.parse_args().names or list(BENCHMARKS)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all but soak")
+    wanted = parser.parse_args().names or [name for name in BENCHMARKS if name != "soak"]
     unknown = sorted(set(wanted) - set(BENCHMARKS))
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
@@ -55,12 +55,24 @@ def live() -> None:
     python({**os.environ, "DJANGO_SETTINGS_MODULE": "panel.settings.test"}, "-m", "bench.live")
 
 
+def orders() -> None:
+    """Order servers on a hundred simulated hosts: one by one, ten a second, a thousand at once."""
+    python({**os.environ, "DJANGO_SETTINGS_MODULE": "panel.settings.test"}, "-m", "bench.orders")
+
+
+def soak() -> None:
+    """Work for half an hour and compare what every process holds."""
+    python({**os.environ, "DJANGO_SETTINGS_MODULE": "panel.settings.test"}, "-m", "bench.soak")
+
+
 BENCHMARKS = {
     "guest_list": guest_list,
     "create_guest": create_guest,
     "sweep": sweep,
     "live": live,
     "usage_samples": usage_samples,
+    "orders": orders,
+    "soak": soak,
 }
 
 if __name__ == "__main__":
