@@ -28,7 +28,7 @@ from hosts.drivers.types import DomainSpec, HostType, PowerState, domain_name  #
 from hosts.models import Host, HostConnection, LiveCollector  # noqa: E402
 from vms.models import Guest  # noqa: E402
 
-STEADY_S = 60
+STEADY_S = 40
 
 
 def main() -> None:

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.utils import timezone
 
 from hosts import registry
 from hosts.calls import guarded
 from hosts.drivers.libvirt import LibvirtDriver
 from hosts.drivers.types import HostType
+from hosts.models import HostConnection
 from panel.core.errors import HostTimeoutError, HostUnreachableError
 from tests.drivers.checks import answers, wait_until
 from tests.drivers.real_host import RealHost
+from vms.collector import watcher
 
 pytestmark = pytest.mark.kvm
 DEADLINE_S = 2.0
@@ -61,3 +64,23 @@ def test_a_frozen_libvirtd_costs_a_call_its_deadline_and_no_more(real_host, froz
     after = real_host.driver(HostType.KVM)
     wait_until(lambda: answers(after), timeout_s=20)
     after.close()
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_frozen_libvirtd_costs_a_collector_its_deadlines_and_is_seen_again(real_host, frozen, monkeypatch, connected):
+    monkeypatch.setattr(registry, "_drivers", {})
+    monkeypatch.setattr(watcher, "CALL_DEADLINE_S", 1.0)
+    row = HostConnection(host_type="kvm", driver="libvirt", uri=real_host.uri(HostType.KVM))
+    one = watcher.HostWatcher(row)
+    one.on_lost = lambda thread: pytest.fail("a thread was lost")
+    if connected:
+        assert one.look(timezone.now()).domains is not None
+    frozen(True)
+
+    began = time.monotonic()
+    answer = one.look(timezone.now())
+    assert (answer.domains, answer.hung) == (None, True)
+    assert time.monotonic() - began < 5
+
+    frozen(False)
+    wait_until(lambda: one.look(timezone.now()).domains is not None, timeout_s=20)
