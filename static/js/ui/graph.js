@@ -38,6 +38,9 @@ function timeWords(plot, splits) {
   });
 }
 
+/** Room for the longest word of the value axis, in pixels. */
+const labelsWidth = (plot, words) => 14 + Math.ceil(6.3 * Math.max(4, ...(words || []).map((word) => word.length)));
+
 /** Single samples with a gap on both sides: a line would not show them. */
 const lonely = (values) => values.map((value, place) => (value !== null && (values[place - 1] ?? null) === null && (values[place + 1] ?? null) === null ? place : -1)).filter((place) => place >= 0);
 
@@ -49,7 +52,7 @@ function optionsOf({ series, show, top, least, binary, width, onCursor }) {
     cursor: { sync: { key: "graphs", setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (plot, low, high) => [0, top || Math.max(least, (high || 0) * 1.1)] } },
     axes: [{ ...axis, grid: { show: false }, values: timeWords, space: width < NARROW ? 64 : 84, size: 28, gap: 6 },
-      { ...axis, values: (plot, splits) => splits.map(show), size: 72, space: 34, gap: 6, ...(binary ? { incrs: BINARY } : {}) }],
+      { ...axis, values: (plot, splits) => splits.map(show), size: labelsWidth, space: 34, gap: 6, ...(binary ? { incrs: BINARY } : {}) }],
     series: [{}, ...series.map((one) => ({ label: one.word, width: 1.6, stroke: line(one.colour), spanGaps: false,
       fill: one.fill ? () => `${colour(one.colour)}1f` : undefined, points: { show: false, size: 4, filter: (plot, at, shown) => (shown ? null : lonely(plot.data[at])) } }))],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },

@@ -67,7 +67,7 @@ export function ValuesTable({ caption, timestamps, columns }) {
 const tableColumns = (data) => graphsFor(data).flatMap((graph) => graph.lines.map(([name, word]) => ({ title: graph.lines.length > 1 ? `${graph.title}: ${word}` : graph.title, values: data.series[name], show: graph.show })));
 
 const NoSamples = () => html`<${Card}><${Empty}>${_("No samples yet: the first appear within a minute.")}<//><//>`;
-const GraphsPending = ({ count }) => html`<div class="graphs">${Array.from({ length: count }, (unused, place) => html`<div class="card graph-pending" key=${place}><${Pending} lines=${3} /></div>`)}</div>`;
+const GraphsPending = ({ count, small }) => html`<div class=${small ? "graphs is-small" : "graphs"}>${Array.from({ length: count }, (unused, place) => html`<div class="card graph-pending" key=${place}><${Pending} lines=${3} /></div>`)}</div>`;
 
 /** The whole tab: choice of the time, graphs or table. `path`: of the API. */
 export function Metrics({ path }) {
@@ -90,6 +90,6 @@ export function LastHour({ path, only }) {
   const { data } = metrics;
   return html`<section class="stack-small" aria-labelledby="last-hour"><div class="section-head"><h2 id="last-hour">${_("Last hour")}</h2><a class="btn btn-sm btn-quiet" href="?tab=metrics">${_("All metrics")}</a></div>
     <${ProblemNotice} problem=${metrics.problem} retry=${metrics.reload} />
-    ${metrics.loading && html`<${GraphsPending} count=${only.length} />`}
-    ${data && (nothingSeen(data) ? html`<${NoSamples} />` : html`<div class="graphs"><${Graphs} data=${data} graphs=${graphsFor(data).filter((graph) => only.includes(graph.id))} /></div>`)}</section>`;
+    ${metrics.loading && html`<${GraphsPending} count=${only.length} small />`}
+    ${data && (nothingSeen(data) ? html`<${NoSamples} />` : html`<div class="graphs is-small"><${Graphs} data=${data} graphs=${graphsFor(data).filter((graph) => only.includes(graph.id))} /></div>`)}</section>`;
 }
