@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
 from hosts.models import Host, HostConnection, HostWatch, LiveCollector
 from hosts.services.watches import watches_give_back, watches_renew
+from hosts.usage import recorder, store
 from tests.drivers.checks import wait_until
 from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
@@ -180,3 +181,27 @@ def test_a_silent_host_costs_the_others_nothing_and_loses_no_guest(guest, one_ho
     fleet.admin.release_hangs(one_host.name)
     wait_until(lambda: power(guest) == "running", timeout_s=15)
     assert seen(guest) > last
+
+
+def test_usage_shows_within_a_few_looks_and_a_failed_write_leaves_power_as_it_is(
+    guest, one_host, fleet, start, viewer_api, monkeypatch, settings
+):
+    settings.COLLECT_EVERY_S = 1.0
+
+    def no_room(kind, windows):
+        raise DatabaseError("no room")
+
+    monkeypatch.setattr(store, "windows_write", no_room)
+    monkeypatch.setattr(recorder, "WINDOW_MS", 2000)  # so that there is something to write at once
+    start()
+
+    def samples(name: str) -> list[float]:
+        found = viewer_api.get(f"/guests/{guest.pk}/metrics").json()["series"][name]
+        return [value for value in found if value is not None]
+
+    wait_until(lambda: samples("cpu_percent") and samples("memory_used_mib"))
+    assert all(0 <= value <= 400 for value in samples("cpu_percent"))
+    before = seen(guest)
+    wait_until(lambda: seen(guest) > before)
+    fleet.admin.guest_crash(one_host.name, guest.pk)
+    wait_until(lambda: power(guest) != "running")
