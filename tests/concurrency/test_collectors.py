@@ -199,7 +199,7 @@ def test_usage_shows_within_a_few_looks_and_a_failed_write_leaves_power_as_it_is
         found = viewer_api.get(f"/guests/{guest.pk}/metrics").json()["series"][name]
         return [value for value in found if value is not None]
 
-    wait_until(lambda: samples("cpu_percent") and samples("memory_used_mib"))
+    wait_until(lambda: bool(samples("cpu_percent") and samples("memory_used_mib")))
     assert all(0 <= value <= 400 for value in samples("cpu_percent"))
     before = seen(guest)
     wait_until(lambda: seen(guest) > before)
