@@ -128,6 +128,12 @@ class StorageFullError(DriverError):
     code = "storage_full"
 
 
+class StorageReadOnlyError(DriverError):
+    """The host's storage can only be read."""
+
+    code = "storage_read_only"
+
+
 class HostUnreachableError(DriverError):
     """The host does not answer."""
 

@@ -21,11 +21,12 @@ from hosts.services.networks import network_create
 from hosts.states import ImageState
 from panel.core.actors import SYSTEM
 from panel.core.errors import DriverError, HostTimeoutError, HostUnreachableError
-from panel.core.models import Customer
+from panel.core.models import Customer, Job
 from tests.drivers.real_host import BRIDGE, GATEWAY_V4, GATEWAY_V6, RealHost
 from tests.faults.deeds import Deeds
 from tests.simulated_fleet import HostSight, jobs_run
 from vms.models import Guest
+from vms.services.access import guest_reset_root_password
 from vms.services.guests import guest_delete
 
 TYPES = (HostType.KVM, HostType.LXC)
@@ -108,6 +109,18 @@ class RealDeeds(Deeds):
 
     def spoil(self, guest: Guest) -> None:
         """Nothing here: what a repair does to a guest that needs none is the same calls."""
+
+    def on(self) -> Guest:
+        """Return a guest that runs."""
+        return self._running()
+
+    def off(self) -> Guest:
+        """Return a guest that is off."""
+        return self._off()
+
+    def password_reset(self, guest: Guest) -> Job:
+        """Ask for a new root password."""
+        return guest_reset_root_password(actor=self.staff, guest=guest, root_password=None)[0]
 
     def away(self) -> None:
         """Delete all guests, so that the next one has room and time."""

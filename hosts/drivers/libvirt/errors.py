@@ -11,6 +11,7 @@ from panel.core.errors import (
     HostTimeoutError,
     HostUnreachableError,
     StorageFullError,
+    StorageReadOnlyError,
     VolumeNotFoundError,
 )
 
@@ -32,6 +33,7 @@ _BY_CODE: dict[int, type[DriverError]] = {
 }
 
 # libvirt mostly reports a full file system as some other failure with the system's text at its end.
+_READ_ONLY = "Read-only file system"
 _FULL = ("No space left on device", "Disk quota exceeded")
 
 
@@ -51,6 +53,8 @@ def _class_of(error: libvirt.libvirtError) -> type[DriverError]:
     text = str(error)
     if any(mark in text for mark in _FULL) or _errno_of(error) in (errno.ENOSPC, errno.EDQUOT):
         return StorageFullError
+    if _READ_ONLY in text:
+        return StorageReadOnlyError
     return _BY_CODE.get(error.get_error_code() or 0, DriverError)
 
 

@@ -23,6 +23,7 @@ from panel.core.errors import (
     LeftoversError,
     PanelError,
     StorageFullError,
+    StorageReadOnlyError,
     VolumeNotFoundError,
 )
 
@@ -34,6 +35,7 @@ ERRORS: dict[str, type[DriverError]] = {
         VolumeNotFoundError,
         CapabilityError,
         StorageFullError,
+        StorageReadOnlyError,
         HostUnreachableError,
         HostTimeoutError,
         LeftoversError,

@@ -1,0 +1,126 @@
+"""What somebody did on a host behind the panel's back: a job says what happened, and all else of the guest works."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+
+from hosts.drivers.types import HostType
+from panel.core.models import Customer, Job
+from tests.drivers.real_host import RealHost
+from tests.faults.real_fleet import RealDeeds, RealFleet
+from tests.faults.truth import leaks
+from tests.simulated_fleet import jobs_run
+from vms.models import Guest
+from vms.services.actions import guest_action_submit
+from vms.states import GuestAction
+
+KVM, LXC = pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("host_type", [KVM, LXC])]
+
+
+@pytest.fixture
+def deeds(
+    real_host: RealHost, host_type: str, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RealDeeds]:
+    fleet = RealFleet(real_host, monkeypatch)
+    yield RealDeeds(fleet, customer, monkeypatch, host_type)
+    fleet.clear()
+
+
+def act(deeds: RealDeeds, guest: Guest, action: GuestAction) -> Job:
+    guest_action_submit(actor=deeds.staff, guest=guest, action=action)
+    (job,) = jobs_run()
+    guest.refresh_from_db()
+    return job
+
+
+@contextmanager
+def read_only(real: RealHost, folder: Path) -> Iterator[None]:
+    """Make a folder read-only for libvirtd, as a file system with errors becomes."""
+    pid = (real.libvirtd.run_dir / "libvirtd.pid").read_text().strip()
+
+    def inside(*command: str) -> None:
+        subprocess.run(["nsenter", f"--target={pid}", "--mount", *command], check=True)
+
+    inside("mount", "--bind", str(folder), str(folder))
+    try:
+        inside("mount", "-o", "remount,bind,ro", str(folder))
+        yield
+    finally:
+        inside("umount", "--lazy", str(folder))
+
+
+def test_a_pool_gone_read_only_fails_what_writes_and_nothing_else(deeds, host_type):
+    guest = deeds.on()
+    with read_only(deeds.real.real, Path(deeds.host.pools.get().path)):
+        refused = deeds.ask("guest.create")
+        jobs_run()
+        refused.refresh_from_db()
+        assert (refused.status, refused.error_code) == ("error", "storage_read_only"), refused.error_detail
+        assert refused.error_message == "The host's storage can only be read."
+        assert act(deeds, guest, GuestAction.STOP).status == "success"
+        assert guest.power_state == "shutoff"
+    failed = Guest.objects.get(lifecycle="error")
+    assert failed.error_message == refused.error_message
+    assert act(deeds, guest, GuestAction.START).status == "success"
+    assert guest.power_state == "running"
+    deeds.away()
+    assert leaks(deeds.real, deeds.host) == []
+
+
+def test_a_corrupt_seed_is_written_anew_and_hinders_nothing(deeds):
+    guest = deeds.off()
+    (seed,) = Path(deeds.host.pools.get().path).glob(f"guest-{guest.pk}-seed*")
+    size = seed.stat().st_size
+    seed.write_bytes(b"\xff" * size)
+    reset = deeds.password_reset(guest)
+    jobs_run()
+    reset.refresh_from_db()
+    assert reset.status == "success", reset.error_detail
+    assert seed.read_bytes()[:4096] != b"\xff" * 4096
+    if guest.power_state == "shutoff":
+        assert act(deeds, guest, GuestAction.START).status == "success"
+    assert act(deeds, guest, GuestAction.STOP).status == "success"
+    deeds.away()
+    assert leaks(deeds.real, deeds.host) == []
+
+
+def test_a_definition_changed_by_hand_is_put_right_at_the_next_start(deeds, host_type):
+    guest = deeds.off()
+    changed_by_hand(deeds, guest)
+    assert memory_kib(deeds, guest) == 65536
+    assert act(deeds, guest, GuestAction.START).status == "success"
+    assert memory_kib(deeds, guest) == guest.memory_mib * 1024
+    changed_by_hand(deeds, guest)  # while it runs: what is written for its next start
+    assert act(deeds, guest, GuestAction.STOP).status == "success"
+    assert act(deeds, guest, GuestAction.START).status == "success"
+    assert memory_kib(deeds, guest) == guest.memory_mib * 1024
+    deeds.away()
+    assert leaks(deeds.real, deeds.host) == []
+
+
+def domain(deeds: RealDeeds, guest: Guest) -> tuple[Any, Any]:
+    conn = libvirt.open(deeds.real.real.uri(HostType(deeds.host_type)))
+    return conn, conn.lookupByUUIDString(str(guest.pk))
+
+
+def changed_by_hand(deeds: RealDeeds, guest: Guest) -> None:
+    """Give it another size, as ``virsh edit`` does."""
+    conn, found = domain(deeds, guest)
+    text = found.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    right = str(guest.memory_mib * 1024)
+    conn.defineXML(text.replace(f">{right}</memory>", ">65536</memory>").replace(f">{right}</c", ">65536</c"))
+    conn.close()
+
+
+def memory_kib(deeds: RealDeeds, guest: Guest) -> int:
+    """Return what its next start gives it."""
+    conn, found = domain(deeds, guest)
+    text = found.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    conn.close()
+    return int(text.split("</memory>")[0].rsplit(">", 1)[1])
