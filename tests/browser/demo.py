@@ -11,7 +11,7 @@ from django.utils import timezone
 from billing.models import Subscription
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from panel.core.audit import audit_record
-from panel.core.models import ApiToken, Customer, Job, PanelBackup, PanelProcess, User
+from panel.core.models import ApiToken, Customer, Job, JobAttempt, PanelBackup, PanelProcess, User
 from panel.core.units import GIB
 from tests import factories, stock
 from tests.browser.demo_usage import usage_make
@@ -37,6 +37,7 @@ class Demo:
     building: Guest
     broken: Guest
     failed_job: Job
+    many_job: Job
     running_job: Job
 
 
@@ -66,13 +67,14 @@ def demo_make() -> Demo:
         Subscription.objects.create(customer=guest.customer, plan=plans[guest.plan_slug], guest=guest)
     mine = [guest for guest in guests if guest.customer_id == northwind.pk]
     running, failed = _jobs(mine, northwind, owner, hosts)
+    many = _job_of_many(mine, northwind, owner)
     _differences(hosts[0], mine[0])
     _audit(admin, owner, mine, hosts)
     _processes()
     usage_make(guests, hosts)
     return Demo(
         admin=admin, owner=owner, customer=northwind, host=hosts[0], slow_host=hosts[-1], network=network,
-        guest=mine[0], building=mine[1], broken=mine[7], running_job=running, failed_job=failed,
+        guest=mine[0], building=mine[1], broken=mine[7], running_job=running, failed_job=failed, many_job=many,
     )  # fmt: skip
 
 
@@ -245,6 +247,13 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
         error_message="The host's storage is full.", error_detail="virStorageVolCreateXML: No space left on device",
         request_id="0e6a9b4c3c5e4a86", **common,
     )  # fmt: skip
+    failed_at = now - timedelta(minutes=34)
+    for number, (outcome, message) in enumerate((("lost", ""), ("error", failed.error_message)), start=1):
+        JobAttempt.objects.create(
+            job=failed, number=number, worker=f"worker-1:{400 + number}", outcome=outcome, error_message=message,
+            started_at=failed_at + timedelta(seconds=30 * number - 30),
+            ended_at=failed_at + timedelta(seconds=29 * number),
+        )  # fmt: skip
     for number, action in enumerate(("reboot", "shutdown", "start", "reset-root-password", "resize")):
         begun = now - timedelta(minutes=20 + 50 * number)
         factories.job_make(
@@ -258,6 +267,27 @@ def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host])
         started_at=now - timedelta(minutes=2), finished_at=now - timedelta(minutes=1),
     )  # fmt: skip
     return running, failed
+
+
+def _job_of_many(mine: list[Guest], customer: Customer, owner: User) -> Job:
+    """Three servers were asked to shut down; one did not listen."""
+    begun = timezone.now() - timedelta(hours=5)
+    common: dict[str, Any] = {
+        "customer": customer, "actor_kind": "person", "actor_user": owner, "actor_label": owner.email,
+        "progress_percent": 100, "created_at": begun, "started_at": begun,
+    }  # fmt: skip
+    refused = {"error_code": "shutdown_ignored", "error_message": "The server did not react to the request in time."}
+    parent = factories.job_make(
+        action="guests.shutdown", status="error", error_code="children_failed", error_message="1 of 3 failed.",
+        finished_at=begun + timedelta(seconds=61), **common,
+    )  # fmt: skip
+    for number, at in enumerate((0, 2, 4)):
+        factories.job_make(
+            guest_id=mine[at].pk, action="guest.shutdown", parent=parent, attempt=1, **common,
+            **({"status": "error", **refused} if number == 2 else {"status": "success"}),
+            finished_at=begun + timedelta(seconds=(5, 7, 61)[number]),
+        )  # fmt: skip
+    return parent
 
 
 def _differences(host: Host, guest: Guest) -> None:

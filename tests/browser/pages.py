@@ -61,6 +61,7 @@ OWNER_PAGES = {
     "tokens": "/tokens",
     "activity": "/activity",
     "job": "/jobs/{failed_job}",
+    "job-of-many": "/jobs/{many_job}",
     "profile": "/profile",
     "change-password": "/accounts/password/change/",
     "forbidden": "/hosts",

@@ -18,5 +18,6 @@ def main() -> None:
         "broken": demo.broken.pk,
         "running_job": demo.running_job.pk,
         "failed_job": demo.failed_job.pk,
+        "many_job": demo.many_job.pk,
     }
     print(json.dumps({name: str(pk) for name, pk in ids.items()}))  # noqa: T201 - read by the parent process
