@@ -19,6 +19,7 @@ from panel.core.errors import (
     HostUnreachableError,
     LeftoversError,
     StorageFullError,
+    StorageReadOnlyError,
     VolumeNotFoundError,
 )
 from panel.core.units import MIB
@@ -82,6 +83,7 @@ def test_every_error_class_of_drivers_can_travel():
         VolumeNotFoundError,
         CapabilityError,
         StorageFullError,
+        StorageReadOnlyError,
         HostUnreachableError,
         HostTimeoutError,
         LeftoversError,
