@@ -33,13 +33,13 @@ def test_the_time_is_in_the_address_and_back_works(visit: Callable[..., Visitor]
     visitor = visit(who="owner")
     page = visitor.page
     visitor.open("/servers/{guest}?tab=metrics")
-    expect(page.get_by_role("button", name="Last hour")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="1 h", exact=True)).to_have_attribute("aria-pressed", "true")
     with page.expect_response(lambda answer: "range=7d" in answer.url):
-        page.get_by_role("button", name="Last 7 days").click()
+        page.get_by_role("button", name="7 d", exact=True).click()
     expect(page).to_have_url(re.compile(r"range=7d"))
-    expect(page.get_by_role("button", name="Last 7 days")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="7 d", exact=True)).to_have_attribute("aria-pressed", "true")
     page.go_back()
-    expect(page.get_by_role("button", name="Last hour")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="1 h", exact=True)).to_have_attribute("aria-pressed", "true")
     visitor.settle()
     assert visitor.take_wrongs() == []
 

@@ -36,7 +36,7 @@ export function useRange(initial = "1h") {
   const [query, setQuery] = useUrlQuery();
   const now = RANGES.some(([name]) => name === query.range) ? query.range : initial;
   return [now, html`<div class="segments" role="group" aria-label=${_("Time shown")}>${RANGES.map(([name, short, long]) => html`<button key=${name} type="button" class="segment" aria-pressed=${name === now ? "true" : "false"}
-    aria-label=${long} title=${long} onClick=${() => setQuery({ range: name === initial ? "" : name }, { push: true })}>${short}</button>`)}</div>`];
+    title=${long} onClick=${() => setQuery({ range: name === initial ? "" : name }, { push: true })}>${short}</button>`)}</div>`];
 }
 
 /** Whether the table stands in the graphs' place; it is in the address too. Returns [asTable, the button]. */
