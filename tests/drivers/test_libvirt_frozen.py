@@ -70,7 +70,8 @@ def test_a_frozen_libvirtd_costs_a_call_its_deadline_and_no_more(real_host, froz
 def test_a_frozen_libvirtd_costs_a_collector_its_deadlines_and_is_seen_again(real_host, frozen, monkeypatch, connected):
     monkeypatch.setattr(registry, "_drivers", {})
     monkeypatch.setattr(watcher, "CALL_DEADLINE_S", 1.0)
-    row = HostConnection(host_type="kvm", driver="libvirt", uri=real_host.uri(HostType.KVM))
+    bulk = [{"capability": "bulk_stats", "available": True, "reason": ""}]
+    row = HostConnection(host_type="kvm", driver="libvirt", uri=real_host.uri(HostType.KVM), capabilities=bulk)
     one = watcher.HostWatcher(row)
     one.on_lost = lambda thread: pytest.fail("a thread was lost")
     if connected:
