@@ -1,5 +1,6 @@
 """The hook scripts without a host: what they read, and which rules they write."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -150,3 +151,21 @@ def test_version_2_has_systemd_limit_the_scope_of_the_machine(hooks, tmp_path, m
         cgroups.started(NAME, 200, 43)
     assert cgroups.groups_of(NAME) == []
     assert "no control groups" in cgroups.obstacle()
+
+
+@pytest.mark.parametrize("script", ["qemu", "lxc"])
+@pytest.mark.parametrize(
+    ("name", "metadata", "status"),
+    [
+        ("innkeeper-3b0c6c0e8a4f", 'xmlns:i="urn:innkeeper:guest:1"', 1),
+        ("legacy_web.01", 'xmlns:i="urn:innkeeper:guest:1"', 1),  # taken over: it keeps its name
+        ("legacy_web.01", 'xmlns:i="urn:somebody"', 0),
+    ],
+)
+def test_the_script_looks_at_what_is_ours_or_was_taken_over(script, name, metadata, status):
+    """Known by its refusal: an interface of this name is none."""
+    xml = f"<domain><uuid>3b0c6c0e-8a4f-4c8e-9b7e-0c2d6d3c8f10</uuid><metadata><i:guest {metadata}>"
+    xml += '<i:nic device="not one" mac="x" anti_spoofing="yes"/></i:guest></metadata></domain>'
+    command = ["sh", str(HOOKS / script), name, "prepare", "begin", "-"]
+    done = subprocess.run(command, input=xml, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
