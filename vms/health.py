@@ -8,8 +8,15 @@ from django.utils.translation import ngettext
 
 from hosts.drivers.types import PowerState
 from panel.core.health import Finding, Severity, health_check
-from vms.models import Guest
+from vms.models import Difference, DifferenceState, Guest
+from vms.models.differences import Severity as DifferenceSeverity
 from vms.states import Lifecycle
+
+_MATTERS = {
+    DifferenceSeverity.HIGH: Severity.CRITICAL,
+    DifferenceSeverity.MEDIUM: Severity.WARNING,
+    DifferenceSeverity.LOW: Severity.NOTICE,
+}
 
 
 @health_check
@@ -58,4 +65,25 @@ def guests_in_trouble() -> Iterator[Finding]:
             % {"count": count},
             hint=_("Its page says why. Delete it again when that is mended."),
             link="/guests?lifecycle=deleting",
+        )
+
+
+@health_check
+def differences_open() -> Iterator[Finding]:
+    """What the panel, its hosts and billing do not agree on and nobody has settled."""
+    rows = Difference.objects.filter(state=DifferenceState.OPEN).values("severity").order_by()
+    for row in rows.annotate(count=Count("pk"), since=Min("created_at")):
+        severity = _MATTERS[DifferenceSeverity(row["severity"])]
+        yield Finding(
+            severity=severity,
+            code=f"differences_{row['severity']}",
+            since=row["since"],
+            sentence=ngettext(
+                "The panel and what is there disagree on %(count)s thing.",
+                "The panel and what is there disagree on %(count)s things.",
+                row["count"],
+            )
+            % {"count": row["count"]},
+            hint=_("Nothing is changed by itself. Look at each, and take over, repair, release or ignore it."),
+            link=f"/differences?severity={row['severity']}&state=open",
         )

@@ -12,7 +12,7 @@ from panel.core.models import Job, JobAttempt, JobStatus, PanelBackup, PanelProc
 from panel.core.processes import Heartbeat, processes_forget
 from tests import factories
 from tests.client import problem, queries_of
-from vms.models import Guest
+from vms.models import Difference, Guest
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now
@@ -236,3 +236,24 @@ def test_a_heartbeat_is_one_row_and_goes_when_it_ends():
     PanelProcess.objects.update(kind="worker", seen_at=NOW() - timedelta(days=8))
     processes_forget()
     assert PanelProcess.objects.count() == 0
+
+
+def test_what_does_not_agree_is_told_once_for_each_severity(well, operator_api):
+    def difference(number: int, **fields) -> Difference:
+        values = {"kind": "wrong-size", "severity": "medium", "object_type": "guest", "label": "web-1"}
+        return Difference.objects.create(key=f"k{number}", **{**values, **fields})
+
+    for number, state in enumerate(("suspected", "ignored", "closed")):
+        difference(number, state=state)
+    assert items(operator_api) == []
+    oldest = difference(3, severity="high")
+    difference(4, severity="high")
+    difference(5)
+    found = items(operator_api)
+    assert [(one["code"], one["severity"]) for one in found] == [
+        ("differences_high", "critical"),
+        ("differences_medium", "warning"),
+    ]
+    assert found[0]["sentence"] == "The panel and what is there disagree on 2 things."
+    assert found[0]["link"] == "/differences?severity=high&state=open"
+    assert found[0]["since"] == f"{oldest.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -16,8 +16,9 @@ from panel.core.backup.archive import CHUNK_BYTES
 from panel.core.backup.errors import BackupError
 
 _INSTALLED = Path("/usr/lib/postgresql")
-# Sessions end with a restore; what is cached and who runs is of that moment only.
-LEFT_OUT = ("django_session", "core_cache", "core_panelprocess")
+# Sessions end with a restore; what is cached and who runs is of that moment only. The finest samples are of one day and
+# by far the most: the coarser ones, which are kept for long, are in.
+LEFT_OUT = ("django_session", "core_cache", "core_panelprocess", "usage_*_15s*")
 _OURS = """
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {} AND NOT EXISTS

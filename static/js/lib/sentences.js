@@ -16,7 +16,13 @@ const STEPS = {
   "Remove the server": () => _("Remove the %(thing)s", { thing: thing() }), "Delete its disks": () => _("Delete its disks"),
   "Build the image": () => _("Build the image"), "Record the files": () => _("Record the files"),
   "Copy the image to the host": () => _("Copy the image to the host"), "Ask the hypervisors": () => _("Ask the hypervisors"),
-  "Prepare storage": () => _("Prepare storage"),
+  "Prepare storage": () => _("Prepare storage"), "Compare it with the panel": () => _("Compare it with the panel"),
+  "Make sure that it is as it was found": () => _("Make sure that it is as it was found"),
+  "Make its disks' directories known": () => _("Make its disks’ directories known"),
+  "Take it over, and guard its addresses": () => _("Take it over, and guard its addresses"),
+  "Make sure that nobody uses it": () => _("Make sure that nobody uses it"), "Delete it": () => _("Delete it"),
+  "Look for its disks": () => _("Look for its disks"), "Set its configuration": () => _("Set its configuration"),
+  "Load its address rules": () => _("Load its address rules"), "Start it if it was gone": () => _("Start it if it was gone"),
 };
 
 /** Sentences about the state that a guest is in. */
