@@ -240,7 +240,13 @@ def test_a_heartbeat_is_one_row_and_goes_when_it_ends():
 
 def test_what_does_not_agree_is_told_once_for_each_severity(well, operator_api):
     def difference(number: int, **fields) -> Difference:
-        values = {"kind": "wrong-size", "severity": "medium", "object_type": "guest", "label": "web-1"}
+        values = {
+            "kind": "wrong-size",
+            "severity": "medium",
+            "object_type": "guest",
+            "label": "web-1",
+            "last_seen_at": NOW(),
+        }
         return Difference.objects.create(key=f"k{number}", **{**values, **fields})
 
     for number, state in enumerate(("suspected", "ignored", "closed")):

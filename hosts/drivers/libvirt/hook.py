@@ -21,7 +21,7 @@ from hosts.drivers.libvirt.xml.probe import AskedNic, question_element
 from hosts.drivers.types import HostType
 
 QUESTION_PREFIX = "innkeeper-question-"
-VERSION = 1
+VERSION = 2
 _ANSWER = re.compile(r"INNKEEPER-ANSWER (.*)$", re.MULTILINE)
 _NOT_INSTALLED = "The panel's hook script is not installed on the host, or libvirtd was not started since."
 

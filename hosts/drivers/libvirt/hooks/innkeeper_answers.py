@@ -16,7 +16,7 @@ import innkeeper_shaping
 from innkeeper_guest import HookError, Nic, Question
 
 PREFIX = "INNKEEPER-ANSWER "
-VERSION = 1
+VERSION = 2
 MOST_DEVICES = 40  # libvirt cuts an error's text at 1,024 bytes
 BOOT_FILE = "/run/innkeeper-boot"  # gone when the host starts anew, as everything below /run
 
