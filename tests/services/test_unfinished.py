@@ -1,6 +1,8 @@
 """A deletion that failed goes on by itself."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,6 +13,7 @@ from panel.core.actors import SYSTEM
 from panel.core.models import AuditEntry, Job
 from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
+from vms.collector.process import Collector
 from vms.models import Guest
 from vms.services.guests import guest_delete
 from vms.services.unfinished import AGAIN_AFTER, deletions_go_on
@@ -63,3 +66,19 @@ def test_nobody_else_s_server_is_touched(one_host, customer):
     jobs_run()
     let_time_pass()
     assert deletions_go_on([one_host.pk]) == []
+
+
+def test_the_collector_has_it_done_now_and_then(undeleted, one_host):
+    let_time_pass()
+    kvm = HostConnection.objects.get(host=one_host, host_type="kvm")
+    collector: Any = Collector()
+    work: list[Any] = []
+    for lane in collector._lanes.values():
+        lane.close()
+    collector._lanes["write"] = SimpleNamespace(submit=work.append)
+    collector._watches = {kvm.pk: SimpleNamespace(watcher=SimpleNamespace(connection=kvm), is_silent=False)}
+    deletions = Job.objects.filter(action="guest.delete", status="queued")
+    for late, submitted in ((False, 0), (True, 1)):
+        collector._follow_up(late=late)
+        work.pop()()
+        assert deletions.count() == submitted

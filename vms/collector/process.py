@@ -140,9 +140,7 @@ class Collector:
             self._next_late = time.monotonic() + settings.COLLECT_EVERY_S
         host_ids = {w.watcher.connection.host_id for w in self._watches.values() if not w.is_silent}
         if host_ids:
-            self._lanes["write"].submit(
-                lambda: self._inbox.put(partial(self._read, boots_to_read(host_ids, late=late)))
-            )
+            self._lanes["write"].submit(partial(self._find_work, host_ids, late))
 
     def _read(self, guests: Collection[Guest]) -> None:
         of: dict[tuple[UUID, str], list[Guest]] = {}
