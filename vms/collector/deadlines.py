@@ -1,5 +1,6 @@
 """Deadlines of the collector's calls: whoever is overdue has its driver closed below it, which ends the call."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from hosts import registry
 from hosts.drivers.base import HypervisorDriver
 from panel.core.errors import DriverError, HostTimeoutError
 
+logger = logging.getLogger(__name__)
 OnLost = Callable[[threading.Thread], None]
 _LOOK_EVERY_S = 0.1
 GIVE_UP_AFTER_S = 3.0  # a closed driver's call that has not ended by then never will
@@ -62,14 +64,25 @@ class Deadlines:
     def _watch(self) -> None:
         while True:
             time.sleep(_LOOK_EVERY_S)
-            now = time.monotonic()
-            with self._lock:
-                overdue = [call for call in self._calls if now >= call.due]
-            for call in overdue:
-                if not call.closed:
-                    call.closed = True
-                    # In a thread: closing should not take long, but nobody is to wait for it.
-                    threading.Thread(target=registry.forget, args=(call.driver,), daemon=True).start()
-                elif not call.lost and now >= call.due + GIVE_UP_AFTER_S:
-                    call.lost = True
-                    call.on_lost(call.thread)
+            try:
+                self._end_overdue(now=time.monotonic())
+            except Exception:  # should this thread end, no call that hangs would ever end
+                logger.exception("collector: a call that is overdue could not be ended")
+
+    def _end_overdue(self, *, now: float) -> None:
+        with self._lock:
+            overdue = [call for call in self._calls if now >= call.due]
+        for call in overdue:
+            if not call.closed:
+                call.closed = True
+                # In a thread: closing should not take long, but nobody is to wait for it.
+                threading.Thread(target=registry.forget, args=(call.driver,), daemon=True).start()
+            elif not call.lost and now >= call.due + GIVE_UP_AFTER_S:
+                self._give_up(call)
+
+    def _give_up(self, call: _Call) -> None:
+        """Give the thread up, unless its call has ended meanwhile: then it may be at work for somebody else."""
+        with self._lock:
+            if call in self._calls:
+                call.lost = True
+                call.on_lost(call.thread)

@@ -64,6 +64,6 @@ class Lane:
         Lane.lost -= 1
 
 
-def is_lost() -> bool:
-    """True in a thread that was given up: nobody waits for what it found."""
-    return threading.current_thread().name.endswith(_LOST)
+def is_lost(thread: threading.Thread | None = None) -> bool:
+    """True when a thread (None: this one) was given up: nobody waits for what it found."""
+    return (thread or threading.current_thread()).name.endswith(_LOST)

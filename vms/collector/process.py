@@ -210,8 +210,9 @@ class Collector:
         self._inbox.put(lambda: what(now=time.monotonic()))
 
     def _thread_lost(self, watch: Watch, thread: threading.Thread) -> None:
-        self._lanes[thread.name].replace(thread)
-        self._tell(watch.failed)
+        if not is_lost(thread):  # one that was given up may hang another time, with its next call
+            self._lanes[thread.name].replace(thread)
+            self._tell(watch.failed)
 
 
 def _scope(watch: Watch) -> AbstractContextManager[None]:
