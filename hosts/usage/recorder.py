@@ -53,15 +53,19 @@ class Recorder:
         """Write every window that nothing can be added to any more; to be called also when nothing could be read."""
         if not self.observations:
             return
-        last_ms = self.observations[-1].at_ms
+        try:
+            self._write_ended(at_ms=_ms(at), last_ms=self.observations[-1].at_ms)
+        finally:
+            self._forget()  # also when nothing could be written, however long that lasts
+
+    def _write_ended(self, *, at_ms: int, last_ms: int) -> None:
         first_ms = max(self._written_until_ms, _floor_ms(self.observations[0].at_ms))
         for start_ms in range(first_ms, _floor_ms(last_ms), WINDOW_MS):
             self._write(start_ms)
             self._written_until_ms = start_ms + WINDOW_MS
-        if _ms(at) - last_ms > open_window.gap_after_s() * 1000 and self._shown_ms != last_ms:
+        if at_ms - last_ms > open_window.gap_after_s() * 1000 and self._shown_ms != last_ms:
             self._write(_floor_ms(last_ms))  # as far as it goes; should the host come back in time, the rest is added
             self._shown_ms = last_ms
-        self._forget()
 
     def _write(self, start_ms: int) -> None:
         gap_s = open_window.gap_after_s()

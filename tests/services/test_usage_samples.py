@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hosts.usage import open_window, store
 from hosts.usage.kinds import GUEST, HOST
-from hosts.usage.recorder import HostUsage
+from hosts.usage.recorder import MOST_KEPT, HostUsage
 from hosts.usage.resolutions import COARSE, FINE, MEDIUM, RESOLUTIONS
 from hosts.usage.sampling import Window
 from panel.core.events import redis_client
@@ -175,6 +175,23 @@ def test_a_write_that_fails_is_tried_again_and_disturbs_nobody(start, monkeypatc
     assert "is not kept for now" in caplog.text
     ((_, covered),) = rows(GUEST, "15s", guest_id, "covered_s")
     assert covered == [15.0] * 20
+
+
+def test_what_cannot_be_written_for_hours_is_not_kept_for_ever(start, monkeypatch):
+    def failing(kind, windows):
+        raise DatabaseError("no room")
+
+    usage, guest_id = usage_make(), uuid.uuid4()
+    monkeypatch.setattr(connection, "close", lambda: None)  # the test's own transaction
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "windows_write", failing)
+        watched(usage, guest_id, start=start, seconds=range(0, 2 * 15 * MOST_KEPT, 15))
+        assert [len(recorder.observations) for recorder in (usage._guests, usage._host)] == [MOST_KEPT, MOST_KEPT]
+    end = 2 * 15 * MOST_KEPT
+    watched(usage, guest_id, start=start, seconds=range(end, end + 16, 15))
+    written = rows(GUEST, "15s", guest_id, "covered_s")
+    assert [began for began, _ in written] == [start + timedelta(minutes=5 * number) for number in range(6, 12)]
+    assert [covered for _, covered in written[1:]] == [[15.0] * 20] * 5
 
 
 def test_the_last_window_of_a_host_that_went_silent_is_written(start):
