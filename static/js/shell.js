@@ -4,7 +4,7 @@ import { boot } from "./lib/boot.js";
 import { onStatus, resync, startEvents } from "./lib/events.js";
 import { html, render, useEffect, useLayoutEffect, useState } from "./lib/html.js";
 import { _ } from "./lib/i18n.js";
-import { onSession } from "./lib/session.js";
+import { becomeSomebodyElse, onSession } from "./lib/session.js";
 import { watchTyping } from "./lib/typed.js";
 import { Icon } from "./ui/basic.js";
 import { toastProblem } from "./ui/toast.js";
@@ -79,8 +79,7 @@ function wireActing() {
   document.querySelector("[data-stop-acting]")?.addEventListener("click", async (event) => {
     event.target.disabled = true;
     try {
-      await post("/me/actions/stop-acting");
-      location.assign(`/customers/${boot.acting_for}`);
+      await becomeSomebodyElse(() => post("/me/actions/stop-acting"), `/customers/${boot.acting_for}`);
     } catch (problem) { event.target.disabled = false; toastProblem(problem); }
   });
 }

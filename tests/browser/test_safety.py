@@ -169,6 +169,23 @@ def test_a_tab_from_before_acting_as_a_customer_becomes_the_customers(admin: Vis
     admin.take_wrongs()
 
 
+def test_what_a_page_asks_while_it_becomes_a_customers_does_not_keep_it(admin: Visitor) -> None:
+    page = admin.page
+    admin.open("/customers/{customer}")
+
+    def slow(route: Route) -> None:
+        answer = route.fetch()  # the server knows now who this browser is; the page asks for more before it hears that
+        with page.expect_response("**/api/v1/audit**"):
+            page.get_by_role("tab", name="Audit").click()
+        page.wait_for_timeout(300)
+        route.fulfill(response=answer)
+
+    page.route("**/actions/act-for", slow)
+    page.get_by_role("button", name="Act as this customer").click()
+    page.wait_for_url("**/servers")
+    admin.take_wrongs()
+
+
 def test_the_address_not_a_draft_says_for_whom_a_guest_is(admin: Visitor) -> None:
     page = admin.page
     admin.open("/guests/new?customer={customer}")

@@ -3,6 +3,7 @@ import { isTyping } from "./typed.js";
 
 const listeners = new Set();
 let state = "";
+let leaving = false;
 
 /** Call `listener` now and at each change with "", "signed-out" or "somebody-else". */
 export function onSession(listener) {
@@ -24,6 +25,19 @@ export const signedIn = () => { if (state === "signed-out") set(""); };
 
 /** Another tab has made the browser somebody else: show their page, unless something is being typed here. */
 export function identityChanged() {
+  if (leaving) return;
   if (isTyping()) set("somebody-else");
   else location.reload();
+}
+
+/** Do what makes this browser somebody else, and go to a page of theirs. What this page asks meanwhile sends it nowhere. */
+export async function becomeSomebodyElse(change, path) {
+  leaving = true;
+  try {
+    await change();
+    location.assign(path);
+  } catch (problem) {
+    leaving = false;
+    throw problem;
+  }
 }

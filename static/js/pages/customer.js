@@ -6,6 +6,7 @@ import { changesOf, patchChanged } from "../lib/edit.js";
 import { gib, mib, number } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { becomeSomebodyElse } from "../lib/session.js";
 import { Ago, Button, Card, Copy, Facts, Icon, Meter } from "../ui/basic.js";
 import { AuditList } from "../ui/audit.js";
 import { Confirm, FormDialog } from "../ui/dialog.js";
@@ -61,7 +62,7 @@ function Customer() {
   const customer = resource.data;
   useEffect(() => { if (customer) setTitle(customer.name); }, [customer?.name]);
   if (!customer) return html`<${PageHead} title=${_("Customer")} crumbs=${crumbs} /><${Waiting} resource=${resource} back=${["/customers", _("All customers")]} missing=${_("There is no such customer.")} />`;
-  const actAs = async () => { try { await post(`/customers/${id}/actions/act-for`); location.assign("/servers"); } catch (problem) { toastProblem(problem); } };
+  const actAs = async () => { try { await becomeSomebodyElse(() => post(`/customers/${id}/actions/act-for`), "/servers"); } catch (problem) { toastProblem(problem); } };
   const close = () => setDialog("");
   return html`<${PageHead} title=${customer.name} crumbs=${crumbs} sub=${customer.is_house ? _("The hosting company itself") : customer.email}>
       ${may("customer.act-for") && html`<${Button} icon="eye" onClick=${actAs}>${_("Act as this customer")}<//>`}
