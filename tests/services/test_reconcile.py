@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
@@ -41,9 +43,9 @@ def look(one_host: Host, kvm):
         earlier = timezone.now() - timedelta(minutes=minutes)
         Difference.objects.filter(proved_at__isnull=False).update(proved_at=earlier)
         Job.objects.filter(finished_at__isnull=False).update(finished_at=earlier)
-        for connection in HostConnection.objects.filter(host=one_host).order_by("host_type"):
-            Looking(connection.pk).look()
-            compare_connection(driver_of(connection), connection, anew=True)
+        for row in HostConnection.objects.filter(host=one_host).order_by("host_type"):
+            Looking(row.pk).look()
+            compare_connection(driver_of(row), row, anew=True)
         panel_compare()
         return found()
 
@@ -202,6 +204,23 @@ def test_the_limiter_stops_what_would_touch_more_than_a_hundredth(one_host, cust
         look()
         assert len(jobs_run()) == 1
     assert look() == []
+
+
+def test_what_the_limiter_stops_costs_as_many_statements_however_many_servers_wait(one_host, customer, fleet, look):
+    def statements(*names: str) -> int:
+        made = [order(customer, name=name).guest for name in names]
+        jobs_run()
+        look()
+        for guest in made:
+            fleet.admin.drop_rules(one_host.name, guest.pk)
+        look()
+        with CaptureQueriesContext(connection) as queries:
+            assert automatic.filters_repair(host_id=one_host.pk, host_type="kvm") == []
+        return len(queries)
+
+    few = statements("one", "two", "three")
+    assert statements("four", "five", "six", "seven") == few
+    assert Difference.objects.get(kind="automatic-stopped").found == {"done": 1, "waiting": 6}
 
 
 def test_volumes_without_owner_are_listed_and_deleted_only_when_their_name_is_typed(guest, one_host, look, staff, kvm):

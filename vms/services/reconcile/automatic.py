@@ -4,6 +4,7 @@ Only one thing is repaired without asking: a running server's rules against stol
 loaded again. Nothing that could lose data or stop a server ever happens by itself.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from hosts.models import Host
 from hosts.states import HostState
 from panel.core.actors import SYSTEM
 from panel.core.errors import PanelError
-from panel.core.models import Job
+from panel.core.models import Job, JobResource
 from vms.models import Difference, DifferenceKind, DifferenceState, Guest, Severity
 from vms.services.actions import guest_action_submit
 from vms.services.reconcile.record import differences_record
@@ -31,13 +32,16 @@ def filters_repair(*, host_id: UUID, host_type: str) -> list[Job]:
     """Have missing rules loaded again, as many as the limiter lets through. Returns the jobs."""
     if not Host.objects.filter(pk=host_id, state=HostState.ACTIVE).exists():
         return []
-    rows = _missing().filter(host_id=host_id, host_type=host_type)
+    rows = list(_missing().filter(host_id=host_id, host_type=host_type).order_by("created_at"))
+    tried = _tried([row.about_id for row in rows])
     submitted = []
-    for row in rows.order_by("created_at"):
+    for row in rows:
+        if row.about_id in tried:
+            continue
         try:
             with transaction.atomic():
-                if not _wanted(row.about_id) or not limiter_lets(now=timezone.now()):
-                    continue
+                if not limiter_lets(now=timezone.now()):
+                    break  # it lets none of the others through either
                 guest = Guest.objects.get(pk=row.about_id)
                 params = {"difference": str(row.pk), "automatic": True}
                 submitted.append(
@@ -53,14 +57,13 @@ def _missing() -> QuerySet[Difference]:
     return Difference.objects.filter(kind=DifferenceKind.FILTER_MISSING, state=DifferenceState.OPEN)
 
 
-def _wanted(guest_id: UUID) -> bool:
-    tried = Job.objects.filter(
-        resources__type="guest",
-        resources__resource_id=guest_id,
-        action=GuestAction.REPAIR,
-        created_at__gte=timezone.now() - _AGAIN_AFTER,
+def _tried(guest_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these guests somebody has begun to repair lately."""
+    lately = timezone.now() - _AGAIN_AFTER
+    rows = JobResource.objects.filter(
+        type="guest", resource_id__in=guest_ids, job__action=GuestAction.REPAIR, job__created_at__gte=lately
     )
-    return not tried.exists()
+    return set(rows.values_list("resource_id", flat=True))
 
 
 def limit() -> int:
@@ -83,7 +86,8 @@ def _say() -> None:
     """List that automatic repair has stopped, while it has; close that when nothing waits for it any more."""
     now = timezone.now()
     done = _lately(now)
-    waiting = sum(_wanted(row.about_id) for row in _missing()[:1000]) if done >= limit() else 0
+    missing = {row.about_id for row in _missing()[:1000]} if done >= limit() else set()
+    waiting = len(missing - _tried(missing))
     findings = [] if not waiting else [
         Finding(
             kind=DifferenceKind.AUTOMATIC_STOPPED,
