@@ -15,7 +15,7 @@ from panel.core.models import ApiToken, Customer, Job, JobAttempt, PanelBackup, 
 from panel.core.units import GIB
 from tests import factories, stock
 from tests.browser.demo_usage import usage_make
-from tests.browser.pages import OWNER, PASSWORD, STAFF
+from tests.browser.pages import OPERATOR, OWNER, PASSWORD, STAFF
 from vms.models import Difference, Disk, Guest, Nic
 from vms.operations.create import GuestCreate
 
@@ -44,7 +44,7 @@ class Demo:
 def demo_make() -> Demo:
     """Make the whole company. Meant for an empty database."""
     admin = factories.staff_make(email=STAFF, name="Ada Brandt", password=PASSWORD)
-    factories.staff_make("operator", email="linus@hoster.example", name="Linus Oh")
+    factories.staff_make("operator", email=OPERATOR, name="Linus Oh", password=PASSWORD)
     house = factories.house_make()
     northwind = factories.customer_make(
         name="Northwind Traders", email="it@northwind.example", external_id="10021", quota_guests=20, quota_vcpus=40,
@@ -298,7 +298,7 @@ def _differences(host: Host, guest: Guest) -> None:
     }  # fmt: skip
     erp = {
         "name": "erp-2019", "running": True, "persistent": True, "ours": False, "vcpus": 2, "memory_mib": 4096,
-        "disks": [disk], "nics": [{"mac": "52:54:00:7a:10:01", "bridge": "br0", "addresses": []}],
+        "disks": [disk], "nics": [{"mac": "52:54:00:7a:10:01", "bridge": "ink4f2a", "addresses": []}],
     }  # fmt: skip
     size = {"vcpus": 2, "memory_mib": 2048}
     rows: list[tuple[str, str, str, str, dict[str, Any], dict[str, Any]]] = [

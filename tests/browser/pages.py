@@ -1,8 +1,9 @@
 """Every page, by who opens it; ``{…}`` are the demo's ids."""
 
 STAFF, OWNER = "ada@hoster.example", "grace@northwind.example"
+OPERATOR = "linus@hoster.example"
 PASSWORD = "correct horse battery"
-PEOPLE = {"admin": STAFF, "owner": OWNER}
+PEOPLE = {"admin": STAFF, "operator": OPERATOR, "owner": OWNER}
 WIDTHS = {1440: 900, 390: 844}
 
 OPEN_PAGES = {

@@ -27,24 +27,28 @@ export const severityLook = (row) => ({ high: "failed", medium: "unknown", low: 
 export const worstFirst = (rows) => [...rows].sort((one, other) => RANK[one.severity] - RANK[other.severity]);
 
 const sized = (size) => [size.vcpus && _("%(count)s vCPUs", { count: size.vcpus }), size.memory_mib && mib(size.memory_mib), size.disk_bytes && bytes(size.disk_bytes)].filter(Boolean).join(", ");
-const pairs = (values) => Object.entries(values).map(([name, value]) => `${name} ${value}`).join(", ");
+const COUNTED = {
+  used_guests: () => _("guests"), used_vcpus: () => _("vCPUs"), used_memory_mib: () => _("MiB of memory"), used_addresses: () => _("IPv4 addresses"),
+  used_disk_gib: () => _("GiB of disk"), used_gib: () => _("GiB of storage"),
+};
+const totals = (values) => Object.entries(values).map(([name, value]) => `${value} ${COUNTED[name]?.() || name}`).join(", ");
 const nicsOf = (nics) => Object.entries(nics).map(([mac, nic]) => `${mac} ${nic.bridge} ${nic.addresses.join(" ")}`).join("; ");
 
 /** What is and what should be, in one line. */
 export function summary({ kind, expected, found }) {
-  const said = (is, should) => _("%(is)s, should be %(should)s", { is, should });
+  const said = (is, should) => _("Has %(is)s; should have %(should)s", { is, should });
   switch (kind) {
-    case "domain-without-guest": return `${found.running ? _("runs") : _("is off")} · ${sized(found)}`;
+    case "domain-without-guest": return `${found.running ? _("Running") : _("Off")}, ${sized(found)}`;
     case "guest-without-domain": return _("The host does not list it any more.");
     case "wrong-size": return said(sized(found), sized(expected));
     case "wrong-network": return found.without_filter?.length ? _("May send from any address: %(macs)s", { macs: found.without_filter.join(", ") }) : said(nicsOf(found.nics), nicsOf(expected.nics));
     case "filter-missing": return _("It runs, and the rules of %(macs)s are not in force.", { macs: found.unguarded.join(", ") });
     case "configuration-changed": return _("Its configuration on the host is not what the panel would write.");
-    case "volume-without-owner": return `${found.pool} · ${bytes(found.capacity_bytes)}`;
-    case "volume-missing": return _("The pool %(pool)s does not have it.", { pool: expected.pool });
+    case "volume-without-owner": return _("In storage pool %(pool)s, %(size)s", { pool: found.pool, size: bytes(found.capacity_bytes) });
+    case "volume-missing": return _("Its file is not in storage pool %(pool)s any more.", { pool: expected.pool });
     case "address-not-allocated": return expected.owner ? _("%(domain)s uses it, and it is another guest’s.", { domain: found.domain }) : _("%(domain)s uses it, and it is free in the panel.", { domain: found.domain });
     case "address-without-guest": return _("Network %(network)s; its guest is gone.", { network: found.network });
-    case "total-wrong": return said(pairs(found), pairs(expected));
+    case "total-wrong": return _("The panel counts %(is)s; the sum is %(should)s", { is: totals(found), should: totals(expected) });
     case "subscription-without-guest": return _("It is paid for, and there is no server.");
     case "guest-of-ended-subscription": return _("Nobody pays for it any more.");
     case "automatic-stopped": return _("%(waiting)s servers wait: at most %(most)s are repaired by itself in %(minutes)s minutes.", { waiting: found.waiting, most: expected.at_most, minutes: expected.minutes });

@@ -12,7 +12,7 @@ import { TextField } from "../ui/fields.js";
 import { List } from "../ui/list.js";
 import { Menu } from "../ui/menu.js";
 import { PageHead, mount } from "../ui/page.js";
-import { toast, toastProblem } from "../ui/toast.js";
+import { toast } from "../ui/toast.js";
 
 const LOOK_EVERY_MS = 15000;
 const WHERE = { guest: "/guests/", host: "/hosts/", customer: "/customers/" };
@@ -22,7 +22,7 @@ const link = (row) => (WHERE[row.object_type] && row.object_id ? html`<a href=${
 function told(answer) {
   const later = answer.takes_effect !== "now";
   const words = later ? _("Set right for its next start.") : answer.job ? _("It is being done.") : _("Done.");
-  toast(words, answer.job && { link: { href: `/jobs/${answer.job.id}`, text: _("Open job") } });
+  toast(words, answer.job ? { link: { href: `/jobs/${answer.job.id}`, text: _("Open job") } } : {});
 }
 
 async function act(row, list, action, body) {
@@ -31,18 +31,28 @@ async function act(row, list, action, body) {
   told(answer);
 }
 
-const repair = async (row, list) => { try { await act(row, list, "repair"); } catch (problem) { toastProblem(problem); } };
+const repair = (row, list) => openDialog((close) => html`<${Confirm} title=${_("Repair %(name)s", { name: row.label })} submit=${_("Repair %(name)s", { name: row.label })} danger=${false}
+  onClose=${close} onConfirm=${async () => { await act(row, list, "repair"); close(); }}>
+  <p>${summary(row)}</p>
+  <p>${row.kind === "total-wrong" ? _("The total is set to the sum.") : _("The host is brought back to what the panel has. No running server is stopped for it: what can be changed only at a start is set for the next one.")}</p><//>`);
+
+const RELEASED = {
+  "volume-without-owner": () => _("The file is deleted with all data in it, and cannot be brought back. Before that the host is asked once more whether anything uses it."),
+  "volume-missing": () => _("The panel forgets the volume. Nothing is deleted on the host."),
+  "address-without-guest": () => _("The address can be given to other servers again."),
+};
+const released = (row) => RELEASED[row.kind]?.() || (row.confirm ? _("This cannot be undone.") : _("It becomes free again."));
 
 const release = (row, list) => openDialog((close) => html`<${Confirm} title=${_("Release %(name)s", { name: row.label })} submit=${_("Release %(name)s", { name: row.label })} typed=${row.confirm ? row.label : undefined} danger=${row.confirm}
   onClose=${close} onConfirm=${async () => { await act(row, list, "release", row.confirm ? { confirm: row.label } : {}); close(); }}>
-  <p>${row.confirm ? _("What is released is lost. It is looked once more whether anybody uses it.") : _("It becomes free again. It is looked once more whether anybody uses it.")}</p><//>`);
+  <p>${released(row)}</p><//>`);
 
 function IgnoreDialog({ row, list, onClose }) {
   const [reason, setReason] = useState("");
   return html`<${FormDialog} title=${_("Ignore %(name)s", { name: row.label })} submit=${_("Ignore difference")} ready=${Boolean(reason.trim())} onClose=${onClose}
     onSubmit=${async () => { await act(row, list, "ignore", { reason }); onClose(); }}>${(problem) => html`
-      <p>${_("It stays as it is, and comes back when it changes.")}</p>
-      <${TextField} label=${_("Why")} name="reason" value=${reason} error=${problem?.field("reason")} onInput=${setReason} />`}<//>`;
+      <p>${_("It leaves this list and stays as it is. When the difference changes, it comes back.")}</p>
+      <${TextField} label=${_("Reason")} name="reason" maxlength="255" hint=${_("For your colleagues, and for the audit.")} value=${reason} error=${problem?.field("reason")} onInput=${setReason} />`}<//>`;
 }
 
 const ITEMS = {
@@ -57,29 +67,30 @@ const actions = (row, list) => html`<${Menu} label=${_("What to do about %(name)
     disabled: !allowed, reason, onSelect: () => ITEMS[action].run(row, list) }))} />`;
 
 function stateOf(row) {
-  if (row.state === "suspected") return html`<small>${_("suspected: more looks are needed")}</small>`;
-  if (row.state === "ignored") return html`<small>${_("ignored by %(who)s: %(why)s", { who: row.ignored_by, why: row.ignored_reason })}</small>`;
-  if (row.state === "closed") return html`<small>${{ repaired: _("closed: repaired"), released: _("closed: released"), adopted: _("closed: taken over") }[row.closed_how] || _("closed by itself")}</small>`;
+  if (row.state === "suspected") return html`<small>${_("Only suspected: it is looked at again before it counts.")}</small>`;
+  if (row.state === "ignored") return html`<small>${_("Ignored by %(who)s: %(why)s", { who: row.ignored_by, why: row.ignored_reason })}</small>`;
+  if (row.state === "closed") return html`<small>${{ repaired: _("Closed: repaired"), released: _("Closed: released"), adopted: _("Closed: taken over") }[row.closed_how] || _("Closed: it vanished")}</small>`;
   return "";
 }
 
 const columns = [
   { key: "what", title: _("Difference"), class: "cell-name", cell: (row) => html`<span class="two-lines">${link(row)}<small>${kindWord(row.kind)}</small></span>` },
   { key: "severity", title: _("Severity"), class: "cell-state", cell: (row) => html`<${State} status=${severityLook(row)} word=${SEVERITY_WORDS[row.severity]} />` },
-  { key: "details", title: _("What is"), label: true, cell: (row) => html`<span class="two-lines"><span>${summary(row)}</span>${stateOf(row)}</span>` },
-  { key: "host", title: _("Host"), class: "cell-minor", cell: (row) => (row.host ? html`<span class="row-line">${row.host_type && html`<${TypeMark} type=${row.host_type} />`}<a href=${`/hosts/${row.host}`}>${row.host_name}</a></span>` : html`<span class="muted">–</span>`) },
-  { key: "age", title: _("First seen"), sort: "created_at", firstSort: "-created_at", cell: (row) => html`<${Ago} at=${row.first_seen_at} />` },
+  { key: "details", title: _("What was found"), cell: (row) => html`<span class="two-lines"><span>${summary(row)}</span>${stateOf(row)}</span>` },
+  { key: "host", title: _("Host"), cell: (row) => (row.host ? html`<span class="row-line">${row.host_type && html`<${TypeMark} type=${row.host_type} />`}<a href=${`/hosts/${row.host}`}>${row.host_name}</a></span>` : html`<span class="muted none">–</span>`) },
+  { key: "age", title: _("First seen"), sort: "created_at", firstSort: "-created_at", label: true, cell: (row) => html`<${Ago} at=${row.first_seen_at} />` },
   may("fleet.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: actions },
 ].filter(Boolean);
 
 function Differences() {
   const [url] = useUrlQuery();
-  return html`<${PageHead} title=${_("Differences")} sub=${_("On what the panel, its hosts and billing do not agree. Nothing is deleted or changed by itself; what vanishes closes.")} />
+  return html`<${PageHead} title=${_("Differences")} sub=${_("What the panel, its hosts and billing do not agree on. Nothing is deleted by itself; a difference that is gone closes.")} />
     <${List} endpoint="/differences" caption=${_("Differences")} columns=${columns} sort="-created_at" fixed=${url.host ? { host: url.host } : {}} every=${LOOK_EVERY_MS} filters=${[
       { param: "severity", label: _("Severity"), options: Object.entries(SEVERITY_WORDS) },
       { param: "kind", label: _("Kind"), options: KIND_OPTIONS },
-      { param: "state", label: _("State"), options: [["open", _("Open")], ["suspected", _("Suspected")], ["ignored", _("Ignored")], ["closed", _("Closed")]] }]}
-      when=${(message) => message.type === "difference"} rowKey=${(row) => row.id} empty=${{ text: _("The panel, its hosts and billing agree.") }} />`;
+      { param: "state", label: _("State"), none: _("Open and suspected"), options: [["open", _("Open")], ["suspected", _("Suspected")], ["ignored", _("Ignored")], ["closed", _("Closed")], ["any", _("All")]] }]}
+      when=${(message) => message.type === "difference"} rowKey=${(row) => row.id} empty=${{ text: url.host ? _("The host has what the panel has.") : _("The panel, its hosts and billing agree.") }}
+      toolbarEnd=${url.host && html`<span class="row-line"><span class="muted">${_("Of one host only")}</span><a class="btn" href="/differences">${_("Show all hosts")}</a></span>`} />`;
 }
 
 mount(Differences);

@@ -11,7 +11,13 @@ import { toast } from "./toast.js";
 
 const hostName = (name) => name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 63);
 const addressesOf = (text) => text.split(/[\s,]+/).filter(Boolean);
-const FITTING = (plan, found) => plan.vcpus === found.vcpus && plan.memory_mib === found.memory_mib;
+const fits = (plan, { found, host_type }) => plan.vcpus === found.vcpus && plan.memory_mib === found.memory_mib && plan.host_types.includes(host_type);
+
+/** The server names a nic by its MAC, or by its place in what was sent: both belong at the field of its addresses. */
+function atFields(problem, nics) {
+  problem.errors?.forEach((entry) => { entry.field = entry.field.replace(/^nics\.(\d+)\..*/, (all, index) => `nics.${nics[index].mac}`); });
+  return problem;
+}
 
 /** `row`: the difference. A field of a nic is called as the server names it in its answer. */
 export function AdoptDialog({ row, onClose, onDone }) {
@@ -28,7 +34,7 @@ export function AdoptDialog({ row, onClose, onDone }) {
     const body = { customer: form.customer, name: form.name, over_limit: form.over_limit,
       nics: nics.map((nic) => ({ mac: nic.mac, addresses: addressesOf(nic.addresses), ...(nic.network ? { network: nic.network } : {}) })) };
     if (form.plan) body.plan = form.plan;
-    const answer = await post(`/differences/${row.id}/actions/adopt`, body);
+    const answer = await post(`/differences/${row.id}/actions/adopt`, body).catch((problem) => { throw atFields(problem, nics); });
     toast(_("It is being taken over; it runs on."), { link: { href: `/jobs/${answer.job.id}`, text: _("Open job") } });
     onDone();
     onClose();
@@ -44,10 +50,10 @@ export function AdoptDialog({ row, onClose, onDone }) {
       <${TextField} label=${_("Name")} name="name" value=${form.name} error=${problem?.field("name")} onInput=${(value) => change({ name: value })} /></div>
     <${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(value) => change({ plan: value })}
       hint=${_("A plan of the size it has. Without one it keeps its size and is not billed.")}
-      options=${[["", _("None: as found")], ...(plans.data?.results || []).filter((plan) => FITTING(plan, found)).map((plan) => [plan.slug, plan.name])]} />
+      options=${[["", _("None: as found")], ...(plans.data?.results || []).filter((plan) => fits(plan, row)).map((plan) => [plan.slug, plan.name])]} />
     ${nics.map((nic) => html`<fieldset class="stack-small" key=${nic.mac}><legend class="form-label">${_("Nic %(mac)s on %(bridge)s", { mac: nic.mac, bridge: nic.bridge || _("no bridge") })}</legend>
       <${SelectField} label=${_("Network")} name=${`network-${nic.mac}`} value=${nic.network} onChange=${(value) => changeNic(nic.mac, { network: value })}
-        options=${[["", here(nic.bridge).length ? _("By its bridge: %(name)s", { name: here(nic.bridge)[0].name }) : _("None has this bridge")], ...here(nic.bridge).map((network) => [network.id, network.name])]} />
+        options=${[["", here(nic.bridge).length ? _("By its bridge: %(name)s", { name: here(nic.bridge)[0].name }) : _("No network has this bridge: make one first")], ...here(nic.bridge).map((network) => [network.id, network.name])]} />
       <${TextField} label=${_("Addresses")} name=${`nics.${nic.mac}`} value=${nic.addresses} error=${problem?.field(`nics.${nic.mac}`)} hint=${_("All that it uses, IPv4 and IPv6, with spaces between.")} onInput=${(value) => changeNic(nic.mac, { addresses: value })} /></fieldset>`)}
-    <${CheckField} label=${_("Also above the customer’s quota and the host’s room")} name="over_limit" checked=${form.over_limit} onChange=${(value) => change({ over_limit: value })} />`}<//>`;
+    <${CheckField} label=${_("Take it over also when the customer’s quota or the host’s room is too small")} name="over_limit" checked=${form.over_limit} onChange=${(value) => change({ over_limit: value })} />`}<//>`;
 }

@@ -26,7 +26,8 @@ function useListQuery({ columns, filters, search, searchParam, sort, name }) {
 }
 
 /**
- * `columns`: {key, title, cell(row), sort, class}. `filters`: {param, label, options: [value, word][]}.
+ * `columns`: {key, title, cell(row), sort, class}. `filters`: {param, label, options: [value, word][],
+ * none: what it is called when none is chosen}.
  * `fixed`: query values that the page decides. `href(row)`: where Enter and a click lead. `bulk`: actions for
  * selected rows, {text, icon, danger, run(rows)}. `when(message)`: which live events matter; `every`: ms to refresh
  * without one. `name`: of a second list on the page, to keep their values in the address apart.
@@ -125,10 +126,10 @@ function SearchField({ value, label, onSearch }) {
     <input ref=${field} type="search" class="form-control" placeholder=${label} aria-label=${label} defaultValue=${value} onInput=${input} /></div>`;
 }
 
-function FilterChip({ label, options, value, onChoose }) {
+function FilterChip({ label, options, none, value, onChoose }) {
   const word = options.find(([key]) => key === value)?.[1];
-  const items = [["", _("Any")], ...options].map(([key, text]) => ({ text, checked: key === value, onSelect: () => onChoose(key) }));
-  return html`<${Menu} left buttonClass=${`chip${value ? " is-set" : ""}`} label=${`${label}: ${word || _("any")}`} items=${items}
+  const items = [["", none || _("Any")], ...options].map(([key, text]) => ({ text, checked: key === value, onSelect: () => onChoose(key) }));
+  return html`<${Menu} left buttonClass=${`chip${value ? " is-set" : ""}`} label=${`${label}: ${word || none || _("any")}`} items=${items}
     button=${html`<span>${label}${word ? `: ${word}` : ""}</span><${Icon} name="chevron-down" small />`} />`;
 }
 

@@ -74,7 +74,7 @@ def _repair_refusal(row: Difference) -> str:
     if row.kind == K.TOTAL_WRONG:
         return ""
     if row.kind not in _BY_GUEST_JOB:
-        return "There is nothing that could be repaired by itself."
+        return "There is nothing on the host that could be repaired."
     if row.kind == K.VOLUME_MISSING and row.expected.get("kind") != "seed":
         return "A lost disk cannot be made again: rebuild the server, or put the file back."
     if not Guest.objects.filter(pk=row.about_id, lifecycle=Lifecycle.ACTIVE).exists():
