@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
 from django.db.models.functions import Coalesce, TruncDate
 
 from hosts.drivers.types import PowerState
@@ -69,9 +69,10 @@ def guests_chosen(actor: Actor, ids: Collection[UUID], *, field: str) -> list[Gu
 
 
 def difference_list_for(actor: Actor) -> QuerySet[Difference]:
-    """Differences, closed ones included; only for those who see the fleet."""
+    """Differences, closed ones included; only for those who see the fleet. Each knows whether its guest is there."""
     actor.require(Permission.FLEET_VIEW)
-    return Difference.objects.select_related("host", "customer")
+    active = Guest.objects.filter(pk=OuterRef("object_id"), lifecycle=Lifecycle.ACTIVE)
+    return Difference.objects.select_related("host", "customer").annotate(guest_is_active=Exists(active))
 
 
 def difference_get_for(actor: Actor, difference_id: UUID) -> Difference:

@@ -55,6 +55,15 @@ def test_the_list_costs_the_same_for_many(host, operator_api, django_assert_max_
         assert len(operator_api.get("/differences").json()["results"]) == 30
 
 
+def test_saying_what_can_be_done_about_many_costs_no_more(host, admin_api, django_assert_max_num_queries):
+    for number in range(30):
+        difference(host, label=f"v{number}", kind="filter-missing", object_type="guest", object_id=uuid.uuid4())
+    with django_assert_max_num_queries(10):
+        rows = admin_api.get("/differences").json()["results"]
+    repairs = {one["reason"] for row in rows for one in row["actions"] if one["action"] == "repair"}
+    assert (len(rows), repairs) == (30, {"The panel has no server here that could be repaired."})
+
+
 def test_customers_see_none_and_operators_change_none(host, owner_api, operator_api, billing_api):
     row = difference(host)
     assert owner_api.get("/differences").status_code == 403

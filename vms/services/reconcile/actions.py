@@ -77,9 +77,15 @@ def _repair_refusal(row: Difference) -> str:
         return "There is nothing on the host that could be repaired."
     if row.kind == K.VOLUME_MISSING and row.expected.get("kind") != "seed":
         return "A lost disk cannot be made again: rebuild the server, or put the file back."
-    if not Guest.objects.filter(pk=row.about_id, lifecycle=Lifecycle.ACTIVE).exists():
+    if not _guest_is_active(row):
         return "The panel has no server here that could be repaired."
     return ""
+
+
+def _guest_is_active(row: Difference) -> bool:
+    """Ask for one; a row of a list has the answer with it (``vms.selectors.difference_list_for``)."""
+    known: bool | None = getattr(row, "guest_is_active", None)
+    return Guest.objects.filter(pk=row.about_id, lifecycle=Lifecycle.ACTIVE).exists() if known is None else known
 
 
 def needs_confirmation(row: Difference) -> bool | None:
