@@ -24,7 +24,7 @@ from panel.core.actors import Actor
 from panel.core.errors import CapacityError, InvalidInputError, InvalidStateError
 from panel.core.models import Customer, Job
 from panel.core.units import GIB
-from vms.models import Difference, DifferenceKind, Disk, Guest, Nic
+from vms.models import Difference, Disk, Guest, Nic
 from vms.services.actions import guest_audit, guest_job
 from vms.services.allocation import amounts, quota_take
 from vms.services.reconcile.actions import ADOPT, refusals
@@ -308,10 +308,3 @@ def _disk_make(guest: Guest, index: int, disk: Mapping[str, Any], pool: StorageP
     if not made:
         raise InvalidStateError(f"Its disk {volume.name} is known to the panel as another server's.")
     Disk.objects.create(guest=guest, index=index, size_gib=size_gib, volume=volume)
-
-
-def adoptable(row: Difference) -> str:
-    """Return why a difference's domain cannot be taken over, for showing; "" when it can be asked for."""
-    if row.kind != DifferenceKind.DOMAIN_WITHOUT_GUEST:
-        return refusals(row)[ADOPT]
-    return refusals(row)[ADOPT] or obstacle(row)

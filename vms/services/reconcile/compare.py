@@ -1,6 +1,6 @@
 """One comparison from its snapshots to the rows, and whose turn it is."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -76,8 +76,3 @@ def panel_compare() -> None:
     for kinds, checks in _SOURCES.values():
         differences_record(findings=list(checks()), scope=Q(), kinds=kinds, now=timezone.now())
     turn_end(None)
-
-
-def sources() -> Iterator[str]:
-    """Name who checks."""
-    yield from _SOURCES
