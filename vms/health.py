@@ -63,7 +63,7 @@ def guests_in_trouble() -> Iterator[Finding]:
             since=sums["stuck_since"],
             sentence=ngettext("%(count)s guest could not be deleted.", "%(count)s guests could not be deleted.", count)
             % {"count": count},
-            hint=_("Its page says why. Delete it again when that is mended."),
+            hint=_("Its page says why. It is tried again every five minutes while its host answers."),
             link="/guests?lifecycle=deleting",
         )
 

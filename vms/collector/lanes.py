@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
@@ -23,6 +24,8 @@ class Lane:
     def __init__(self, name: str, *, size: int, with_database: bool = False) -> None:
         self._name, self._size, self._with_database = name, size, with_database
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._closed = False
         for _ in range(size):
             self._add_thread()
 
@@ -31,9 +34,16 @@ class Lane:
         self._work.put(work)
 
     def close(self) -> None:
-        """End its threads after the work that is queued."""
-        for _ in range(self._size):
+        """End its threads after what they do now; work that is queued is not done any more."""
+        self._closed = True
+        for _ in self._threads:
             self._work.put(None)
+
+    def join(self, *, until: float) -> None:
+        """Wait for the threads of a closed lane, at most to this moment of the monotonic clock."""
+        for thread in self._threads:
+            if not is_lost(thread):
+                thread.join(max(0.0, until - time.monotonic()))
 
     def replace(self, thread: threading.Thread) -> None:
         """Give one of the lane's threads up: another one takes its place."""
@@ -42,12 +52,15 @@ class Lane:
         self._add_thread()
 
     def _add_thread(self) -> None:
-        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _run(self) -> None:
         me = threading.current_thread()
         while me.name == self._name:
-            if (work := self._work.get()) is None:
+            work = self._work.get()
+            if work is None or self._closed:
                 connection.close()
                 return
             try:

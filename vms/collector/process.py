@@ -31,6 +31,7 @@ from vms.services.unfinished import deletions_go_on
 logger = logging.getLogger(__name__)
 FOLLOW_UP_EVERY_S = 2.0  # consoles of guests that boot, seeds to scrub
 _LONGEST_WAIT_S = 0.25
+_END_WITHIN_S = 5.0
 
 
 class Collector:
@@ -75,13 +76,16 @@ class Collector:
             if Lane.lost > LOST_LIMIT:
                 logger.critical("collector: %s threads wait for hosts for ever; it is to be started anew", Lane.lost)
                 self.stop.set()
+        for lane in self._lanes.values():
+            lane.close()
         guarded("end", self.lease.give_back)
         for connection_id in list(self._watches):
             self._forget(connection_id)
+        until = time.monotonic() + _END_WITHIN_S
         for lane in self._lanes.values():
-            lane.close()
-        chores.join(timeout=5)
-        comparing.join(timeout=5)
+            lane.join(until=until)
+        for thread in (chores, comparing):
+            thread.join(max(0.0, until - time.monotonic()))
 
     # ── which hosts ─────────────────────────────────────────────────────────────────────────────
     def _renew(self) -> None:
