@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import hosts.calls
 from billing.models import Subscription, UsageInterval
 from hosts.drivers.simulated import FaultKind
-from hosts.models import IPAddress
+from hosts.models import HostConnection, IPAddress
 from panel.core import tasks
 from panel.core.jobs import job_claim
 from panel.core.models import AuditEntry, Customer, Job, JobStatus
@@ -25,6 +25,7 @@ from panel.core.sweeper import sweep
 from tests import factories, stock
 from tests.client import ApiUser
 from tests.faults.truth import leaks
+from tests.services.watching import Looking
 from tests.simulated_fleet import Fleet, jobs_run
 from vms.models import Guest
 
@@ -212,6 +213,12 @@ class House(RuleBasedStateMachine):
         while Job.objects.filter(status__in=ACTIVE).exists():
             assert time.monotonic() < deadline, self.unfinished()
             self.pass_time()
+            for row in HostConnection.objects.all():
+                Looking(row.pk).look()  # as a collector does: a host that was silent is seen to answer
+            # First what the others wait for: here time passes for all at once, and they would take its host's slots.
+            copies = Job.objects.filter(status=JobStatus.QUEUED, action="image.copy")
+            for job_id in list(copies.values_list("pk", flat=True)):
+                self.run(job_id)
             jobs_run()
 
     def unfinished(self) -> list[Any]:

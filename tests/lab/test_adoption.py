@@ -148,7 +148,7 @@ def test_a_take_over_is_undone_without_a_trace(lab: Lab, legacy: uuid.UUID):
     (seen,) = driver.domain_describe(legacy).nics
     assert (seen.anti_spoofing, seen.guarded, seen.addresses) == (True, True, (ADDRESS,))
     assert driver.domain_is_current(spec)
-    lab.host.call("nft", "flush", "ruleset")
+    lab.host.call("nft", "delete", "table", "bridge", "innkeeper")
     assert [one.guarded for one in driver.domain_describe(legacy).nics] == [False]
     assert driver.domain_protect(legacy)
     assert [one.guarded for one in driver.domain_describe(legacy).nics] == [True]
