@@ -1,15 +1,16 @@
 """Writing down what a host says of itself."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection as database
 
 from hosts.drivers.types import HostLoad, PoolInfo
-from hosts.models import Host, HostConnection, StoragePool
+from hosts.models import HostConnection, StoragePool
 from panel.core import events
 from panel.core.host_slots import silence_note, silence_over
 
@@ -19,20 +20,44 @@ FROM (SELECT id, last_error <> '' AS had_error FROM hosts_hostconnection WHERE i
 WHERE c.id = old.id AND (c.last_seen_at IS NULL OR c.last_seen_at <= %s)
 RETURNING old.had_error
 """
+_KNOWN = "SELECT boot_id, load_sample FROM hosts_host WHERE id = %s"
+# A host has what its hypervisors have: all their errors, and seen when the one that is silent longest was; while one
+# never was seen, the host was not. What is NULL of the rest stays as it is.
+_HOST = """
+UPDATE hosts_host h SET last_seen_at = c.seen_at, last_error = c.error, boot_id = COALESCE(%s, h.boot_id),
+       load_sample = COALESCE(%s::jsonb, h.load_sample), load_cpu_percent = COALESCE(%s, h.load_cpu_percent),
+       load_memory_percent = COALESCE(%s, h.load_memory_percent)
+FROM (
+    SELECT CASE WHEN bool_and(last_seen_at IS NOT NULL) THEN min(last_seen_at) END AS seen_at,
+           CASE WHEN count(DISTINCT last_error) = 1 THEN min(last_error) ELSE COALESCE(string_agg(
+               upper(host_type) || ': ' || last_error, ' ' ORDER BY host_type) FILTER (WHERE last_error <> ''), '')
+           END AS error
+    FROM hosts_hostconnection WHERE host_id = %s AND enabled
+) c
+WHERE h.id = %s
+RETURNING h.last_error <> '', EXISTS (SELECT 1 FROM core_silenthost s WHERE s.host_id = h.id)
+"""
+
+
+class _Load(NamedTuple):
+    """What a host's load becomes; None leaves what is known."""
+
+    sample: dict[str, Any] | None = None
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
 
 
 def host_seen(*, connection: HostConnection, at: datetime, boot_id: str = "", load: HostLoad | None = None) -> None:
-    """A hypervisor answered what it was asked ``at``: in three statements, because this happens every few seconds.
+    """A hypervisor answered what it was asked ``at``: in three plain statements, because this happens all the time.
 
     ``boot_id`` is its host's, "" where it could not be read; ``load`` None likewise.
     """
-    with database.cursor() as cursor:
-        cursor.execute(_SEEN, [at, connection.pk, at])
-        recovered = any(had_error for (had_error,) in cursor.fetchall())
-    known = Host.objects.only("boot_id", "load_sample", "load_cpu_percent").get(pk=connection.host_id)
-    changed = {"boot_id": boot_id} if boot_id and boot_id != known.boot_id else {}
-    _host_update(connection.host_id, {**changed, **_load(known, load, at)})
-    if recovered or changed:
+    recovered = any(had_error for (had_error,) in _rows(_SEEN, [at, connection.pk, at]))
+    ((known_boot_id, sample),) = _rows(_KNOWN, [connection.host_id])
+    rebooted = boot_id not in ("", known_boot_id)
+    before = json.loads(sample) if sample else {}
+    _host_update(connection.host_id, boot_id=boot_id or None, load=_load(before, load, at))
+    if recovered or rebooted:
         events.publish("host", connection.host_id)
 
 
@@ -40,48 +65,43 @@ def connection_silent(*, connection: HostConnection, error: str, at: datetime) -
     """A hypervisor did not answer what it was asked ``at``; one that was seen later has."""
     rows = HostConnection.objects.filter(pk=connection.pk).exclude(last_seen_at__gt=at)
     if rows.exclude(last_error=error).update(last_error=error):
-        _host_update(connection.host_id, {})
+        _host_update(connection.host_id)
         events.publish("host", connection.host_id)
 
 
-def _host_update(host_id: UUID, fields: dict[str, Any]) -> None:
-    """Write these fields, and that a host has what its hypervisors have. Its jobs keep few workers while one is silent.
-
-    All their errors, and seen when the one that is silent longest was; while one never was seen, the host was not.
-    """
-    rows = HostConnection.objects.filter(host_id=host_id, enabled=True).order_by("host_type")
-    connections = list(rows.values_list("host_type", "last_seen_at", "last_error"))
-    seen = [at for _, at, _ in connections if at is not None]
-    errors = {error for *_, error in connections}
-    each = [f"{host_type.upper()}: {error}" for host_type, _, error in connections if error]
-    Host.objects.filter(pk=host_id).update(
-        last_seen_at=min(seen) if seen and len(seen) == len(connections) else None,
-        last_error=errors.pop() if len(errors) == 1 else " ".join(each),
-        **fields,
-    )
-    if each:
-        silence_note(host_id)
-    else:
-        silence_over(host_id)
+def _host_update(host_id: UUID, *, boot_id: str | None = None, load: _Load | None = None) -> None:
+    """Write what is new of a host, and that it has what its hypervisors have. A silent one's jobs keep few workers."""
+    load = load or _Load()
+    sample = json.dumps(load.sample) if load.sample else None
+    written = _rows(_HOST, [boot_id, sample, load.cpu_percent, load.memory_percent, host_id, host_id])
+    for is_silent, noted in written:
+        if is_silent:
+            silence_note(host_id)
+        elif noted:
+            silence_over(host_id)
 
 
-def _load(host: Host, load: HostLoad | None, at: datetime) -> dict[str, Any]:
+def _rows(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with database.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def _load(before: dict[str, Any], load: HostLoad | None, at: datetime) -> _Load:
     """Turn two readings of the counters into percentages; the first one only starts the series.
 
     A reading soon after another (each hypervisor of the host gives one) says nothing and is left out.
     """
-    before = host.load_sample or {}
     soon = timedelta(seconds=settings.COLLECT_EVERY_S / 2)
     if load is None or (before and at - datetime.fromisoformat(before["at"]) < soon):
-        return {}
+        return _Load()
     busy_ns = load.cpu_busy_ns - before.get("busy_ns", load.cpu_busy_ns)
     total_ns = load.cpu_total_ns - before.get("total_ns", load.cpu_total_ns)
-    percent = 100 * busy_ns / total_ns if total_ns > 0 and busy_ns >= 0 else None
-    return {
-        "load_sample": {"busy_ns": load.cpu_busy_ns, "total_ns": load.cpu_total_ns, "at": at.isoformat()},
-        "load_cpu_percent": percent if percent is not None else host.load_cpu_percent,
-        "load_memory_percent": 100 * load.memory_used_mib / max(1, load.memory_total_mib),
-    }
+    return _Load(
+        sample={"busy_ns": load.cpu_busy_ns, "total_ns": load.cpu_total_ns, "at": at.isoformat()},
+        cpu_percent=100 * busy_ns / total_ns if total_ns > 0 and busy_ns >= 0 else None,
+        memory_percent=100 * load.memory_used_mib / max(1, load.memory_total_mib),
+    )
 
 
 def pools_record(fills: Iterable[tuple[StoragePool, PoolInfo]]) -> None:

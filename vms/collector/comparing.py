@@ -37,7 +37,8 @@ class Comparisons:
         self._under_way: set[UUID] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Block until ``stop`` is set."""
+        """Block until ``stop`` is set. It begins when all hosts have been looked at once."""
+        stop.wait(settings.COLLECT_EVERY_S)
         while not stop.wait(_LOOK_EVERY_S):
             guarded("compare", self._submit_due)
         connection.close()

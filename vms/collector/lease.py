@@ -35,10 +35,15 @@ class Lease:
             self._host_ids, self._renewed, self._at = watches.host_ids, began, watches.at
         return watches.host_ids
 
+    def held(self) -> frozenset[UUID]:
+        """Return the hosts that nobody else may have taken."""
+        with self._lock:
+            lasts = time.monotonic() < self._renewed + settings.COLLECT_LEASE_S
+            return self._host_ids if lasts else frozenset()
+
     def holds(self, host_id: UUID) -> bool:
         """True while nobody else may have taken the host."""
-        with self._lock:
-            return host_id in self._host_ids and time.monotonic() < self._renewed + settings.COLLECT_LEASE_S
+        return host_id in self.held()
 
     def now(self) -> datetime:
         """Return the database's time, as far as it is known."""

@@ -30,7 +30,7 @@ def write(answer: Answer) -> int:
         boot_id=answer.boot_id,
         about=answer.about,
     )
-    if observed.changed:
+    if observed.suspended:
         suspensions_enforce([host_id])
     if observed.restarted and answer.about is None:
         boot.power_restore(host_id=host_id, host_type=host_type, boot_id=answer.boot_id)

@@ -39,7 +39,8 @@ UPDATE vms_guest g SET power_state = c.state, state_reason = c.reason,
        observed_at = CASE WHEN c.state = 'unknown' THEN g.observed_at ELSE %s END
 FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS c(id, state, reason)
 WHERE g.id = c.id AND (g.observed_at IS NULL OR g.observed_at <= %s)
-RETURNING g.id, g.customer_id
+RETURNING g.id, g.customer_id, g.power_state IN ('running', 'paused')
+          AND EXISTS (SELECT 1 FROM vms_guestsuspension s WHERE s.guest_id = g.id)
 """
 _SILENCE = """
 UPDATE vms_guest SET power_state = 'unknown', state_reason = ''
@@ -51,9 +52,14 @@ RETURNING id, customer_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What came of writing an answer down. ``restarted``: guests are off since their host started anew."""
+    """What came of writing an answer down.
+
+    ``suspended``: some that changed are on though they are suspended. ``restarted``: guests are off since their host
+    started anew.
+    """
 
     changed: int
+    suspended: bool
     restarted: bool
 
 
@@ -95,7 +101,7 @@ def observe_host(
             unchanged.append(guest.pk)
         if boot_id and state in _ON and guest.seen_boot_id != boot_id:
             on.append(guest.pk)
-    changed = _write_changes(changes, asked_at)
+    written = _write_changes(changes, asked_at)
     if unchanged:
         _execute(_STILL, [asked_at, unchanged, asked_at])
     if on:
@@ -103,7 +109,11 @@ def observe_host(
     off = [guest for guest in guests if guest.pk in seen and seen[guest.pk].state in _OFF]
     wanted = [guest for guest in off if guest.power_wanted != PowerWanted.OFF]
     _note_self_off(guests, wanted, seen, asked_at, boot_id=boot_id)
-    return Observed(changed=changed, restarted=any(guest.seen_boot_id not in ("", boot_id) for guest in wanted))
+    return Observed(
+        changed=len(written),
+        suspended=any(suspended for *_, suspended in written),
+        restarted=any(guest.seen_boot_id not in ("", boot_id) for guest in wanted),
+    )
 
 
 def _rows(host_id: UUID, host_type: str, asked_at: datetime, about: Collection[UUID] | None) -> list[_Row]:
@@ -126,16 +136,18 @@ def _reported(info: DomainInfo | None) -> tuple[PowerState, str]:
     return info.state, info.state_reason if info.state != PowerState.RUNNING else ""
 
 
-def _write_changes(changes: Sequence[tuple[UUID, PowerState, str]], asked_at: datetime) -> int:
-    """Write new power states in one statement and tell open pages. Returns how many were not overtaken."""
+def _write_changes(changes: Sequence[tuple[UUID, PowerState, str]], asked_at: datetime) -> list[tuple[Any, ...]]:
+    """Write new power states in one statement and tell open pages. Returns those that were not overtaken."""
     if not changes:
-        return 0
+        return []
     ids, states, reasons = zip(*changes, strict=True)
-    return _publish(_execute(_CHANGE, [asked_at, list(ids), list(map(str, states)), list(reasons), asked_at]))
+    written = _execute(_CHANGE, [asked_at, list(ids), list(map(str, states)), list(reasons), asked_at])
+    _publish(written)
+    return written
 
 
 def _publish(written: Sequence[tuple[Any, ...]]) -> int:
-    for guest_id, customer_id in written:
+    for guest_id, customer_id, *_ in written:
         events.publish("guest", guest_id, customer_id=customer_id)
     return len(written)
 
