@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from hosts.drivers.types import PowerState
-from panel.core.health import Finding, Severity, health_check
-from vms.models import Difference, DifferenceState, Guest
+from panel.core.health import Finding, Severity, few, health_check
+from vms.models import Comparison, Difference, DifferenceState, Guest
 from vms.models.differences import Severity as DifferenceSeverity
 from vms.states import Lifecycle
 
@@ -66,6 +66,26 @@ def guests_in_trouble() -> Iterator[Finding]:
             hint=_("Its page says why. It is tried again every five minutes while its host answers."),
             link="/guests?lifecycle=deleting",
         )
+
+
+@health_check
+def comparisons_failed() -> Iterator[Finding]:
+    """Hosts that answer but could not be compared with the panel the last time."""
+    rows = Comparison.objects.filter(connection__enabled=True, connection__last_error="").exclude(error="")
+    found = [
+        Finding(
+            severity=Severity.WARNING,
+            code="comparison_failed",
+            subject=row.connection.host.name if row.connection else "",
+            since=row.ended_at,
+            sentence=_("Host %(name)s could not be compared with the panel: %(error)s")
+            % {"name": row.connection.host.name if row.connection else "", "error": " ".join(row.error.split())[:200]},
+            hint=_("Its differences are those of the last comparison. It is tried again by itself; the logs say more."),
+            link=f"/hosts/{row.connection.host_id}" if row.connection else "",
+        )
+        for row in rows.select_related("connection__host").order_by("connection__host__name")
+    ]
+    yield from few(found, code="comparisons_failed", link="/hosts")
 
 
 @health_check

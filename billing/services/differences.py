@@ -12,10 +12,9 @@ from panel.core.models import Job
 from vms.models import Difference, DifferenceKind, Severity
 from vms.services.reconcile.actions import release_add
 from vms.services.reconcile.compare import source_add
-from vms.services.reconcile.snapshots import Finding
+from vms.services.reconcile.panel_checks import first
+from vms.services.reconcile.snapshots import Finding, NotAll
 from vms.states import Lifecycle
-
-_MOST = 1000
 
 
 def connect() -> None:
@@ -26,11 +25,14 @@ def connect() -> None:
     release_add(kinds[1], "Delete the server", _guest_delete, confirmed=True)
 
 
-def billing_checks() -> Iterator[Finding]:
+def billing_checks() -> Iterator[Finding | NotAll]:
     """Compare every subscription with its guest."""
-    rows = Subscription.objects.select_related("guest", "customer", "plan")
+    every = Subscription.objects.select_related("guest", "customer", "plan")
     gone = Q(guest__isnull=True) | Q(guest__lifecycle=Lifecycle.DELETED)
-    for row in rows.filter(gone, status=SubscriptionStatus.ACTIVE)[:_MOST]:
+    rows, more = first(every.filter(gone, status=SubscriptionStatus.ACTIVE))
+    if more:
+        yield NotAll(kind=DifferenceKind.SUBSCRIPTION_WITHOUT_GUEST)
+    for row in rows:
         yield Finding(
             kind=DifferenceKind.SUBSCRIPTION_WITHOUT_GUEST,
             severity=Severity.HIGH,  # somebody pays for nothing
@@ -42,9 +44,12 @@ def billing_checks() -> Iterator[Finding]:
             expected={"plan": row.plan.slug, "guest": "one"},
             found={"guest": row.guest_id},
         )
-    living = rows.filter(status=SubscriptionStatus.TERMINATED, guest__isnull=False)
+    living = every.filter(status=SubscriptionStatus.TERMINATED, guest__isnull=False)
     living = living.exclude(guest__lifecycle=Lifecycle.DELETED).exclude(guest__deletion_requested_at__isnull=False)
-    for row in living[:_MOST]:
+    rows, more = first(living)
+    if more:
+        yield NotAll(kind=DifferenceKind.GUEST_OF_ENDED_SUBSCRIPTION)
+    for row in rows:
         assert row.guest is not None  # noqa: S101 - filtered
         yield Finding(
             kind=DifferenceKind.GUEST_OF_ENDED_SUBSCRIPTION,

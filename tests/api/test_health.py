@@ -12,7 +12,7 @@ from panel.core.models import Job, JobAttempt, JobStatus, PanelBackup, PanelProc
 from panel.core.processes import Heartbeat, processes_forget
 from tests import factories
 from tests.client import problem, queries_of
-from vms.models import Difference, Guest
+from vms.models import Comparison, Difference, Guest
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now
@@ -185,6 +185,17 @@ def test_guests_in_trouble(well, admin_api, customer):
         Guest.objects.filter(pk=guest.pk).update(**fields)
         assert (only(admin_api)["code"], only(admin_api)["severity"]) == (code, severity)
         assert only(admin_api)["sentence"].startswith("1 guest ")
+
+
+def test_a_host_that_could_not_be_compared_is_told(well, admin_api):
+    kvm = well.connections.get(host_type="kvm")
+    row = Comparison.objects.create(connection=kvm, error="The host did not answer in time.")
+    found = only(admin_api)
+    assert (found["code"], found["subject"], found["link"]) == ("comparison_failed", well.name, f"/hosts/{well.pk}")
+    assert found["sentence"] == f"Host {well.name} could not be compared with the panel: {row.error}"
+    kvm.last_error = "The host does not answer."
+    kvm.save()  # which is said of it already
+    assert "comparison_failed" not in [one["code"] for one in items(admin_api)]
 
 
 def test_worst_first_then_oldest(well, admin_api):

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from hosts import registry
 from hosts.models import HostConnection
@@ -18,10 +18,11 @@ from panel.core.errors import DriverError
 from panel.core.logs import log_scope
 from vms.collector.chores import guarded
 from vms.collector.deadlines import Deadlines
-from vms.collector.lanes import Lane
+from vms.collector.lanes import Lane, is_lost
 from vms.collector.lease import Lease
-from vms.operations.survey import compare_connection
-from vms.services.reconcile.compare import panel_compare, turn_take
+from vms.operations.survey import compare_in_turn
+from vms.services.reconcile.compare import panel_compare
+from vms.services.reconcile.turns import PANEL, Turn, turn_failed, turn_take
 
 logger = logging.getLogger(__name__)
 DEADLINE_S = 120.0  # of all the calls of one comparison
@@ -34,7 +35,7 @@ class Comparisons:
 
     def __init__(self, lease: Lease, lane: Lane) -> None:
         self._lease, self._lane = lease, lane
-        self._under_way: set[UUID] = set()
+        self._under_way: set[UUID] = set()  # connections, and PANEL
 
     def run(self, stop: threading.Event) -> None:
         """Block until ``stop`` is set. It begins when all hosts have been looked at once."""
@@ -44,10 +45,11 @@ class Comparisons:
         connection.close()
 
     def _submit_due(self) -> None:
-        if turn_take(None):
-            self._lane.submit(panel_compare)
-        due = Q(comparison__isnull=True) | Q(comparison__began_at__isnull=True)
-        due |= Q(comparison__began_at__lt=timezone.now() - timedelta(seconds=settings.COMPARE_EVERY_S))
+        if PANEL not in self._under_way:
+            self._under_way.add(PANEL)
+            self._lane.submit(self._compare_panel)
+        due = Q(comparison__isnull=True) | Q(comparison__began_at__isnull=True) | Q(comparison__began_at__gt=Now())
+        due |= Q(comparison__began_at__lt=Now() - timedelta(seconds=settings.COMPARE_EVERY_S))
         states = [HostState.ACTIVE, HostState.MAINTENANCE]
         rows = HostConnection.objects.filter(due, enabled=True, last_error="", host__state__in=states)
         for row in rows.filter(last_seen_at__isnull=False):
@@ -55,15 +57,32 @@ class Comparisons:
                 self._under_way.add(row.pk)
                 self._lane.submit(partial(self._compare, row))
 
+    def _compare_panel(self) -> None:
+        try:
+            panel_compare(anew=False)
+        finally:
+            self._under_way.discard(PANEL)
+
     def _compare(self, row: HostConnection) -> None:
         try:
-            driver = registry.driver_of(row)
-            with (
-                log_scope(host_id=row.host_id, connection_id=row.pk),
-                _deadlines.within(DEADLINE_S, driver, on_lost=self._lane.replace),
-            ):
-                compare_connection(driver, row)
+            turn = turn_take(row) if self._lease.holds(row.host_id) else None
+            if turn is not None:
+                with log_scope(host_id=row.host_id, connection_id=row.pk):
+                    self._compare_in(turn, row)
         except DriverError as error:
             logger.info("comparison of host connection %s: %s", row.pk, error)
         finally:
-            self._under_way.discard(row.pk)
+            if not is_lost():  # then it has been freed, and may be under way in another thread
+                self._under_way.discard(row.pk)
+
+    def _compare_in(self, turn: Turn, row: HostConnection) -> None:
+        driver = registry.driver_of(row)
+        with _deadlines.within(DEADLINE_S, driver, on_lost=partial(self._lost, turn, row)):
+            compare_in_turn(driver, row, turn)
+
+    def _lost(self, turn: Turn, row: HostConnection, thread: threading.Thread) -> None:
+        """Give up a thread that not even closing its driver brought back; its host is compared when it is due again."""
+        if not is_lost(thread):
+            self._lane.replace(thread)
+        self._under_way.discard(row.pk)
+        self._lane.submit(partial(turn_failed, turn, error="The host did not answer in time."))

@@ -74,6 +74,8 @@ class Lane:
                 logger.exception("collector: %s failed", self._name)
                 if self._with_database:
                     connection.close()
+        if self._with_database:
+            connection.close()
         Lane.lost -= 1
 
 

@@ -28,6 +28,7 @@ class DifferenceKind(models.TextChoices):
     SUBSCRIPTION_WITHOUT_GUEST = "subscription-without-guest", "Subscription without guest"
     GUEST_OF_ENDED_SUBSCRIPTION = "guest-of-ended-subscription", "Guest of an ended subscription"
     AUTOMATIC_STOPPED = "automatic-stopped", "Automatic repair stopped"
+    HOST_LOST_GUESTS = "host-lost-guests", "Host knows none of its guests"
 
 
 class Severity(models.TextChoices):
@@ -47,6 +48,7 @@ class DifferenceState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+KEY_LENGTH = 200
 LIVING = (DifferenceState.SUSPECTED, DifferenceState.OPEN, DifferenceState.IGNORED)
 
 
@@ -60,7 +62,7 @@ class Difference(VersionedRecord):
     kind = models.CharField(max_length=32, choices=DifferenceKind)
     severity = models.CharField(max_length=8, choices=Severity)
     state = models.CharField(max_length=12, choices=DifferenceState, default=DifferenceState.OPEN)
-    key = models.CharField(max_length=200)
+    key = models.CharField(max_length=KEY_LENGTH)
     host = models.ForeignKey(Host, null=True, on_delete=models.CASCADE, related_name="differences")
     host_type = models.CharField(max_length=8, blank=True)
     customer = models.ForeignKey(Customer, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -77,6 +79,7 @@ class Difference(VersionedRecord):
     ignored_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     closed_how = models.CharField(max_length=32, blank=True)  # "vanished", "repaired", …
+    repair_asked_by = models.CharField(max_length=254, blank=True, default="")  # of many: as fast as the limiter lets
 
     class Meta:
         constraints = [
@@ -104,9 +107,15 @@ class Difference(VersionedRecord):
 
 
 class Comparison(Record):
-    """When a hypervisor of a host, or (``connection`` null) what the panel alone knows, was compared last."""
+    """When a hypervisor of a host, or (``connection`` null) what the panel alone knows, was compared last.
+
+    Turns are numbered, so that no clock decides which of two is older. See ``vms.services.reconcile.turns``.
+    """
 
     connection = models.OneToOneField(HostConnection, null=True, on_delete=models.CASCADE, related_name="comparison")
+    turn = models.BigIntegerField(default=0)  # the newest that began
+    ended_turn = models.BigIntegerField(default=0)  # the newest that was written down, or failed
+    written = models.BigIntegerField(default=0)  # how many were written down
     began_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)

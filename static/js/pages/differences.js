@@ -31,10 +31,14 @@ async function act(row, list, action, body) {
   told(answer);
 }
 
+const REPAIRED = {
+  "total-wrong": () => _("The total is set to the sum."),
+  "host-lost-guests": () => _("All its guests are defined again on their disks, and started if they should run: one after the other, as fast as the limiter of automatic repairs lets. Those that are urgent can be repaired one by one."),
+};
 const repair = (row, list) => openDialog((close) => html`<${Confirm} title=${_("Repair %(name)s", { name: row.label })} submit=${_("Repair %(name)s", { name: row.label })} danger=${false}
   onClose=${close} onConfirm=${async () => { await act(row, list, "repair"); close(); }}>
   <p>${summary(row)}</p>
-  <p>${row.kind === "total-wrong" ? _("The total is set to the sum.") : _("The host is brought back to what the panel has. No running server is stopped for it: what can be changed only at a start is set for the next one.")}</p><//>`);
+  <p>${REPAIRED[row.kind]?.() || _("The host is brought back to what the panel has. No running server is stopped for it: what can be changed only at a start is set for the next one.")}</p><//>`);
 
 const RELEASED = {
   "volume-without-owner": () => _("The file is deleted with all data in it, and cannot be brought back. Before that the host is asked once more whether anything uses it."),

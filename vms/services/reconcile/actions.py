@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from hosts.drivers.types import HostType, PowerState
@@ -20,8 +19,10 @@ from panel.core.jobs import job_submit
 from panel.core.models import Customer, Job
 from vms.models import Difference, DifferenceKind, DifferenceState, Guest
 from vms.services.actions import guest_action_submit
-from vms.services.reconcile.panel_checks import panel_checks
+from vms.services.reconcile.automatic import repairs_go_on
+from vms.services.reconcile.panel_checks import total_now
 from vms.services.reconcile.settle import settled
+from vms.services.reconcile.snapshots import Finding
 from vms.states import GuestAction, Lifecycle
 
 K = DifferenceKind
@@ -71,7 +72,7 @@ def _adopt_refusal(row: Difference) -> str:
 
 
 def _repair_refusal(row: Difference) -> str:
-    if row.kind == K.TOTAL_WRONG:
+    if row.kind in (K.TOTAL_WRONG, K.HOST_LOST_GUESTS):
         return ""
     if row.kind not in _BY_GUEST_JOB:
         return "There is nothing on the host that could be repaired."
@@ -129,7 +130,6 @@ def difference_ignore(*, actor: Actor, difference: Difference, reason: str) -> S
     return Settled(difference=row)
 
 
-@transaction.atomic
 def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
     """Bring the host (by a job), or a total of the panel's (at once), back to what it should be.
 
@@ -138,13 +138,22 @@ def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
         ResourceBusyError: somebody is at work on the guest.
         CapacityError: a total's sum is above what may be sold.
     """
+    # Counted before anything is locked: what others take meanwhile is in both the total and its sum.
+    now = total_now(difference.object_type, difference.about_id) if difference.kind == K.TOTAL_WRONG else None
+    return _repair(actor, difference, now)
+
+
+@transaction.atomic
+def _repair(actor: Actor, difference: Difference, total: Finding | None) -> Settled:
     row = _checked(difference.pk, REPAIR)
     if row.kind == K.TOTAL_WRONG:
-        changes = _total_set(row)
+        changes = _total_set(row, total) if total is not None else {}
         _audit(actor, row, "repaired", **changes)
         settled(row, how="repaired")
         row.refresh_from_db()
         return Settled(difference=row)
+    if row.kind == K.HOST_LOST_GUESTS:
+        return _lost_repair(actor, row)
     guest = Guest.objects.get(pk=row.about_id)
     job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.REPAIR, params={"difference": str(row.pk)})
     _audit(actor, row, "repair.requested")
@@ -153,23 +162,35 @@ def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
     return Settled(difference=row, job=job, takes_effect="at the next start" if later else "now")
 
 
+def _lost_repair(actor: Actor, row: Difference) -> Settled:
+    """Have all servers that a host has lost repaired, one after the other: as fast as the limiter lets."""
+    lost = Difference.objects.filter(
+        host_id=row.on_host_id, host_type=row.host_type, kind=K.GUEST_WITHOUT_DOMAIN,
+        state__in=(DifferenceState.SUSPECTED, DifferenceState.OPEN),
+    )  # fmt: skip
+    guests = lost.update(repair_asked_by=actor.label[:254])
+    _audit(actor, row, "repair.requested", guests=(None, guests))
+    jobs = repairs_go_on(host_id=row.on_host_id, host_type=row.host_type)
+    return Settled(difference=row, job=jobs[0] if jobs else None)
+
+
 _TOTALS: Mapping[str, Any] = {"host": Host, "pool": StoragePool, "customer": Customer}
 
 
-def _total_set(row: Difference) -> dict[str, tuple[Any, Any]]:
-    """Set the totals to today's sums: what others take meanwhile is in both, because the owner's row is locked."""
+def _total_set(row: Difference, total: Finding) -> dict[str, tuple[Any, Any]]:
+    """Move the totals by what was missing when they were counted."""
     owner = _TOTALS[row.object_type].objects.select_for_update().get(pk=row.about_id)
-    now = next((one for one in panel_checks() if one.key == row.key), None)
-    if now is None:
-        return {}
-    before = {name: getattr(owner, name) for name in now.expected}
-    for name, used in now.expected.items():
+    changes = {}
+    for name, amount in total.expected.items():
+        before = getattr(owner, name)
+        used = before + amount - total.found[name]
         limit = getattr(owner, name.replace("used_", "limit_"), None)
         if limit is not None and used > limit:
             raise CapacityError(f"The sum of {name} is {used}, more than the {limit} that may be sold.")
-    moved = {name: F(name) + used - before[name] for name, used in now.expected.items()}
-    _TOTALS[row.object_type].objects.filter(pk=row.about_id).update(**moved)
-    return {name: (before[name], used) for name, used in now.expected.items()}
+        changes[name] = (before, used)
+        setattr(owner, name, used)
+    owner.save(update_fields=list(changes))
+    return changes
 
 
 @transaction.atomic

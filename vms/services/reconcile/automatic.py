@@ -1,16 +1,16 @@
 """What the reconciler repairs by itself, and the limiter that stops it.
 
 Only one thing is repaired without asking: a running server's rules against stolen addresses that are not in force are
-loaded again. Nothing that could lose data or stop a server ever happens by itself.
+loaded again. When staff ask for all servers that a host has lost, these follow one after the other in the same way.
+Nothing that could lose data or stop a server ever happens by itself.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from hosts.models import Host
 from hosts.states import HostState
@@ -28,19 +28,15 @@ PERCENT = 1
 _AGAIN_AFTER = timedelta(minutes=30)  # of one guest: a repair that did not help is for people
 
 
-def filters_repair(*, host_id: UUID, host_type: str) -> list[Job]:
-    """Have missing rules loaded again, as many as the limiter lets through. Returns the jobs."""
+def repairs_go_on(*, host_id: UUID, host_type: str) -> list[Job]:
+    """Repair on one hypervisor what waits for it, as much as the limiter lets through. Returns the jobs."""
     if not Host.objects.filter(pk=host_id, state=HostState.ACTIVE).exists():
         return []
-    rows = list(_missing().filter(host_id=host_id, host_type=host_type).order_by("created_at"))
-    tried = _tried([row.about_id for row in rows])
     submitted = []
-    for row in rows:
-        if row.about_id in tried:
-            continue
+    for row in _waiting().filter(host_id=host_id, host_type=host_type).order_by("created_at"):
         try:
             with transaction.atomic():
-                if not limiter_lets(now=timezone.now()):
+                if not limiter_lets():
                     break  # it lets none of the others through either
                 guest = Guest.objects.get(pk=row.about_id)
                 params = {"difference": str(row.pk), "automatic": True}
@@ -53,17 +49,17 @@ def filters_repair(*, host_id: UUID, host_type: str) -> list[Job]:
     return submitted
 
 
-def _missing() -> QuerySet[Difference]:
-    return Difference.objects.filter(kind=DifferenceKind.FILTER_MISSING, state=DifferenceState.OPEN)
-
-
-def _tried(guest_ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these guests somebody has begun to repair lately."""
-    lately = timezone.now() - _AGAIN_AFTER
-    rows = JobResource.objects.filter(
-        type="guest", resource_id__in=guest_ids, job__action=GuestAction.REPAIR, job__created_at__gte=lately
+def _waiting() -> QuerySet[Difference]:
+    """Return what is to be repaired by itself and that nobody has begun to repair lately."""
+    asked = Q(kind=DifferenceKind.GUEST_WITHOUT_DOMAIN) & ~Q(repair_asked_by="")
+    tried = JobResource.objects.filter(
+        type="guest",
+        resource_id=OuterRef("object_id"),
+        job__action=GuestAction.REPAIR,
+        job__created_at__gte=Now() - _AGAIN_AFTER,
     )
-    return set(rows.values_list("resource_id", flat=True))
+    rows = Difference.objects.filter(Q(kind=DifferenceKind.FILTER_MISSING) | asked, state=DifferenceState.OPEN)
+    return rows.exclude(Exists(tried))
 
 
 def limit() -> int:
@@ -71,23 +67,33 @@ def limit() -> int:
     return max(1, Guest.objects.exclude(lifecycle=Lifecycle.DELETED).count() * PERCENT // 100)
 
 
-def limiter_lets(*, now: datetime) -> bool:
+def limiter_lets() -> bool:
     """True when one more automatic action may be submitted. Call it in the transaction that does."""
+    _lock()
+    return _lately() < limit()
+
+
+def _lock() -> datetime:
+    """Come one after the other, to the end of the transaction. Returns the database's time."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('innkeeper.limiter'))")
-    return _lately(now) < limit()
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    found: datetime = now
+    return found
 
 
-def _lately(now: datetime) -> int:
-    return Job.objects.filter(action=GuestAction.REPAIR, params__automatic=True, created_at__gte=now - WINDOW).count()
+def _lately() -> int:
+    since = Now() - WINDOW
+    return Job.objects.filter(action=GuestAction.REPAIR, params__automatic=True, created_at__gte=since).count()
 
 
+@transaction.atomic
 def _say() -> None:
     """List that automatic repair has stopped, while it has; close that when nothing waits for it any more."""
-    now = timezone.now()
-    done = _lately(now)
-    missing = {row.about_id for row in _missing()[:1000]} if done >= limit() else set()
-    waiting = len(missing - _tried(missing))
+    now = _lock()
+    done, most = _lately(), limit()
+    waiting = _waiting().values("object_id").distinct().count() if done >= most else 0
     findings = [] if not waiting else [
         Finding(
             kind=DifferenceKind.AUTOMATIC_STOPPED,
@@ -95,8 +101,9 @@ def _say() -> None:
             key="automatic-stopped",
             label="Automatic repair has stopped",
             object_type="panel",
-            expected={"at_most": limit(), "minutes": int(WINDOW.total_seconds() // 60)},
+            expected={"at_most": most, "minutes": int(WINDOW.total_seconds() // 60)},
             found={"done": done, "waiting": waiting},
         )
     ]  # fmt: skip
-    differences_record(findings=findings, scope=Q(), kinds=(DifferenceKind.AUTOMATIC_STOPPED,), now=now)
+    kinds = (DifferenceKind.AUTOMATIC_STOPPED,)
+    differences_record(findings=findings, scope=Q(), kinds=kinds, began_at=now, now=now)

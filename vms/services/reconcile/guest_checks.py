@@ -57,16 +57,20 @@ def _addresses(panel: PanelView, domain: DomainDescription) -> Iterator[Finding]
 def guest_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
     """Guests that the host does not list, or has otherwise than the panel. Guests at work are left out."""
     domains = {domain.id: domain for domain in host.domains}
-    for guest in panel.guests:
-        if guest.id in panel.busy or guest.lifecycle != Lifecycle.ACTIVE:
-            continue
+    guests = [one for one in panel.guests if one.id not in panel.busy and one.lifecycle == Lifecycle.ACTIVE]
+    # Those that the collector has not seen either.
+    lost = [one for one in guests if one.id not in domains and one.power_state == PowerState.UNKNOWN]
+    all_lost = bool(lost) and len(lost) == len(guests)
+    if all_lost:
+        yield _all_lost(panel, lost)
+    for guest in lost:
+        yield _finding(
+            panel, guest, DifferenceKind.GUEST_WITHOUT_DOMAIN, Severity.MEDIUM if all_lost else Severity.HIGH,
+            expected={"domain": str(guest.id)}, proof=PROOF, proves=all_lost or bool(host.domains),
+        )  # fmt: skip
+    for guest in guests:
         domain = domains.get(guest.id)
         if domain is None:
-            if guest.power_state == PowerState.UNKNOWN:  # the collector has not seen it either
-                yield _finding(
-                    panel, guest, DifferenceKind.GUEST_WITHOUT_DOMAIN, Severity.HIGH,
-                    expected={"domain": str(guest.id)}, proof=PROOF, proves=bool(host.domains),
-                )  # fmt: skip
             continue
         wrong = [*_size(panel, guest, domain), *_network(panel, guest, domain)]
         if not wrong and host.current.get(guest.id) is False:
@@ -75,6 +79,22 @@ def guest_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
         unguarded = sorted(nic.mac for nic in domain.nics if nic.guarded is False)
         if unguarded:
             yield _finding(panel, guest, DifferenceKind.FILTER_MISSING, Severity.HIGH, found={"unguarded": unguarded})
+
+
+def _all_lost(panel: PanelView, lost: list[GuestView]) -> Finding:
+    """One difference for all of them: it is the host that has forgotten, and nobody deleted so many servers."""
+    return Finding(
+        kind=DifferenceKind.HOST_LOST_GUESTS,
+        severity=Severity.HIGH,
+        key=f"host-lost-guests:{panel.host_id}:{panel.host_type}",
+        label=panel.host_name,
+        object_type="host",
+        object_id=panel.host_id,
+        host_id=panel.host_id,
+        host_type=panel.host_type,
+        expected={"guests": len(lost)},
+        found={"guests": 0, "restarted": all(guest.seen_boot_id != panel.boot_id for guest in lost)},
+    )
 
 
 def _size(panel: PanelView, guest: GuestView, domain: DomainDescription) -> Iterator[Finding]:

@@ -3,9 +3,10 @@
 Each total is compared with its sum in one statement, so that no change in between looks like a difference.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -14,25 +15,48 @@ from django.utils import timezone
 from hosts.models import Host, IPAddress, StoragePool
 from panel.core.models import Customer, JobResource
 from vms.models import DifferenceKind, Guest, Severity
-from vms.services.reconcile.snapshots import Finding
+from vms.services.reconcile.snapshots import Finding, NotAll
 from vms.states import GuestAction, Lifecycle
 
 YOUNG = timedelta(minutes=1)
+MOST = 1000  # of one kind at a time: always the same ones, by their ids
 _SIZES = ("vcpus", "memory_mib", "disk_gib")
+_TOTALS: Mapping[str, tuple[str, ...]] = {
+    "host": _SIZES[:2],
+    "pool": _SIZES[2:],
+    "customer": ("guests", *_SIZES, "addresses"),
+}
 
 
-def panel_checks() -> Iterator[Finding]:
+def panel_checks() -> Iterator[Finding | NotAll]:
     """All of them."""
     yield from _addresses()
-    for rows, kind, totals in ((_hosts(), "host", _SIZES[:2]), (_pools(), "pool", _SIZES[2:])):
-        yield from _totals(rows, kind, totals)
-    yield from _totals(_customers(), "customer", ("guests", *_SIZES, "addresses"))
+    for kind in _TOTALS:
+        rows, more = first(_wrong(kind))
+        yield from (_total(kind, row) for row in rows)
+        if more:
+            yield NotAll(kind=DifferenceKind.TOTAL_WRONG)
 
 
-def _addresses() -> Iterator[Finding]:
+def first(rows: QuerySet[Any]) -> tuple[list[Any], bool]:
+    """Return the first ``MOST`` rows by their ids, and whether there are more."""
+    found = list(rows.order_by("pk")[: MOST + 1])
+    return found[:MOST], len(found) > MOST
+
+
+def total_now(kind: str, owner_id: UUID) -> Finding | None:
+    """Return what is wrong with the totals of one host, pool or customer now; None when nothing is."""
+    row = _wrong(kind).filter(pk=owner_id).first()
+    return None if row is None else _total(kind, row)
+
+
+def _addresses() -> Iterator[Finding | NotAll]:
     living = Guest.objects.filter(pk=OuterRef("owner_id")).exclude(lifecycle=Lifecycle.DELETED)
-    rows = IPAddress.objects.filter(~Exists(living), owner_id__isnull=False)
-    for row in rows.exclude(taken_at__gt=timezone.now() - YOUNG).select_related("network")[:1000]:
+    owned = IPAddress.objects.filter(~Exists(living), owner_id__isnull=False).select_related("network")
+    rows, more = first(owned.exclude(taken_at__gt=timezone.now() - YOUNG))
+    if more:
+        yield NotAll(kind=DifferenceKind.ADDRESS_WITHOUT_GUEST)
+    for row in rows:
         yield Finding(
             kind=DifferenceKind.ADDRESS_WITHOUT_GUEST,
             severity=Severity.MEDIUM,
@@ -83,23 +107,25 @@ def used_name(kind: str, total: str) -> str:
     return "used_gib" if kind == "pool" else f"used_{total}"
 
 
-def _totals(rows: QuerySet[Any], kind: str, totals: tuple[str, ...]) -> Iterator[Finding]:
+def _wrong(kind: str) -> QuerySet[Any]:
+    """Return the owners of totals that are not the sum, each with its sums."""
     differs = Q()
-    for name in totals:
+    for name in _TOTALS[kind]:
         differs |= ~Q(**{used_name(kind, name): F(f"sum_{name}")})
-    for row in rows.filter(differs)[:1000]:
-        expected = {used_name(kind, name): getattr(row, f"sum_{name}") for name in totals}
-        found = {name: getattr(row, name) for name in expected}
-        host_id = row.pk if kind == "host" else getattr(row, "host_id", None)
-        yield Finding(
-            kind=DifferenceKind.TOTAL_WRONG,
-            severity=Severity.MEDIUM,
-            key=f"total:{kind}:{row.pk}",
-            label=row.name,
-            object_type=kind,
-            object_id=row.pk,
-            customer_id=row.pk if kind == "customer" else None,
-            host_id=host_id,
-            expected=expected,
-            found=found,
-        )
+    return {"host": _hosts, "pool": _pools, "customer": _customers}[kind]().filter(differs)
+
+
+def _total(kind: str, row: Any) -> Finding:
+    expected = {used_name(kind, name): getattr(row, f"sum_{name}") for name in _TOTALS[kind]}
+    return Finding(
+        kind=DifferenceKind.TOTAL_WRONG,
+        severity=Severity.MEDIUM,
+        key=f"total:{kind}:{row.pk}",
+        label=row.name,
+        object_type=kind,
+        object_id=row.pk,
+        customer_id=row.pk if kind == "customer" else None,
+        host_id=row.pk if kind == "host" else getattr(row, "host_id", None),
+        expected=expected,
+        found={name: getattr(row, name) for name in expected},
+    )

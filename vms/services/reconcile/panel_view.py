@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from hosts.models import HostConnection, ImageFile, IPAddress, Volume
+from hosts.models import Host, HostConnection, ImageFile, IPAddress, Volume
 from panel.core.models import JobResource
 from vms.models import Guest
 from vms.services.reconcile.snapshots import GuestView, NicView, PanelView, VolumeView
@@ -29,8 +29,11 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
     ):
         addresses.setdefault(owner_nic, set()).add(address)  # type: ignore[arg-type]
     used = IPAddress.objects.filter(address__in=set(used_addresses)).values_list("address", "owner_id")
+    host = Host.objects.only("name", "boot_id").get(pk=connection.host_id)
     return PanelView(
-        host_id=connection.host_id,
+        host_id=host.pk,
+        host_name=host.name,
+        boot_id=host.boot_id,
         host_type=connection.host_type,
         guests=tuple(_guest(guest, addresses) for guest in guests),
         volumes=_volumes(connection.host_id),
@@ -51,6 +54,7 @@ def _guest(guest: Guest, addresses: dict[UUID, set[str]]) -> GuestView:
         customer_id=guest.customer_id,
         lifecycle=guest.lifecycle,
         power_state=guest.power_state,
+        seen_boot_id=guest.seen_boot_id,
         taken_over=bool(guest.domain_name),
         vcpus=guest.vcpus,
         memory_mib=guest.memory_mib,

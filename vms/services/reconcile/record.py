@@ -1,50 +1,59 @@
 """Writing down what the checks found: new differences, those that are still there, and those that have vanished."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 
 from panel.core import events
 from vms.models import Difference, DifferenceKind, DifferenceState
 from vms.models.differences import LIVING
-from vms.services.reconcile.snapshots import Finding
+from vms.services.reconcile.snapshots import Finding, NotAll
 
 APART = timedelta(seconds=60)  # between two looks that count as proof
-_KEPT = ("severity", "label", "host_type", "expected", "found", "state", "last_seen_at", "proofs", "proved_at",
-         "ignored_by", "ignored_reason", "ignored_at")  # fmt: skip
+_KEPT = {
+    "severity": "text", "label": "text", "host_id": "uuid", "host_type": "text", "customer_id": "uuid",
+    "expected": "jsonb", "found": "jsonb", "state": "text", "last_seen_at": "timestamptz", "proofs": "smallint",
+    "proved_at": "timestamptz", "ignored_by": "text", "ignored_reason": "text", "ignored_at": "timestamptz",
+}  # fmt: skip
+_SEEN = f"""
+UPDATE vms_difference d SET {", ".join(f"{name} = c.{name}" for name in _KEPT)}
+FROM jsonb_to_recordset(%s::jsonb) AS c(id uuid, {", ".join(f"{name} {kind}" for name, kind in _KEPT.items())})
+WHERE d.id = c.id
+"""  # noqa: S608 - of constants
+_TOLD = ("severity", "label", "expected", "found", "state")  # pages are told of a change of these
 
 
-@transaction.atomic
 def differences_record(
-    *, findings: Iterable[Finding], scope: Q, kinds: Collection[DifferenceKind], now: datetime,
-    left_out: Collection[UUID] = (),
+    *, findings: Iterable[Finding | NotAll], scope: Q, kinds: Collection[DifferenceKind], began_at: datetime,
+    now: datetime, stays: Callable[[Difference], bool] = lambda row: False,
 ) -> None:  # fmt: skip
-    """Bring the rows of ``scope`` and ``kinds`` to what was found. What is not found any more closes by itself.
+    """Bring the rows of ``scope`` and ``kinds`` to what was found, in a fixed number of statements.
 
-    ``left_out`` are guests that were not looked at: their differences stay as they are. Two callers for the same
-    scope come one after the other.
+    What is not found any more closes by itself, but for what ``stays``: nobody looked at it. ``began_at`` is when the
+    look began: what somebody has settled since is not brought back by it. Call it in a transaction, holding what makes
+    two callers for the same scope come one after the other (``turns.turn_written``).
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('innkeeper.differences'))")
-    rows = Difference.objects.select_for_update(of=("self",)).filter(scope, state__in=LIVING, kind__in=list(kinds))
+    read = list(findings)
+    found = {one.key: one for one in read if isinstance(one, Finding)}
+    not_all = {one.kind for one in read if isinstance(one, NotAll)}
+    mine = Q(scope, kind__in=list(kinds)) | Q(key__in=list(found))
+    rows = Difference.objects.select_for_update(of=("self",)).filter(mine, state__in=LIVING).order_by("pk")
     known = {row.key: row for row in rows}
-    changed = False
-    for finding in {one.key: one for one in findings}.values():
-        row = known.pop(finding.key, None)
-        changed |= _made(finding, now) if row is None else _seen(row, finding, now)
-    for row in known.values():
-        if row.object_id not in left_out:
-            Difference.objects.filter(pk=row.pk).update(
-                state=DifferenceState.CLOSED, closed_at=now, closed_how="vanished"
-            )
-            changed = True
-    if changed:
+    changed = _make([one for key, one in found.items() if key not in known], began_at, now)
+    seen = [row for key, row in known.items() if key in found]
+    for row in seen:
+        changed |= _seen(row, found[row.key], now)
+    _keep(seen)
+    gone = [row.pk for key, row in known.items() if key not in found and row.kind not in not_all and not stays(row)]
+    if gone:
+        closed = {"state": DifferenceState.CLOSED, "closed_at": now, "closed_how": "vanished"}
+        Difference.objects.filter(pk__in=gone).update(**closed)
+    if changed or gone:
         events.publish("difference", "all")
 
 
@@ -53,9 +62,22 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, cls=DjangoJSONEncoder))
 
 
-def _made(finding: Finding, now: datetime) -> bool:
+def _make(findings: Sequence[Finding], began_at: datetime, now: datetime) -> bool:
+    if not findings:
+        return False
+    settled = set(
+        Difference.objects.filter(key__in=[one.key for one in findings], closed_at__gte=began_at)
+        .exclude(closed_how="vanished")
+        .values_list("key", flat=True)
+    )
+    made = [_row(finding, now) for finding in findings if finding.key not in settled]
+    Difference.objects.bulk_create(made, ignore_conflicts=True)  # one of another scope: the next look finds it
+    return bool(made)
+
+
+def _row(finding: Finding, now: datetime) -> Difference:
     proofs = int(finding.proves)
-    Difference.objects.create(
+    return Difference(
         kind=finding.kind,
         severity=finding.severity,
         state=DifferenceState.OPEN if proofs >= finding.proof else DifferenceState.SUSPECTED,
@@ -72,20 +94,26 @@ def _made(finding: Finding, now: datetime) -> bool:
         proofs=proofs,
         proved_at=now if proofs else None,
     )
-    return True
 
 
 def _seen(row: Difference, finding: Finding, now: datetime) -> bool:
-    before = {name: getattr(row, name) for name in ("severity", "label", "expected", "found", "state")}
-    differs = (row.expected, row.found) != (plain(finding.expected), plain(finding.found))
-    row.severity, row.label, row.host_type = finding.severity, finding.label[:255], finding.host_type
+    """Bring a row in memory to what was found. True when people see a change."""
+    before = {name: getattr(row, name) for name in _TOLD}
+    row.severity, row.label, row.last_seen_at = finding.severity, finding.label[:255], now
+    row.host_id, row.host_type, row.customer_id = finding.host_id, finding.host_type, finding.customer_id
     row.expected, row.found = plain(finding.expected), plain(finding.found)
-    row.last_seen_at = now
-    if finding.proves and (row.proved_at is None or now - row.proved_at >= APART):
+    differs = (row.expected, row.found) != (before["expected"], before["found"])
+    if finding.proves and (row.proved_at is None or abs(now - row.proved_at) >= APART):  # a clock may be set back
         row.proofs, row.proved_at = min(row.proofs + 1, 100), now
     if row.state == DifferenceState.SUSPECTED and row.proofs >= finding.proof:
         row.state = DifferenceState.OPEN
     if row.state == DifferenceState.IGNORED and differs:
         row.state, row.ignored_by, row.ignored_reason, row.ignored_at = DifferenceState.OPEN, "", "", None
-    row.save(update_fields=_KEPT)
     return any(getattr(row, name) != value for name, value in before.items())
+
+
+def _keep(rows: Sequence[Difference]) -> None:
+    if rows:
+        values = [{"id": row.pk, **{name: getattr(row, name) for name in _KEPT}} for row in rows]
+        with connection.cursor() as cursor:
+            cursor.execute(_SEEN, [json.dumps(values, default=str)])

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from panel.core import events
 from vms.models import Difference, DifferenceKind, DifferenceState
@@ -37,8 +37,6 @@ def taken_over(*, domain_id: UUID) -> None:
 
 
 def _close(rows: QuerySet[Difference], how: str) -> None:
-    changed = rows.filter(state__in=LIVING).update(
-        state=DifferenceState.CLOSED, closed_at=timezone.now(), closed_how=how
-    )
+    changed = rows.filter(state__in=LIVING).update(state=DifferenceState.CLOSED, closed_at=Now(), closed_how=how)
     if changed:
         events.publish("difference", "all")

@@ -1,5 +1,6 @@
 """What is compared: frozen values, read once. The checks see nothing else."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.types import VolumeInfo
 from vms.models import DifferenceKind, Severity
+from vms.models.differences import KEY_LENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class GuestView:
     customer_id: UUID
     lifecycle: str
     power_state: str
+    seen_boot_id: str  # of its host, when it was last seen running
     taken_over: bool
     vcpus: int
     memory_mib: int
@@ -51,7 +54,9 @@ class PanelView:
     """What the panel has of one hypervisor of a host. ``busy``: guests that a job worked on since the look began."""
 
     host_id: UUID
+    host_name: str
     host_type: str
+    boot_id: str  # of the host
     guests: tuple[GuestView, ...]
     volumes: tuple[VolumeView, ...]
     image_names: frozenset[str]
@@ -89,3 +94,19 @@ class Finding:
     found: Mapping[str, Any] = field(default_factory=dict)
     proof: int = 1
     proves: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAll:
+    """Said beside findings: there are more of this kind than were read, so none closes for not being among them."""
+
+    kind: DifferenceKind
+
+
+def key_of(*parts: object) -> str:
+    """Return a key of these parts; one that would be too long ends with a digest of the whole, so that no two agree."""
+    key = ":".join(map(str, parts))
+    if len(key) <= KEY_LENGTH:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{key[: KEY_LENGTH - len(digest) - 1]}:{digest}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vms.models import DifferenceKind, Severity
 from vms.services.reconcile.guest_checks import PROOF
-from vms.services.reconcile.snapshots import Finding, HostView, PanelView, VolumeView
+from vms.services.reconcile.snapshots import Finding, HostView, PanelView, VolumeView, key_of
 
 
 def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
                 yield Finding(
                     kind=DifferenceKind.VOLUME_WITHOUT_OWNER,
                     severity=Severity.LOW,
-                    key=f"volume:{panel.host_id}:{pool}:{name}"[:200],
+                    key=key_of("volume", panel.host_id, pool, name),
                     label=name,
                     object_type="volume",
                     host_id=panel.host_id,
@@ -51,7 +51,7 @@ def _missing(panel: PanelView, pool: str, there: set[str]) -> Iterator[Finding]:
         yield Finding(
             kind=DifferenceKind.VOLUME_MISSING,
             severity=_severity(row),
-            key=f"volume-missing:{panel.host_id}:{pool}:{row.name}"[:200],
+            key=key_of("volume-missing", panel.host_id, pool, row.name),
             label=row.name,
             object_type="guest" if guest is not None else "volume",
             object_id=row.owner_id if guest is not None else None,
