@@ -1,9 +1,9 @@
 """Looks at what the company owns: hosts that are silent, pools and networks that are full."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db.models import Count, Exists, OuterRef, Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
@@ -15,11 +15,11 @@ FULL, ALMOST = 0.85, 0.95
 
 
 @health_check
-def silent_hosts() -> Iterator[Finding]:
+def silent_hosts(now: datetime) -> Iterator[Finding]:
     """Hypervisors that were not seen for a minute."""
     silent = (
         HostConnection.objects.filter(enabled=True, host__state__in=WATCHED)
-        .exclude(last_seen_at__gte=timezone.now() - SILENT_AFTER)
+        .exclude(last_seen_at__gte=now - SILENT_AFTER)
         .select_related("host")
         .order_by("host__name", "host_type")
     )
@@ -28,11 +28,11 @@ def silent_hosts() -> Iterator[Finding]:
         by_host.setdefault(connection.host, []).append(connection)
     enabled = Count("connections", filter=Q(connections__enabled=True))
     all_of = dict(Host.objects.filter(pk__in=[host.pk for host in by_host]).values_list("pk").annotate(enabled=enabled))
-    found = [_silent(host, rows, whole=len(rows) == all_of[host.pk]) for host, rows in by_host.items()]
+    found = [_silent(host, rows, whole=len(rows) == all_of[host.pk], now=now) for host, rows in by_host.items()]
     yield from few(found, code="hosts_silent", link="/hosts")
 
 
-def _silent(host: Host, connections: list[HostConnection], *, whole: bool) -> Finding:
+def _silent(host: Host, connections: list[HostConnection], *, whole: bool, now: datetime) -> Finding:
     seen = [one.last_seen_at for one in connections if one.last_seen_at is not None]
     since = min(seen) if seen and len(seen) == len(connections) else None
     types = ", ".join(one.host_type.upper() for one in connections)
@@ -43,8 +43,7 @@ def _silent(host: Host, connections: list[HostConnection], *, whole: bool) -> Fi
     sentence = (
         _("%(name)s was never seen.") % {"name": name}
         if since is None
-        else _("%(name)s has not been seen for %(age)s.")
-        % {"name": name, "age": duration_words(timezone.now() - since)}
+        else _("%(name)s has not been seen for %(age)s.") % {"name": name, "age": duration_words(now - since)}
     )
     return Finding(
         severity=Severity.CRITICAL,
@@ -66,7 +65,7 @@ def _one_line(text: str) -> str:
 
 
 @health_check
-def full_pools() -> Iterator[Finding]:
+def full_pools(_now: datetime) -> Iterator[Finding]:
     """Pools whose file system is nearly full, or that are nearly sold."""
     pools = StoragePool.objects.filter(host__state__in=WATCHED).select_related("host").order_by("host__name", "name")
     found = []
@@ -103,7 +102,7 @@ def full_pools() -> Iterator[Finding]:
 
 
 @health_check
-def used_up_networks() -> Iterator[Finding]:
+def used_up_networks(_now: datetime) -> Iterator[Finding]:
     """Networks that are given to new guests and have no IPv4 address left."""
     free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
     networks = Network.objects.filter(~Exists(free), enabled=True).exclude(cidr_v4="")

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
-from hosts.models import Host, HostImage, Image, IPAddress, Network, StoragePool
+from hosts.models import Host, HostConnection, HostImage, Image, IPAddress, Network, StoragePool
+from hosts.models.hosts import SEEN_LATELY
 from hosts.states import ImageState
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
@@ -47,9 +48,13 @@ def image_names(ids: Collection[UUID]) -> dict[UUID, str]:
 
 
 def host_list_for(actor: Actor) -> QuerySet[Host]:
-    """All hosts, with connections, pools and networks; only for those who see the fleet."""
+    """All hosts, with connections, pools and networks; only for those who see the fleet.
+
+    Hosts and connections have ``answers``: whether they were seen within ``SILENT_AFTER``.
+    """
     actor.require(Permission.FLEET_VIEW)
-    return Host.objects.prefetch_related("connections", "pools", "networks")
+    connections = Prefetch("connections", HostConnection.objects.annotate(answers=SEEN_LATELY))
+    return Host.objects.annotate(answers=SEEN_LATELY).prefetch_related(connections, "pools", "networks")
 
 
 def host_get_for(actor: Actor, host_id: UUID, *, lock: bool = False) -> Host:

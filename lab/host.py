@@ -119,6 +119,7 @@ class LabHost:
         call(["nsenter", f"--target={holder}", "--mount", "sh", "-c", _UNMOUNT])
         call(["nft", "delete", "table", "bridge", "innkeeper"], netns=self.netns, check=False)
         shutil.rmtree(self.run_dir / "libvirt")
+        shutil.rmtree(self.run_dir / "innkeeper-rules", ignore_errors=True)
         (self.run_dir / "innkeeper-boot").unlink()
         self.libvirtd.start()
 

@@ -1,13 +1,14 @@
 """Looks at guests that need somebody."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
 from hosts.drivers.types import PowerState
-from panel.core.health import Finding, Severity, few, health_check
+from panel.core.health import Finding, Severity, few, health_check, several
 from vms.models import Comparison, Difference, DifferenceState, Guest
 from vms.models.differences import Severity as DifferenceSeverity
 from vms.states import Lifecycle
@@ -18,9 +19,22 @@ _MATTERS = {
     DifferenceSeverity.LOW: Severity.NOTICE,
 }
 
+_FULL = ngettext_lazy(
+    "%(count)s guest is paused because its host's disk is full.",
+    "%(count)s guests are paused because their host's disk is full.",
+    "count",
+)
+_FAILED = ngettext_lazy("%(count)s guest has failed.", "%(count)s guests have failed.", "count")
+_STUCK = ngettext_lazy("%(count)s guest could not be deleted.", "%(count)s guests could not be deleted.", "count")
+_DIFFERENCES = ngettext_lazy(
+    "The panel and what is there disagree on %(count)s thing.",
+    "The panel and what is there disagree on %(count)s things.",
+    "count",
+)
+
 
 @health_check
-def guests_in_trouble() -> Iterator[Finding]:
+def guests_in_trouble(_now: datetime) -> Iterator[Finding]:
     """Guests that could not be built or deleted, and those whose host has no room left."""
     failed = Q(lifecycle=Lifecycle.ERROR)
     stuck = Q(lifecycle=Lifecycle.DELETING) & ~Q(error_message="")
@@ -33,43 +47,37 @@ def guests_in_trouble() -> Iterator[Finding]:
         full=Count("pk", filter=full),
         full_since=Min("observed_at", filter=full),
     )
-    if count := sums["full"]:
-        yield Finding(
-            severity=Severity.CRITICAL,
-            code="guests_paused_disk_full",
-            since=sums["full_since"],
-            sentence=ngettext(
-                "%(count)s guest is paused because its host's disk is full.",
-                "%(count)s guests are paused because their host's disk is full.",
-                count,
-            )
-            % {"count": count},
-            hint=_("Make room in the pool, then start them again."),
-            link="/guests?power_state=paused",
-        )
-    if count := sums["failed"]:
-        yield Finding(
-            severity=Severity.WARNING,
-            code="guests_failed",
-            since=sums["failed_since"],
-            sentence=ngettext("%(count)s guest has failed.", "%(count)s guests have failed.", count) % {"count": count},
-            hint=_("Its page says why. Try the job again, or delete the guest: until then it holds its place."),
-            link="/guests?lifecycle=error",
-        )
-    if count := sums["stuck"]:
-        yield Finding(
-            severity=Severity.WARNING,
-            code="guests_not_deleted",
-            since=sums["stuck_since"],
-            sentence=ngettext("%(count)s guest could not be deleted.", "%(count)s guests could not be deleted.", count)
-            % {"count": count},
-            hint=_("Its page says why. It is tried again every five minutes while its host answers."),
-            link="/guests?lifecycle=deleting",
-        )
+    yield from several(
+        sums["full"],
+        severity=Severity.CRITICAL,
+        code="guests_paused_disk_full",
+        since=sums["full_since"],
+        sentence=_FULL,
+        hint=_("Make room in the pool, then start them again."),
+        link="/guests?power_state=paused",
+    )
+    yield from several(
+        sums["failed"],
+        severity=Severity.WARNING,
+        code="guests_failed",
+        since=sums["failed_since"],
+        sentence=_FAILED,
+        hint=_("Its page says why. Try the job again, or delete the guest: until then it holds its place."),
+        link="/guests?lifecycle=error",
+    )
+    yield from several(
+        sums["stuck"],
+        severity=Severity.WARNING,
+        code="guests_not_deleted",
+        since=sums["stuck_since"],
+        sentence=_STUCK,
+        hint=_("Its page says why. It is tried again every five minutes while its host answers."),
+        link="/guests?lifecycle=deleting",
+    )
 
 
 @health_check
-def comparisons_failed() -> Iterator[Finding]:
+def comparisons_failed(_now: datetime) -> Iterator[Finding]:
     """Hosts that answer but could not be compared with the panel the last time."""
     rows = Comparison.objects.filter(connection__enabled=True, connection__last_error="").exclude(error="")
     found = [
@@ -89,21 +97,16 @@ def comparisons_failed() -> Iterator[Finding]:
 
 
 @health_check
-def differences_open() -> Iterator[Finding]:
+def differences_open(_now: datetime) -> Iterator[Finding]:
     """What the panel, its hosts and billing do not agree on and nobody has settled."""
     rows = Difference.objects.filter(state=DifferenceState.OPEN).values("severity").order_by()
     for row in rows.annotate(count=Count("pk"), since=Min("created_at")):
-        severity = _MATTERS[DifferenceSeverity(row["severity"])]
-        yield Finding(
-            severity=severity,
+        yield from several(
+            row["count"],
+            severity=_MATTERS[DifferenceSeverity(row["severity"])],
             code=f"differences_{row['severity']}",
             since=row["since"],
-            sentence=ngettext(
-                "The panel and what is there disagree on %(count)s thing.",
-                "The panel and what is there disagree on %(count)s things.",
-                row["count"],
-            )
-            % {"count": row["count"]},
+            sentence=_DIFFERENCES,
             hint=_("Nothing is changed by itself. Look at each, and take over, repair, release or ignore it."),
             link=f"/differences?severity={row['severity']}&state=open",
         )

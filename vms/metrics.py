@@ -1,17 +1,20 @@
 """Metrics of guests, read from the database."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from itertools import product
 
 from django.db.models import Count
 from prometheus_client.metrics_core import Metric
 
-from panel.core.fleet_metrics import fleet_metrics, gauge
+from hosts.drivers.types import PowerState
+from panel.core.fleet_metrics import fleet_metrics, gauge, with_zeros
 from vms.models import Guest
 from vms.states import Lifecycle
 
 
 @fleet_metrics
-def of_guests() -> Iterable[Metric]:
+def of_guests(_now: datetime) -> Iterable[Metric]:
     """How many guests there are, by lifecycle and by what was last seen of their power."""
     rows = (
         Guest.objects.exclude(lifecycle=Lifecycle.DELETED)
@@ -19,4 +22,5 @@ def of_guests() -> Iterable[Metric]:
         .annotate(Count("pk"))
         .order_by()
     )
-    yield gauge("guests", "Guests that are not deleted.", ("lifecycle", "power_state"), rows)
+    known = with_zeros(rows, product([Lifecycle.ACTIVE], PowerState))
+    yield gauge("guests", "Guests that are not deleted.", ("lifecycle", "power_state"), known)

@@ -125,7 +125,7 @@ def host_json(host: Host) -> dict[str, Any]:
         "connections": [connection_json(c) for c in connections],
         "networks": [{"id": n.pk, "name": n.name} for n in sorted(host.networks.all(), key=lambda n: n.name)],
         "boot_id": host.boot_id,
-        "answers": host.answers,
+        "answers": host.answers,  # type: ignore[attr-defined]
         "last_seen_at": host.last_seen_at,
         "last_error": host.last_error,
         "created_at": host.created_at,

@@ -1,21 +1,19 @@
 """Hosts and the ways to reach their hypervisors."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from hosts.drivers.types import Capability, HostType
 from hosts.states import HostState
 from panel.core.models.base import Record, VersionedRecord
 
 SILENT_AFTER = timedelta(seconds=60)  # a host with a hypervisor not seen for this long does not answer
+# By the database's clock, as it was written.
+SEEN_LATELY = Q(last_seen_at__isnull=False, last_seen_at__gt=Now() - SILENT_AFTER)
 HOST_TYPES = [(t.value, t.value.upper()) for t in HostType]
-
-
-def _seen_lately(at: datetime | None) -> bool:
-    return at is not None and timezone.now() - at < SILENT_AFTER
 
 
 class Host(VersionedRecord):
@@ -55,11 +53,6 @@ class Host(VersionedRecord):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def answers(self) -> bool:
-        """True when each of its hypervisors was seen within ``SILENT_AFTER``, by this machine's clock."""
-        return _seen_lately(self.last_seen_at)
-
 
 class HostConnection(Record):
     """One hypervisor of a host: a host offers KVM, Xen or LXC by having a connection of that type."""
@@ -81,11 +74,6 @@ class HostConnection(Record):
 
     def __str__(self) -> str:
         return f"{self.host_type} of {self.host_id}"
-
-    @property
-    def answers(self) -> bool:
-        """True when it was seen within ``SILENT_AFTER``, by this machine's clock."""
-        return _seen_lately(self.last_seen_at)
 
     def can(self, capability: str) -> bool:
         """True when the host was seen to have a capability."""

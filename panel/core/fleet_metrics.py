@@ -7,23 +7,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from django.db import connection, transaction
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from panel.core.clock import database_now
 from panel.core.readiness import DATABASE_ERRORS, redis_answers
 
 logger = logging.getLogger(__name__)
 KEPT_S = 5.0
 QUERY_MS = 3000  # a question that takes longer is given up: no scrape may weigh on a database in trouble
-Source = Callable[[], Iterable[Metric]]
+Source = Callable[[datetime], Iterable[Metric]]
 _sources: list[Source] = []
 _lock = threading.Lock()
 _kept: tuple[float, list[Metric]] = (0.0, [])
 
 
 def fleet_metrics(source: Source) -> Source:
-    """Decorator: add metrics that are read from the database."""
+    """Decorator: add metrics that are read from the database. It is called with the database's time."""
     _sources.append(source)
     return source
 
@@ -51,7 +53,8 @@ def _ask() -> Iterable[Metric]:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", [QUERY_MS])
-            found = [metric for source in _sources for metric in source()]
+            now = database_now()
+            found = [metric for source in _sources for metric in source(now)]
             cursor.execute("SET LOCAL statement_timeout = 0")
     except DATABASE_ERRORS as error:
         logger.warning("the fleet's metrics cannot be read: %s", error)
@@ -69,3 +72,9 @@ def gauge(name: str, help_text: str, labels: tuple[str, ...], rows: Iterable[tup
         if measured is not None:
             family.add_metric([str(value) for value in values], float(measured))  # type: ignore[arg-type]
     return family
+
+
+def with_zeros(rows: Iterable[tuple[object, ...]], known: Iterable[tuple[object, ...]]) -> Iterable[tuple[object, ...]]:
+    """Return rows for ``gauge``, and 0 for the ``known`` label values that have none: an alert needs a series."""
+    found = {tuple(map(str, values)): measured for *values, measured in rows}
+    return [(*values, measured) for values, measured in ({tuple(map(str, one)): 0 for one in known} | found).items()]

@@ -5,20 +5,21 @@ fails does not silence the others.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import Protocol
 
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 logger = logging.getLogger(__name__)
 MOST = 50  # findings of one kind; what is more is counted
 _REMEMBERED_S = 7 * 86_400
+_MORE = ngettext_lazy("The same is true of %(count)s more.", "The same is true of %(count)s more.", "count")
 
 
 class Severity(IntEnum):
@@ -27,6 +28,13 @@ class Severity(IntEnum):
     CRITICAL = 0  # something does not work now
     WARNING = 1  # it will not, or works badly
     NOTICE = 2  # worth knowing
+
+
+class Plural(Protocol):
+    """A sentence in singular and plural that is not chosen yet."""
+
+    def __mod__(self, words: dict[str, object]) -> str:
+        """Choose and fill it in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +59,32 @@ class Finding:
     link: str = ""
 
 
-Look = Callable[[], Iterable[Finding]]
+Look = Callable[[datetime], Iterable[Finding]]
 _looks: list[Look] = []
 
 
 def health_check(look: Look) -> Look:
-    """Decorator: add a look."""
+    """Decorator: add a look. It is called with the database's time."""
     _looks.append(look)
     return look
 
 
-def findings() -> list[Finding]:
-    """Return everything that is wrong, worst and oldest first. Raises when the database is away."""
+def findings(now: datetime) -> list[Finding]:
+    """Return everything that is wrong ``now``, worst and oldest first. Raises when the database is away.
+
+    ``now`` is the database's time, as all that is compared with it.
+    """
     found: list[Finding] = []
     for look in _looks:
         try:
             with transaction.atomic():
-                found += look()
+                found += look(now)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
             logger.exception("a look at the panel's health failed")
             found.append(_blind(look))
-    return sorted(found, key=lambda one: (one.severity, one.since or timezone.now(), one.code, one.subject))
+    return sorted(found, key=lambda one: (one.severity, one.since or now, one.code, one.subject))
 
 
 def _blind(look: Look) -> Finding:
@@ -91,25 +102,56 @@ def few(found: list[Finding], *, code: str, link: str) -> list[Finding]:
     left = len(found) - MOST
     if left <= 0:
         return found
-    more = Finding(
+    more = several(
+        left,
         severity=found[MOST].severity,
         code=code,
-        sentence=ngettext("The same is true of %(count)s more.", "The same is true of %(count)s more.", left)
-        % {"count": left},
+        sentence=_MORE,
         hint=_("The list shows all of them."),
         link=link,
     )
-    return [*found[:MOST], more]
+    return [*found[:MOST], *more]
 
 
-def since_when(code: str, *, wrong: bool) -> datetime | None:
-    """Return when something was first found wrong that leaves no trace of its own; forget it when it is right."""
+def several(
+    count: int,
+    *,
+    severity: Severity,
+    code: str,
+    sentence: Plural,
+    hint: str,
+    since: datetime | None = None,
+    subject: str = "",
+    link: str = "",
+    **words: object,
+) -> Iterator[Finding]:
+    """Yield the finding that ``count`` things of one kind are so, or nothing when there are none.
+
+    ``sentence`` is an ``ngettext_lazy`` on "count", filled in with the count and ``words``.
+    """
+    if count:
+        yield Finding(
+            severity=severity,
+            code=code,
+            subject=subject,
+            since=since,
+            sentence=sentence % {"count": count, **words},
+            hint=hint,
+            link=link,
+        )
+
+
+def since_when(code: str, *, wrong: bool, now: datetime) -> datetime | None:
+    """Return when something was first found wrong that leaves no trace of its own; forget it when it is right.
+
+    ``now`` is the database's time.
+    """
     key = f"health:{code}"
     if not wrong:
         if cache.get(key) is not None:
             cache.delete(key)
         return None
-    cache.add(key, timezone.now(), _REMEMBERED_S)
+    cache.add(key, now, _REMEMBERED_S)
     found: datetime | None = cache.get(key)
     return found
 

@@ -1,14 +1,13 @@
 """Looks at the panel itself: stores, processes, jobs, backups."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
-from panel.core.health import Finding, Severity, duration_words, health_check, since_when
+from panel.core.health import Finding, Severity, duration_words, health_check, several, since_when
 from panel.core.job_metrics import LATELY, waiting_jobs
 from panel.core.models import AttemptOutcome, Job, JobAttempt, JobStatus, PanelBackup, PanelProcess
 from panel.core.models.jobs import FINAL
@@ -19,13 +18,30 @@ LONG = timedelta(minutes=1)  # a job that could run waits seconds
 BACKUP_OLD = timedelta(days=7)
 GONE_FOR = timedelta(days=1)  # a process that vanished is spoken of so long
 MANY_FAILED = 5
+STARTS_WITHIN = timedelta(seconds=30)  # a panel's processes load their code before they say that they live
+
+_WAIT = ngettext_lazy(
+    "%(count)s job has waited longer than 1 minute (%(age)s): %(why)s",
+    "%(count)s jobs have waited longer than 1 minute; the oldest %(age)s: %(why)s",
+    "count",
+)
+_FAIL = ngettext_lazy(
+    "%(bad)s of %(count)s job “%(action)s” of the last hour failed.",
+    "%(bad)s of %(count)s jobs “%(action)s” of the last hour failed.",
+    "count",
+)
+_LOST = ngettext_lazy(
+    "%(count)s job lost its worker in the last hour and was taken over.",
+    "%(count)s jobs lost their worker in the last hour and were taken over.",
+    "count",
+)
 
 
 @health_check
-def redis() -> Iterable[Finding]:
+def redis(now: datetime) -> Iterable[Finding]:
     """The doorbell."""
     silent = not redis_answers()
-    since = since_when("redis", wrong=silent)
+    since = since_when("redis", wrong=silent, now=now)
     if silent:
         yield Finding(
             severity=Severity.WARNING,
@@ -41,12 +57,15 @@ def redis() -> Iterable[Finding]:
 
 
 @health_check
-def processes() -> Iterator[Finding]:
+def processes(now: datetime) -> Iterator[Finding]:
     """Which kinds of processes nobody has heard of, and which single ones vanished."""
-    alive = set(processes_alive().values_list("kind", flat=True))
+    alive = dict(processes_alive().values_list("kind").annotate(Min("started_at")).order_by())
+    starting = bool(alive) and now - min(alive.values()) < STARTS_WITHIN
     last = dict(PanelProcess.objects.values_list("kind").annotate(Max("seen_at")).order_by())
     for kind, (severity, sentence, hint) in _missing().items():
-        if kind not in alive:
+        if kind not in alive and starting:
+            yield _starting(kind)
+        elif kind not in alive:
             yield Finding(
                 severity=severity,
                 code=f"no_{kind}",
@@ -55,7 +74,18 @@ def processes() -> Iterator[Finding]:
                 sentence=sentence,
                 hint=hint,
             )
-    yield from _vanished(alive)
+    yield from _vanished(set(alive), now)
+
+
+def _starting(kind: str) -> Finding:
+    """The panel was started just now."""
+    return Finding(
+        severity=Severity.NOTICE,
+        code=f"starting_{kind}",
+        subject=kind,
+        sentence=_("The panel is starting: its %(kind)s has not been heard of yet.") % {"kind": kind},
+        hint=_("That takes up to half a minute. Should it not come, this line says so then."),
+    )
 
 
 def _missing() -> dict[str, tuple[Severity, str, str]]:
@@ -75,11 +105,10 @@ def _missing() -> dict[str, tuple[Severity, str, str]]:
     }
 
 
-def _vanished(alive: set[str]) -> Iterator[Finding]:
+def _vanished(alive: set[str], now: datetime) -> Iterator[Finding]:
     """Processes of kinds of which others live, that ended without saying so and that none has replaced."""
     living = processes_alive().values_list("kind", "machine").annotate(Max("started_at")).order_by()
     newest = {(kind, machine): started for kind, machine, started in living}
-    now = timezone.now()
     gone = PanelProcess.objects.filter(kind__in=alive, seen_at__gt=now - GONE_FOR).exclude(pk__in=processes_alive())
     for one in gone.order_by("-seen_at")[:10]:
         started = newest.get((one.kind, one.machine))
@@ -97,9 +126,8 @@ def _vanished(alive: set[str]) -> Iterator[Finding]:
 
 
 @health_check
-def waiting() -> Iterator[Finding]:
+def waiting(now: datetime) -> Iterator[Finding]:
     """Jobs that could run and that nobody takes."""
-    now = timezone.now()
     late = waiting_jobs().filter(created_at__lt=now - LONG)
     rows = late.values_list("queue").annotate(count=Count("pk"), oldest=Min("created_at")).order_by("queue")
     alive = set(processes_alive().values_list("kind", flat=True))
@@ -108,17 +136,15 @@ def waiting() -> Iterator[Finding]:
         why = (
             _("all workers are busy.") if kind in alive else _("no %(kind)s is answering.") % {"kind": kind}
         )  # fmt: skip
-        yield Finding(
+        yield from several(
+            count,
             severity=Severity.WARNING if kind in alive else Severity.CRITICAL,
             code="jobs_waiting",
             subject=queue,
             since=oldest,
-            sentence=ngettext(
-                "%(count)s job has waited longer than 1 minute (%(age)s): %(why)s",
-                "%(count)s jobs have waited longer than 1 minute; the oldest %(age)s: %(why)s",
-                count,
-            )
-            % {"count": count, "age": duration_words(now - oldest), "why": why},
+            sentence=_WAIT,
+            age=duration_words(now - oldest),
+            why=why,
             hint=_("They are carried out as soon as somebody takes them. More workers: WORKER_CONCURRENCY.")
             if kind in alive
             else _("They are carried out when it runs again; nothing is lost."),
@@ -127,51 +153,42 @@ def waiting() -> Iterator[Finding]:
 
 
 @health_check
-def failing() -> Iterator[Finding]:
+def failing(now: datetime) -> Iterator[Finding]:
     """Actions whose jobs failed in the last hour."""
-    ended = Job.objects.filter(finished_at__gte=timezone.now() - LATELY, status__in=FINAL, children__isnull=True)
+    ended = Job.objects.filter(finished_at__gte=now - LATELY, status__in=FINAL, children__isnull=True)
     failed = Count("pk", filter=Q(status=JobStatus.ERROR))
     first = Min("finished_at", filter=Q(status=JobStatus.ERROR))
     rows = ended.values_list("action").annotate(all=Count("pk"), failed=failed, first=first).order_by("action")
     for action, count, bad, since in rows:
-        if not bad:
-            continue
         most = bad >= MANY_FAILED and 2 * bad > count
-        yield Finding(
+        yield from several(
+            count if bad else 0,
             severity=Severity.CRITICAL if most else Severity.WARNING,
             code="jobs_failing",
             subject=action,
             since=since,
-            sentence=ngettext(
-                "%(bad)s of %(count)s job “%(action)s” of the last hour failed.",
-                "%(bad)s of %(count)s jobs “%(action)s” of the last hour failed.",
-                count,
-            )
-            % {"bad": bad, "count": count, "action": _words(action)},
+            sentence=_FAIL,
+            bad=bad,
+            action=_words(action),
             hint=_("Each failed job says what happened in a sentence, and can be tried again."),
             link=f"/jobs?status=error&action={action}",
         )
 
 
 @health_check
-def takeovers() -> Iterator[Finding]:
+def takeovers(now: datetime) -> Iterator[Finding]:
     """Workers that were lost in the middle of a job, in the last hour."""
-    lost = JobAttempt.objects.filter(outcome=AttemptOutcome.LOST, ended_at__gte=timezone.now() - LATELY)
+    lost = JobAttempt.objects.filter(outcome=AttemptOutcome.LOST, ended_at__gte=now - LATELY)
     found = lost.aggregate(count=Count("pk"), first=Min("ended_at"))
-    if count := found["count"]:
-        yield Finding(
-            severity=Severity.NOTICE if count < MANY_FAILED else Severity.WARNING,
-            code="leases_lost",
-            since=found["first"],
-            sentence=ngettext(
-                "%(count)s job lost its worker in the last hour and was taken over.",
-                "%(count)s jobs lost their worker in the last hour and were taken over.",
-                count,
-            )
-            % {"count": count},
-            hint=_("Nothing is lost by it. When it goes on, look at the workers' log and at their machine's memory."),
-            link="/jobs?status=running",
-        )
+    yield from several(
+        found["count"],
+        severity=Severity.NOTICE if found["count"] < MANY_FAILED else Severity.WARNING,
+        code="leases_lost",
+        since=found["first"],
+        sentence=_LOST,
+        hint=_("Nothing is lost by it. When it goes on, look at the workers' log and at their machine's memory."),
+        link="/jobs?status=running",
+    )
 
 
 def _words(action: str) -> str:
@@ -181,7 +198,7 @@ def _words(action: str) -> str:
 
 
 @health_check
-def backups() -> Iterator[Finding]:
+def backups(now: datetime) -> Iterator[Finding]:
     """How old the last backup is."""
     last = PanelBackup.objects.aggregate(at=Max("created_at"))["at"]
     how = _("“make backup FILE=…” writes one; the guide for administrators says how to have it done every night.")
@@ -193,12 +210,12 @@ def backups() -> Iterator[Finding]:
             sentence=_("There is no backup of the panel."),
             hint=how,
         )
-    elif timezone.now() - last > BACKUP_OLD:
+    elif now - last > BACKUP_OLD:
         yield Finding(
             severity=Severity.WARNING,
             code="backup_old",
             subject="backup",
             since=last,
-            sentence=_("The last backup of the panel is %(age)s old.") % {"age": duration_words(timezone.now() - last)},
+            sentence=_("The last backup of the panel is %(age)s old.") % {"age": duration_words(now - last)},
             hint=how,
         )

@@ -41,7 +41,7 @@ values.ValueClass = values.MultiProcessValue(_name) if FOLDER else values.MutexV
 
 _REQUESTS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALLS_S = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
-_JOBS_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900)
+JOBS_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900)
 
 HTTP_SECONDS = Histogram(
     "innkeeper_http_request_duration_seconds",
@@ -53,10 +53,10 @@ HTTP_REFUSED = Counter(
     "innkeeper_http_requests_refused", "Requests that were answered before they were admitted.", ["code"]
 )
 JOB_SECONDS = Histogram(
-    "innkeeper_job_duration_seconds", "Time from a job's request to its end.", ["action", "outcome"], buckets=_JOBS_S
+    "innkeeper_job_duration_seconds", "Time from a job's request to its end.", ["action", "outcome"], buckets=JOBS_S
 )
 STEP_SECONDS = Histogram(
-    "innkeeper_job_step_duration_seconds", "Time that a step of a job took.", ["action", "step"], buckets=_JOBS_S
+    "innkeeper_job_step_duration_seconds", "Time that a step of a job took.", ["action", "step"], buckets=JOBS_S
 )
 TAKEOVERS = Counter(
     "innkeeper_job_lease_takeovers", "Running jobs whose worker was lost and that were queued again.", ["action"]

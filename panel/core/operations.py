@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from panel.core.clock import database_now
 from panel.core.errors import JobCancelledError, JobLostError, PanelError
 from panel.core.jobs import cancel_requested, job_fenced, job_finish, job_report, job_verify
 from panel.core.metrics import JOB_SECONDS, STEP_SECONDS
@@ -197,12 +199,13 @@ def close(operation: Operation, status: JobStatus, error: PanelError | None = No
             detail = "\n".join(filter(None, [detail, trouble]))
             fields |= {"error_code": error.code, "error_message": str(error), "error_detail": detail}
         job_finish(operation.job, status, **fields)
-    _note_end(operation.job, status, error)
+        ended_at = database_now()
+    _note_end(operation.job, status, error, ended_at=ended_at)
     checkpoint_reached(operation.job, CLOSING, "after")
 
 
-def _note_end(job: Job, status: JobStatus, error: PanelError | None) -> None:
-    seconds = max(0.0, (timezone.now() - job.created_at).total_seconds())
+def _note_end(job: Job, status: JobStatus, error: PanelError | None, *, ended_at: datetime) -> None:
+    seconds = max(0.0, (ended_at - job.created_at).total_seconds())
     JOB_SECONDS.labels(job.action, status).observe(seconds)
     said = {"outcome": str(status), "code": error.code if error else "", "duration_ms": round(seconds * 1000)}
     logger.info("job ended", extra=said)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 import panel
 from panel.core.logs import process_kind
@@ -76,10 +76,10 @@ class Heartbeat:
 
 
 def processes_alive() -> QuerySet[PanelProcess]:
-    """Return those that were heard of lately."""
-    return PanelProcess.objects.filter(seen_at__gte=timezone.now() - SILENT_AFTER)
+    """Return those that were heard of lately, by the database's clock."""
+    return PanelProcess.objects.filter(seen_at__gte=Now() - SILENT_AFTER)
 
 
 def processes_forget(*, kinds: Iterable[str] = KINDS) -> None:
     """Forget those that ended long ago without saying so."""
-    PanelProcess.objects.filter(kind__in=kinds, seen_at__lt=timezone.now() - FORGOTTEN_AFTER).delete()
+    PanelProcess.objects.filter(kind__in=kinds, seen_at__lt=Now() - FORGOTTEN_AFTER).delete()

@@ -1,6 +1,6 @@
 """Health: each thing that can be wrong is one sentence with its time, its meaning and a link; nothing wrong says so."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -115,6 +115,30 @@ def test_a_kind_of_process_that_nobody_heard_of(well, admin_api, kind, severity)
     assert [one["code"] for one in items(admin_api)] in ([], ["process_vanished"])
 
 
+def test_what_has_not_been_heard_of_yet_is_starting_for_half_a_minute(well, admin_api):
+    PanelProcess.objects.filter(kind="worker").delete()
+    PanelProcess.objects.update(started_at=NOW() - timedelta(seconds=5))
+    found = only(admin_api)
+    assert (found["code"], found["severity"]) == ("starting_worker", "notice")
+    assert found["sentence"] == "The panel is starting: its worker has not been heard of yet."
+    PanelProcess.objects.filter(kind="collector").update(started_at=NOW() - timedelta(seconds=31))
+    assert (only(admin_api)["code"], only(admin_api)["severity"]) == ("no_worker", "critical")
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=2), -timedelta(hours=2)], ids=["ahead", "behind"])
+def test_the_clock_of_the_web_machine_does_not_matter(well, admin_api, monkeypatch, wrong_by):
+    backup()
+    for host_type, ago in (("kvm", 5), ("lxc", 300)):
+        HostConnection.objects.filter(host_type=host_type).update(last_seen_at=NOW() - timedelta(seconds=ago))
+    right = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: right() + wrong_by)
+    found = admin_api.get("/health").json()
+    assert [one["sentence"] for one in found["items"]] == [f"LXC on host {well.name} has not been seen for 5 minutes."]
+    assert abs(datetime.fromisoformat(found["checked_at"]) - right()) < timedelta(minutes=1)
+    connections = {one["host_type"]: one for one in admin_api.get(f"/hosts/{well.pk}").json()["connections"]}
+    assert {name: one["answers"] for name, one in connections.items()} == {"kvm": True, "lxc": False}
+
+
 def test_one_of_several_workers_that_vanished_is_told_until_it_is_replaced(well, admin_api):
     gone = process("worker", ago_s=300, machine="m2")
     found = only(admin_api)
@@ -227,7 +251,7 @@ def test_it_costs_the_same_whatever_is_wrong(well, admin_api, fleet):
 
 
 def test_a_look_that_fails_does_not_silence_the_others(well, admin_api, monkeypatch):
-    def broken_part():
+    def broken_part(now):
         with connection.cursor() as cursor:
             cursor.execute("SELECT nonsense")
 

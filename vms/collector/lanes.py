@@ -19,7 +19,8 @@ class Lane:
     ``with_database`` False: its work uses none, and holds no connection to it.
     """
 
-    lost = 0  # of all lanes
+    lost = 0  # of all lanes; several threads count
+    _counting = threading.Lock()
 
     def __init__(self, name: str, *, size: int, with_database: bool = False) -> None:
         self._name, self._size, self._with_database = name, size, with_database
@@ -47,7 +48,7 @@ class Lane:
 
     def replace(self, thread: threading.Thread) -> None:
         """Give one of the lane's threads up: another one takes its place."""
-        Lane.lost += 1
+        self._count_lost(1)
         thread.name = self._name + _LOST
         self._add_thread()
 
@@ -76,7 +77,12 @@ class Lane:
                     connection.close()
         if self._with_database:
             connection.close()
-        Lane.lost -= 1
+        self._count_lost(-1)
+
+    @classmethod
+    def _count_lost(cls, change: int) -> None:
+        with Lane._counting:
+            Lane.lost += change
 
 
 def is_lost(thread: threading.Thread | None = None) -> bool:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import Max
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 
 from panel.core.api.query import known_params
 from panel.core.api.views import PanelView
+from panel.core.clock import database_now
 from panel.core.health import Finding, Severity, findings
 from panel.core.models import PanelBackup, PanelProcess
 from panel.core.permissions import Permission
@@ -84,10 +84,11 @@ class HealthView(PanelView):
         Read from the database: no host is asked. For monitoring see `/metrics`, `/readyz` and `/healthz`.
         """
         known_params(request)
-        found = findings()
+        now = database_now()
+        found = findings(now)
         body = {
             "status": found[0].severity.name.lower() if found else "ok",
-            "checked_at": timezone.now(),
+            "checked_at": now,
             "items": [_finding(one) for one in found],
             "processes": [_process(row) for row in processes_alive().order_by("kind", "machine", "started_at")],
             "last_backup_at": PanelBackup.objects.aggregate(at=Max("created_at"))["at"],

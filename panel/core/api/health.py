@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from panel.core.api.authentication import BearerAuthentication, session_actor
 from panel.core.fleet_metrics import FleetMetrics
-from panel.core.metrics import process_metrics
+from panel.core.metric_zeros import measured
 from panel.core.middleware import client_address
 from panel.core.permissions import Permission
 from panel.core.readiness import readiness
@@ -62,7 +62,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class _OfProcesses:
-    collect = staticmethod(process_metrics)
+    collect = staticmethod(measured)
 
     @staticmethod
     def describe() -> list[object]:

@@ -3,15 +3,21 @@
 One table of family ``bridge`` for all guests of a network namespace; a map leads from the interface's name to the
 guest's own chain, so a packet costs the same with one guest and with a thousand. Each change is one transaction,
 and rules may name an interface that does not exist yet: they are in force before its first packet.
+
+What removes a guest's rules is written down while they are put in force. The script ``qemu`` hands it to nft when the
+guest has ended, without Python: libvirt tells nobody that a guest is off before its hooks have come back.
 """
 
+import os
 import re
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from innkeeper_guest import HookError, Nic
 from innkeeper_process import run
 
 TABLE = "bridge innkeeper"
+REMOVALS_DIRECTORY = "/run/innkeeper-rules"  # as the script "qemu" has it
 
 _BASE = f"""\
 add table {TABLE}
@@ -33,16 +39,19 @@ def protect(name: str, nics: tuple[Nic, ...]) -> None:
     """Put a guest's rules in force, in the place of what these nics had. Raises: HookError; nothing changed then."""
     chains = "".join(_removal(_chain_name(name, nic)) + _chain(_chain_name(name, nic), nic) for nic in nics)
     run("nft", "-f", "-", text=_BASE + chains)
+    _note_removal(name, _BASE + "".join(_removal(_chain_name(name, nic)) for nic in nics))
 
 
 def unprotect(name: str, nics: tuple[Nic, ...]) -> None:
     """Remove the rules of a guest's nics, if any."""
+    _forget_removal(name)
     if nics:
         run("nft", "-f", "-", text=_BASE + "".join(_removal(_chain_name(name, nic)) for nic in nics))
 
 
 def remove_all(name: str) -> None:
     """Remove every rule of a guest's, whichever nics it has or had."""
+    _forget_removal(name)
     chains = chains_of(name)
     if chains:
         run("nft", "-f", "-", text=_BASE + "".join(map(_removal, chains)))
@@ -140,6 +149,24 @@ def _ipv6_rules(addresses: list[IPv6Address]) -> list[str]:
         *(f"{detection} @th,64,128 {int(one):#x} accept" for one in addresses),
         "ip6 saddr :: icmpv6 type { mld-listener-report, mld2-listener-report } accept",
     ]
+
+
+def _removal_file(name: str) -> str:
+    return f"{REMOVALS_DIRECTORY}/{name}.nft"
+
+
+def _note_removal(name: str, text: str) -> None:
+    """Write it beside its place first: what is half written would leave rules behind."""
+    os.makedirs(REMOVALS_DIRECTORY, mode=0o700, exist_ok=True)
+    new = f"{_removal_file(name)}.new"
+    with open(new, "w", encoding="ascii") as file:
+        file.write(text)
+    os.rename(new, _removal_file(name))
+
+
+def _forget_removal(name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(_removal_file(name))
 
 
 def _chain_name(name: str, nic: Nic) -> str:
