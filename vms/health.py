@@ -1,16 +1,17 @@
 """Looks at guests that need somebody."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
 from hosts.drivers.types import PowerState
-from panel.core.health import Finding, Severity, few, health_check, several
+from panel.core.health import Finding, Severity, duration_words, few, health_check, several
 from vms.models import Comparison, Difference, DifferenceState, Guest
 from vms.models.differences import Severity as DifferenceSeverity
+from vms.services.unfinished import next_try_at
 from vms.states import Lifecycle
 
 _MATTERS = {
@@ -34,7 +35,7 @@ _DIFFERENCES = ngettext_lazy(
 
 
 @health_check
-def guests_in_trouble(_now: datetime) -> Iterator[Finding]:
+def guests_in_trouble(now: datetime) -> Iterator[Finding]:
     """Guests that could not be built or deleted, and those whose host has no room left."""
     failed = Q(lifecycle=Lifecycle.ERROR)
     stuck = Q(lifecycle=Lifecycle.DELETING) & ~Q(error_message="")
@@ -71,9 +72,20 @@ def guests_in_trouble(_now: datetime) -> Iterator[Finding]:
         code="guests_not_deleted",
         since=sums["stuck_since"],
         sentence=_STUCK,
-        hint=_("Its page says why. It is tried again every five minutes while its host answers."),
+        hint=_undeleted_hint(now) if sums["stuck"] else "",
         link="/guests?lifecycle=deleting",
     )
+
+
+def _undeleted_hint(now: datetime) -> str:
+    at = next_try_at()
+    if at is None:
+        return _("Its page says why. It is tried again by itself as soon as its host answers.")
+    wait = max(at - now, timedelta(0))
+    return _(
+        "Its page says why. It is tried again by itself while its host answers, after five minutes and then less and "
+        "less often: the next time in %(wait)s."
+    ) % {"wait": duration_words(wait)}
 
 
 @health_check

@@ -18,6 +18,7 @@ class DiskDescription:
     capacity_bytes: int  # 0: the host does not say
     read_only: bool
     volume: VolumeRef | None
+    backing_paths: tuple[str, ...] = ()  # of an overlay: the files below it, as far as the host says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,12 +125,16 @@ class VolumeRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeInfo:
-    """A volume as the host has it. ``capacity`` is what the guest sees, ``allocation`` what it costs."""
+    """A volume as the host has it. ``capacity`` is what the guest sees, ``allocation`` what it costs.
+
+    ``backing_path``: of an overlay, the file on the host that it is nothing without.
+    """
 
     ref: VolumeRef
     format: VolumeFormat
     capacity_bytes: int
     allocation_bytes: int
+    backing_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import psycopg2.errors
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from hosts.usage import statements
 from hosts.usage.kinds import Kind
@@ -27,9 +27,18 @@ def windows_write(kind: Kind, windows: Sequence[Window]) -> None:
     ordered = sorted(seen, key=lambda window: window.subject)  # two writers must not lock each other out
     try:
         _write(kind, ordered)
-    except psycopg2.errors.CheckViolation:  # no partition: nobody made it, or a clock is far off
+    except (psycopg2.errors.CheckViolation, IntegrityError) as error:
+        if not _lacks_partition(error):
+            raise
         partitions_ensure()
         _write(kind, ordered)
+
+
+def _lacks_partition(error: Exception) -> bool:
+    """True when nobody made the partition, or a clock is far off. Django wraps what any statement but COPY raises."""
+    return isinstance(error, psycopg2.errors.CheckViolation) or isinstance(
+        error.__cause__, psycopg2.errors.CheckViolation
+    )
 
 
 @transaction.atomic

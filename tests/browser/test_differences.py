@@ -129,7 +129,12 @@ def test_ignoring_needs_a_reason_which_the_list_shows(admin: Visitor, page: Page
 
 def test_taking_over_shows_errors_at_the_fields_and_keeps_what_was_typed(admin: Visitor, page: Page) -> None:
     dialog = choose(page, "erp-2019", "Take over")
-    expect(dialog).to_contain_text("2 vCPUs, 4 GiB")
+    expect(dialog).to_contain_text("2 vCPUs, 4 GiB, 40 GiB of disk")
+    plans = dialog.get_by_label("Plan", exact=True).locator("option")
+    expect(plans.nth(1)).to_have_text("M1: fits", timeout=SLOW_MS)
+    for said in ("S2: does not fit, has 2 GiB", "S1: does not fit, has 1 vCPUs, 1 GiB, 20 GiB of disk",
+                 "Container C1: not for KVM"):  # fmt: skip
+        expect(plans.filter(has_text=said)).to_have_attribute("disabled", "")
     button = dialog.get_by_role("button", name="Take over server").last
     expect(button).to_have_attribute("aria-disabled", "true")
     dialog.get_by_label("Customer", exact=True).select_option(label="Hanbit Soft")

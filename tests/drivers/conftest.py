@@ -32,7 +32,7 @@ from hosts.drivers.types import (
 )
 from panel.core.errors import DomainNotFoundError
 
-MODULES = ("checks", "contract", "contract_domains", "contract_storage")
+MODULES = ("checks", "contract", "contract_adoption", "contract_domains", "contract_storage")
 
 pytest.register_assert_rewrite(*(f"tests.drivers.{name}" for name in MODULES))
 
@@ -115,6 +115,24 @@ def nics() -> tuple[NicSpec, ...]:
 @pytest.fixture
 def bandwidth_nic() -> NicSpec | None:
     """A nic with limited bandwidth on a bridge that exists; None: do not test it."""
+    return None
+
+
+@pytest.fixture
+def guarded_nic() -> NicSpec | None:
+    """A nic with an address, guarded against spoofing, on a bridge that exists; None: do not test it."""
+    return None
+
+
+@pytest.fixture
+def lose_rules() -> Callable[[UUID], None] | None:
+    """Take a running domain's rules against spoofing away behind the driver's back; None: cannot be done."""
+    return None
+
+
+@pytest.fixture
+def foreign_running() -> Callable[[NicSpec], DomainSpec] | None:
+    """Start a domain that the panel did not make, with this nic; return what it is to become. None: cannot be done."""
     return None
 
 

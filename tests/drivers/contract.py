@@ -25,6 +25,7 @@ from panel.core.errors import (
 )
 from panel.core.units import MIB
 from tests.drivers.checks import QCOW2, RAW, MakeSpec, NewDriver, NewVolume, answers, can, given, wait_until
+from tests.drivers.contract_adoption import AdoptionContract
 from tests.drivers.contract_domains import DomainContract
 from tests.drivers.contract_storage import StorageContract
 
@@ -167,5 +168,5 @@ class HostContract:
         assert calls[0].result() == calls[1].result() == driver.volume_info(volume)
 
 
-class DriverContract(HostContract, StorageContract, DomainContract):
+class DriverContract(HostContract, StorageContract, DomainContract, AdoptionContract):
     """All of it."""

@@ -11,6 +11,7 @@ import pytest
 from hosts.drivers.libvirt import LibvirtDriver
 from hosts.drivers.types import (
     AddressSpec,
+    DomainSpec,
     HostType,
     KernelSpec,
     NicSpec,
@@ -19,8 +20,19 @@ from hosts.drivers.types import (
     VolumeRef,
 )
 from panel.core.units import MIB
+from tests.drivers.checks import MakeSpec
 from tests.drivers.contract import DriverContract
 from tests.drivers.real_host import BRIDGE, RealHost
+
+LEGACY_XML = """
+<domain type="qemu"><name>legacy_web.01</name><uuid>{uuid}</uuid><memory unit="MiB">256</memory><vcpu>1</vcpu>
+  <os><type arch="x86_64">hvm</type></os><devices>
+  <disk type="file" device="disk"><driver name="qemu" type="qcow2"/><source file="{path}"/>
+    <target dev="vda" bus="virtio"/></disk>
+  <interface type="bridge"><mac address="{mac}"/><source bridge="{bridge}"/><model type="virtio"/></interface>
+  <watchdog model="i6300esb" action="none"/>
+</devices></domain>
+"""
 
 
 class RealContract(DriverContract):
@@ -80,6 +92,18 @@ class RealContract(DriverContract):
         return NicSpec(mac="52:54:00:90:00:99", bridge=BRIDGE, addresses=(address,), bandwidth_mbit_per_s=10)
 
     @pytest.fixture
+    def guarded_nic(self) -> NicSpec:
+        address = AddressSpec(address="10.90.0.98", prefix=24)
+        return NicSpec(mac="52:54:00:90:00:98", bridge=BRIDGE, addresses=(address,))
+
+    @pytest.fixture
+    def lose_rules(self, real_host: RealHost) -> Callable[[UUID], None]:
+        def flush(_domain: UUID) -> None:
+            real_host.inside("nft", "flush", "ruleset")
+
+        return flush
+
+    @pytest.fixture
     def half_made(self, driver: LibvirtDriver) -> Callable[[VolumeRef], None]:
         def leave(volume: VolumeRef) -> None:
             driver.volume_create(volume, format=VolumeFormat.RAW, capacity_bytes=MIB)
@@ -106,6 +130,19 @@ class TestKvm(RealContract):
         "<domain type='qemu'><name>somebody-elses</name><memory>65536</memory>"
         "<os><type arch='x86_64'>hvm</type></os></domain>"
     )
+
+    @pytest.fixture
+    def foreign_running(self, real_host: RealHost, make_spec: MakeSpec) -> Callable[[NicSpec], DomainSpec]:
+        def start(nic: NicSpec) -> DomainSpec:
+            spec = make_spec(nics=(nic,), seed=None, kernel=None)
+            (disk,) = spec.disks
+            path = f"{real_host.pool.path}/{disk.volume.name}"
+            conn = libvirt.open(real_host.uri(self.type))
+            conn.defineXML(LEGACY_XML.format(uuid=spec.id, path=path, mac=nic.mac, bridge=nic.bridge)).create()
+            conn.close()
+            return spec
+
+        return start
 
     @pytest.fixture(scope="class")
     @classmethod

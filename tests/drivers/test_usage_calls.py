@@ -3,13 +3,16 @@
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import libvirt
+import pytest
 
-from hosts.drivers.libvirt import states, usage
+from hosts.drivers.libvirt import events, states, usage
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.types import DomainUsage, PowerState, domain_name
+from tests.drivers.no_libvirtd import failure
 
 
 class Container:
@@ -50,12 +53,37 @@ class Container:
         return (10, 0, 0, 0, 20, 0, 0, 0)
 
 
-class Conn:
-    def __init__(self, domains: list[Container]) -> None:
-        self._domains = domains
+class Foreign(Container):
+    """A running domain of somebody else's."""
 
-    def listAllDomains(self) -> list[Container]:
+    taken_over = False
+
+    def name(self) -> str:
+        return "legacy"
+
+    def metadata(self, _kind: int, _namespace: str) -> str:
+        self.asked["metadata"] += 1
+        if not self.taken_over:
+            raise failure(libvirt.VIR_ERR_NO_DOMAIN_METADATA, "metadata not found")
+        return "<guest/>"
+
+
+class Conn:
+    def __init__(self, domains: Sequence[Container]) -> None:
+        self._domains = domains
+        self.told: dict[int, Callable[..., None]] = {}
+
+    def listAllDomains(self) -> Sequence[Container]:
         return self._domains
+
+    def getAllDomainStats(self, _wanted: int, _flags: int) -> list[tuple[Container, dict[str, int]]]:
+        return [(domain, {"state.state": libvirt.VIR_DOMAIN_RUNNING}) for domain in self._domains]
+
+    def domainEventRegisterAny(self, _domain: None, event: int, callback: Callable[..., None], _opaque: None) -> None:
+        self.told[event] = callback
+
+    def registerCloseCallback(self, *_: object) -> None:
+        pass
 
 
 def each(*domains: Container) -> Any:
@@ -114,3 +142,58 @@ def test_bulk_statistics_are_added_up_and_what_is_not_said_is_not_known():
     )
     told = stats | {"balloon.available": 262144, "balloon.usable": 131072}
     assert usage.from_stats(told).memory_used_mib == 128
+
+
+CHANGES = {
+    "defined": (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, (libvirt.VIR_DOMAIN_EVENT_DEFINED, 1)),
+    "its metadata set": (libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, (0, "namespace")),
+}
+
+
+@pytest.mark.parametrize("listing", [states.bulk, states.each])
+@pytest.mark.parametrize("change", CHANGES)
+def test_whose_foreign_domains_are_is_asked_once_and_again_after_a_change(listing, change):
+    off = Foreign(nics=0, state=libvirt.VIR_DOMAIN_SHUTOFF)
+    domains = [off, *(Foreign(nics=0) for _ in range(50 if listing is states.bulk else 3))]
+    conn = Conn(domains)
+    session = Session(conn=conn, sockets=[], pid=0)
+    events.listen(session, lambda domain: None)
+
+    def look() -> tuple[int, int]:
+        """Return how many are ours, and how many were asked."""
+        before = sum(one.asked["metadata"] for one in domains)
+        ours = sum(info.ours for info in listing(session))
+        return ours, sum(one.asked["metadata"] for one in domains) - before
+
+    assert [look() for _ in range(3)] == [(0, len(domains)), (0, 0), (0, 0)]
+    event, told = CHANGES[change]
+    for taken_over in (True, False):
+        domains[1].taken_over = taken_over
+        conn.told[event](conn, domains[1], *told, None)
+        assert [look() for _ in range(2)] == [(int(taken_over), 1), (int(taken_over), 0)]
+
+
+def test_a_change_while_it_is_asked_is_not_missed():
+    domain = Foreign(nics=0)
+    session = Session(conn=Conn([domain]), sockets=[], pid=0)
+    events.listen(session, lambda domain: None)
+    ask = domain.metadata
+
+    def slow(kind: int, namespace: str) -> str:
+        try:
+            return ask(kind, namespace)
+        finally:
+            domain.taken_over = True
+            session.conn.told[libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE](None, domain, 0, "", None)
+
+    domain.metadata = slow  # type: ignore[method-assign,assignment]
+    assert [info.ours for _ in range(2) for info in states.bulk(session)] == [False, True]
+
+
+def test_without_events_a_foreign_domain_is_asked_each_time():
+    domain = Foreign(nics=0)
+    session = Session(conn=Conn([domain]), sockets=[], pid=0)
+    assert [info.ours for _ in range(2) for info in states.bulk(session)] == [False, False]
+    domain.taken_over = True
+    assert [info.ours for _ in range(2) for info in states.bulk(session)] == [True, True]
+    assert domain.asked["metadata"] == 3

@@ -14,9 +14,11 @@ from panel.core.models import Customer, Job
 from tests.drivers.real_host import RealHost
 from tests.faults.real_fleet import RealDeeds, RealFleet
 from tests.faults.truth import leaks
+from tests.services.comparing import look_once
 from tests.simulated_fleet import jobs_run
-from vms.models import Guest
+from vms.models import Difference, Guest
 from vms.services.actions import guest_action_submit
+from vms.services.reconcile.actions import difference_repair
 from vms.states import GuestAction
 
 KVM, LXC = pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)
@@ -102,6 +104,43 @@ def test_a_definition_changed_by_hand_is_put_right_at_the_next_start(deeds, host
     assert memory_kib(deeds, guest) == guest.memory_mib * 1024
     deeds.away()
     assert leaks(deeds.real, deeds.host) == []
+
+
+def test_a_host_whose_libvirt_forgot_all_its_guests_is_told_and_they_are_made_again(deeds, host_type):
+    guest = deeds.on()
+    assert look_once(deeds.host) == []
+    forgets_everything(deeds, guest)
+    for state in ("suspected", "suspected", "open"):
+        assert look_once(deeds.host) == [
+            ("guest-without-domain", guest.name, state),
+            ("host-lost-guests", deeds.host.name, "open"),
+        ]
+    guest.refresh_from_db()
+    assert (guest.lifecycle, guest.power_state) == ("active", "unknown")
+    row = Difference.objects.get(kind="guest-without-domain")
+    job = difference_repair(actor=deeds.staff, difference=row).job
+    jobs_run()
+    assert job is not None
+    job.refresh_from_db()
+    assert job.status == "success", job.error_detail
+    assert look_once(deeds.host) == []
+    guest.refresh_from_db()
+    assert guest.power_state == "running"
+    deeds.away()
+    assert leaks(deeds.real, deeds.host) == []
+
+
+def forgets_everything(deeds: RealDeeds, guest: Guest) -> None:
+    """Cut a guest's power, and empty /etc/libvirt below a libvirtd that is not running."""
+    conn, found = domain(deeds, guest)
+    found.destroy()
+    conn.close()
+    libvirtd = deeds.real.real.libvirtd
+    libvirtd.stop(guests=False)
+    for kind in ("qemu", "lxc"):
+        for path in (libvirtd.directory / "etc" / kind).glob("*.xml"):
+            path.unlink()
+    libvirtd.start()
 
 
 def domain(deeds: RealDeeds, guest: Guest) -> tuple[Any, Any]:

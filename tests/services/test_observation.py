@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
-from hosts.drivers.types import HostLoad
-from hosts.models import Host, HostConnection
+from hosts.drivers.types import HostLoad, PoolInfo
+from hosts.models import Host, HostConnection, StoragePool
 from hosts.models.hosts import SEEN_LATELY
 from hosts.registry import driver_for
 from hosts.services import observation as hosts_observation
@@ -266,3 +268,20 @@ def test_host_none_of_whose_hypervisors_answers_says_so_once(one_host, fleet):
         Looking(connection.pk).look()
     one_host.refresh_from_db()
     assert one_host.last_error == "The host does not answer."
+
+
+def test_the_fill_of_all_pools_is_one_statement(one_host):
+    pools = [one_host.pools.get()]
+    pools += [StoragePool.objects.create(host=one_host, name=f"pool-{n}", path=f"/pool-{n}") for n in range(3)]
+    fills = [
+        (pool, PoolInfo(name=pool.name, capacity_bytes=100 + n, allocation_bytes=0, available_bytes=10 + n))
+        for n, pool in enumerate(pools)
+    ]
+    with CaptureQueriesContext(database) as queries:
+        hosts_observation.pools_record(fills)
+        hosts_observation.pools_record([])
+    assert len(queries) == 1
+    found = StoragePool.objects.filter(host=one_host).order_by("capacity_bytes")
+    assert [(row.pk, row.capacity_bytes, row.available_bytes) for row in found] == [
+        (pool.pk, 100 + n, 10 + n) for n, pool in enumerate(pools)
+    ]

@@ -310,3 +310,36 @@ def test_nothing_is_done_about_what_is_only_suspected(guest, one_host, fleet, lo
         actions.difference_repair(actor=staff, difference=Difference.objects.get(kind="guest-without-domain"))
     assert jobs_run() == []
     assert driver_for(one_host.pk, HostType.KVM).domain_list() == []
+
+
+def test_a_volume_that_another_is_an_overlay_of_is_not_released(guest, one_host, look, staff, kvm):
+    pool, driver = one_host.pools.get(), driver_of(kvm)
+    base, overlay = VolumeRef(pool.name, "base.qcow2"), VolumeRef(pool.name, "overlay.qcow2")
+    qcow2 = VolumeFormat.QCOW2
+    driver.volume_create(base, format=qcow2, capacity_bytes=1024)
+    look()
+    early = only()
+    driver.volume_create(overlay, format=qcow2, capacity_bytes=1024, backing=base, backing_format=qcow2)
+    said = "The volume overlay.qcow2 is an overlay of it and would be lost with it."
+    actions.difference_release(actor=staff, difference=early, confirm="base.qcow2")  # before the next look
+    assert [job.error_message for job in jobs_run()] == [said]
+    look()
+    row = Difference.objects.get(label="base.qcow2", state="open")
+    with pytest.raises(InvalidStateError, match=said):
+        actions.difference_release(actor=staff, difference=row, confirm="base.qcow2")
+    for name in ("overlay.qcow2", "base.qcow2"):
+        look()
+        row = Difference.objects.get(label=name, state="open")
+        actions.difference_release(actor=staff, difference=row, confirm=name)
+        assert [job.status for job in jobs_run()] == ["success"]
+    assert look() == []
+
+
+def test_a_running_guest_without_a_configuration_on_its_host_is_told(guest, kvm, staff):
+    turn = turn_take(kvm)
+    assert turn is not None
+    host = survey(driver_of(kvm), kvm, with_volumes=True, turn=turn)
+    (domain,) = host.domains
+    assert host_compare(connection=kvm, host=replace(host, domains=(replace(domain, persistent=False),)), turn=turn)
+    row = only()
+    assert (row.kind, row.severity, row.found) == ("configuration-changed", "medium", {"persistent": False})

@@ -242,12 +242,13 @@ def test_partitions_are_made_ahead_and_old_ones_dropped_whole():
     assert not [name for name in found if "_2001" in name]
 
 
-def test_a_window_that_has_no_partition_gets_one(start):
-    guest_id, name = uuid.uuid4(), f"usage_guest_15s_{start:%Y%m%d}"
+@pytest.mark.parametrize("lost", ["15s_{:%Y%m%d}", "5m_{:%Y%m%d}", "1h_{:%Y%m}"])
+def test_a_window_that_has_no_partition_gets_one_at_once(start, lost):
+    guest_id = uuid.uuid4()
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE {name}")
+        cursor.execute(f"DROP TABLE usage_guest_{lost.format(start)}")
     store.windows_write(GUEST, [window_make(guest_id, start)])
-    assert len(rows(GUEST, "15s", guest_id)) == 1
+    assert [len(rows(GUEST, one.name, guest_id)) for one in RESOLUTIONS] == [1, 1, 1]
 
 
 values = st.one_of(st.none(), st.floats(0, 1e9, width=32))

@@ -44,8 +44,20 @@ class VolumeRelease(Operation):
         path = f"{self.pool.path.rstrip('/')}/{self.volume.name}"
         for connection in self.connections:
             for domain in self.driver(connection).domain_descriptions():
-                if any(disk.volume == self.volume or disk.path == path for disk in domain.disks):
+                used = [path == disk.path or path in disk.backing_paths for disk in domain.disks]
+                if any(used) or any(disk.volume == self.volume for disk in domain.disks):
                     raise InvalidStateError("The volume is used by a domain of the host.", detail=domain.domain_name)
+        self._ensure_no_overlay(path)
+
+    def _ensure_no_overlay(self, path: str) -> None:
+        """Look at all pools of the host; one that cannot be read might have an overlay, so its error counts."""
+        driver = self.driver(self.connections[0])
+        for pool in StoragePool.objects.filter(host_id=self.pool.host_id).order_by("name"):
+            for volume in driver.volume_list(pool.name):
+                if volume.backing_path == path:
+                    raise InvalidStateError(
+                        f"The volume {volume.ref.name} is an overlay of it and would be lost with it.", detail=pool.name
+                    )
 
     def ensure_deleted(self) -> None:
         for connection in self.connections:

@@ -166,7 +166,8 @@ def guest_delete(*, actor: Actor, guest: Guest) -> Job:
     ):
         _make_way(row)
     job = guest_job(actor, locked, GuestAction.DELETE)
-    locked.deletion_requested_at, locked.power_wanted = timezone.now(), PowerWanted.OFF
+    locked.deletion_requested_at = locked.deletion_requested_at or timezone.now()  # not when it is tried again
+    locked.power_wanted = PowerWanted.OFF
     locked.save(update_fields=["deletion_requested_at", "power_wanted"])
     guest_audit(actor, locked, "guest.delete.requested")
     return job

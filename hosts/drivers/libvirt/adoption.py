@@ -10,6 +10,7 @@ from hosts.drivers.libvirt import hook
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.describe import guards
 from hosts.drivers.libvirt.errors import is_code
+from hosts.drivers.libvirt.ownership import ownership
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml.edit import (
     changed_parts,
@@ -50,10 +51,12 @@ def take_over(session: Session, profile: Profile, domain: Any, spec: DomainSpec)
     if obstacle:
         raise CapabilityError("The host is not ready for servers of this type.", detail=obstacle)
     change(session, domain, spec)
+    ownership(session).forget(domain.UUID())
     if domain.isActive():
         live = libvirt.VIR_DOMAIN_AFFECT_LIVE
         text = plain_text(_live_metadata(domain, spec))
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, _PREFIX, NAMESPACE, live)
+        ownership(session).forget(domain.UUID())
         protect(session, profile, domain, spec.id)
 
 
@@ -61,7 +64,7 @@ def change(session: Session, domain: Any, spec: DomainSpec) -> None:
     """Bring the configuration of a domain that was taken over to the spec, and leave the rest of it as it is."""
     found = _kept(domain)
     wanted = edited(found, spec)
-    if not same(wanted, found):
+    if not same(wanted, found) or not domain.isPersistent():
         session.conn.defineXML(to_text(wanted))
 
 
@@ -84,6 +87,7 @@ def let_go(session: Session, profile: Profile, domain: Any, identity: UUID, *, c
         except libvirt.libvirtError as error:
             if not is_code(error, libvirt.VIR_ERR_NO_DOMAIN_METADATA):
                 raise
+    ownership(session).forget(domain.UUID())
     if before["guest"] is None:
         hook.ask(session, profile, kind="clean", about=domain_name(identity))
 

@@ -98,6 +98,7 @@ class _Read:
         )
 
     def _disks(self, places: dict[str, str]) -> Iterable[DiskDescription]:
+        chains = self._chains()
         mounts = {one.get("target"): one.get("image") for one in self.kept.iter(qualified("mount"))}
         for disk in [*self.kept.iterfind("devices/disk"), *self.kept.iterfind("devices/filesystem")]:
             source, target, driver = disk.find("source"), disk.find("target"), disk.find("driver")
@@ -117,7 +118,19 @@ class _Read:
                 capacity_bytes=self._capacity(path) if is_file else 0,
                 read_only=disk.find("readonly") is not None,
                 volume=VolumeRef(places[folder], name) if is_file and folder in places else None,
+                backing_paths=chains.get(path, ()),
             )
+
+    def _chains(self) -> dict[str, tuple[str, ...]]:
+        """Return the files below each disk's: libvirt says so while the domain runs."""
+        disks = self.live.iterfind("devices/disk") if self.live is not None else ()
+        found = {}
+        for disk in disks:
+            source = disk.find("source")
+            below = [one.get("file") for one in disk.iterfind(".//backingStore/source")]
+            if source is not None and source.get("file"):
+                found[source.get("file", "")] = tuple(path for path in below if path)
+        return found
 
     def _capacity(self, path: str) -> int:
         """Return the size a guest sees of a file; 0 when the host does not say."""

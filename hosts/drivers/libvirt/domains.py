@@ -105,6 +105,8 @@ def is_current(session: Session, spec: DomainSpec) -> bool:
     """True when the persistent configuration is what ``define`` would make."""
     try:
         domain = find(session, spec.id)
+        if not domain.isPersistent():  # it runs, and nothing of it would be left when it is off
+            return False
         if adoption.is_foreign(domain, spec.id):
             return adoption.is_current(domain, spec)
         wanted = domain_xml(spec, _paths(session, spec))

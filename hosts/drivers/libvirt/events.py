@@ -1,4 +1,4 @@
-"""libvirt's lifecycle events of one open connection, and that it ended. Told from libvirt's event loop."""
+"""libvirt's events of domains of one open connection, and that it ended. Told from libvirt's event loop."""
 
 from contextlib import suppress
 from typing import Any
@@ -8,6 +8,7 @@ import libvirt
 
 from hosts.drivers.base import EventHandler
 from hosts.drivers.libvirt.connection import Session
+from hosts.drivers.libvirt.ownership import ownership
 
 _POWER = frozenset(
     {
@@ -26,9 +27,15 @@ _POWER = frozenset(
 def listen(session: Session, handler: EventHandler) -> None:
     """Register for a session, once. It ends with the session."""
 
+    known = ownership(session)
+
     def happened(_conn: object, domain: Any, event: int, _detail: int, _opaque: object) -> None:
+        known.forget(domain.UUID())
         if event in _POWER:
             handler(UUID(bytes=domain.UUID()))
+
+    def relabelled(_conn: object, domain: Any, _kind: int, _namespace: str, _opaque: object) -> None:
+        known.forget(domain.UUID())
 
     def closed(_conn: object, _reason: int, _opaque: object) -> None:
         handler(None)
@@ -37,6 +44,9 @@ def listen(session: Session, handler: EventHandler) -> None:
         session.conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
         with suppress(libvirt.libvirtError):  # a hypervisor without it is noticed by the next call
             session.conn.registerCloseCallback(closed, None)
+        with suppress(libvirt.libvirtError):
+            session.conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, relabelled, None)
+            known.told = True
         return True
 
     session.once("listening", register)

@@ -8,8 +8,7 @@ import libvirt
 
 from hosts.drivers.libvirt import usage
 from hosts.drivers.libvirt.connection import Session
-from hosts.drivers.libvirt.errors import is_code
-from hosts.drivers.libvirt.xml.metadata import NAMESPACE
+from hosts.drivers.libvirt.ownership import ownership, taken_over
 from hosts.drivers.types import DomainInfo, DomainUsage, PowerState, domain_name
 
 _STATES = {
@@ -51,15 +50,17 @@ _REASONS: dict[int, dict[int, str]] = {
 _EACH_S = 0.02  # of a host without bulk statistics at most 50 domains a second are asked
 
 
-def one(domain: Any) -> DomainInfo:
-    """Ask for one domain. Raises: libvirtError, also when it is gone."""
+def one(domain: Any, *, ours: bool | None = None) -> DomainInfo:
+    """Ask for one domain; also whose it is, unless that is known. Raises: libvirtError, also when it is gone."""
     state, reason = domain.state()
     _, memory_kib, _, vcpus, _ = domain.info()
-    return _info(domain, state, reason, vcpus=vcpus, memory_kib=memory_kib, ours=_made(domain) or taken_over(domain))
+    if ours is None:
+        ours = _made(domain) or taken_over(domain)
+    return _info(domain, state, reason, vcpus=vcpus, memory_kib=memory_kib, ours=ours)
 
 
 def bulk(session: Session) -> list[DomainInfo]:
-    """Ask for all domains in one call; a busy one costs no waiting. Whose a foreign one is takes another."""
+    """Ask for all domains in one call; a busy one costs no waiting. Whose a foreign one is takes another, once."""
     wanted = libvirt.VIR_DOMAIN_STATS_STATE | usage.BULK_STATS
     flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
     found = session.conn.getAllDomainStats(wanted, flags)
@@ -83,9 +84,9 @@ def each(session: Session) -> list[DomainInfo]:
 
 def _asked(session: Session, domain: Any) -> DomainInfo:
     state, memory_kib, used_kib, vcpus, cpu_time_ns = domain.info()
-    if state != libvirt.VIR_DOMAIN_RUNNING:
-        return one(domain)
     ours = _ours(session, domain)
+    if state != libvirt.VIR_DOMAIN_RUNNING:
+        return one(domain, ours=ours)
     used = usage.asked(session, domain, memory_kib=used_kib, cpu_time_ns=cpu_time_ns) if ours else None
     return _info(domain, state, 0, vcpus=vcpus, memory_kib=memory_kib, ours=ours, used=used)
 
@@ -131,22 +132,8 @@ def _made(domain: Any) -> bool:
 
 
 def _ours(session: Session, domain: Any) -> bool:
-    """True when the panel made a domain or has taken it over; that it has is asked once a connection."""
-    known: set[bytes] = session.once("taken over", set)
-    if not _made(domain) and domain.UUID() not in known and taken_over(domain):
-        known.add(domain.UUID())
-    return _made(domain) or domain.UUID() in known
-
-
-def taken_over(domain: Any) -> bool:
-    """True when a domain that the panel has not made carries its metadata."""
-    try:
-        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
-    except libvirt.libvirtError as error:
-        if is_code(error, libvirt.VIR_ERR_NO_DOMAIN_METADATA, libvirt.VIR_ERR_NO_DOMAIN):
-            return False
-        raise
-    return True
+    """True when the panel made a domain or has taken it over."""
+    return _made(domain) or ownership(session).has_taken_over(domain)
 
 
 def _disk_is_full(domain: Any) -> bool:

@@ -1,9 +1,10 @@
 """What a simulated host says of its domains' configuration."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from hosts.drivers.descriptions import DiskDescription, DomainDescription, NicDescription
-from hosts.drivers.simulated.state import DomainRecord, HostState
+from hosts.drivers.simulated.state import DomainRecord, HostState, VolumeRecord
 from hosts.drivers.types import DiskSpec, NicSpec, VolumeFormat
 
 
@@ -43,7 +44,16 @@ def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
         capacity_bytes=0 if volume is None else volume.capacity_bytes,
         read_only=disk.read_only,
         volume=disk.volume,
+        backing_paths=tuple(_below(volume, state)),
     )
+
+
+def _below(volume: VolumeRecord | None, state: HostState) -> Iterator[str]:
+    while volume is not None and volume.backing is not None:
+        path = state.path_of(volume.backing)
+        yield path
+        directory = state.directories.get(state.pools.get(volume.backing.pool, ""))
+        volume = directory.volumes.get(volume.backing.name) if directory is not None else None
 
 
 def _nic(nic: NicSpec, record: DomainRecord) -> NicDescription:

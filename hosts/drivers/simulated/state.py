@@ -91,3 +91,7 @@ class HostState:
     busy_ns: int = 0
     busy_until: float = field(default_factory=time.time)  # up to when busy_ns was counted
     made_at: float = field(default_factory=time.time)
+
+    def path_of(self, volume: VolumeRef) -> str:
+        """Return where a volume is, or would be."""
+        return f"{self.pools.get(volume.pool, '')}/{volume.name}"

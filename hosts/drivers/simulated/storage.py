@@ -44,11 +44,11 @@ class StorageCalls:
     def volume_list(self, *, pool: str) -> list[VolumeInfo]:
         """List what is complete."""
         volumes = self._directory(pool).volumes
-        return [_info(VolumeRef(pool, name), volumes[name]) for name in sorted(volumes) if volumes[name].complete]
+        return [self._info(VolumeRef(pool, name), volumes[name]) for name in sorted(volumes) if volumes[name].complete]
 
     def volume_info(self, *, volume: VolumeRef) -> VolumeInfo:
         """Return a complete volume."""
-        return _info(volume, self.volume(volume))
+        return self._info(volume, self.volume(volume))
 
     def volume_create(
         self,
@@ -66,7 +66,7 @@ class StorageCalls:
         if existing is not None:
             if (existing.format, existing.capacity_bytes, existing.backing) != (format, capacity_bytes, backing):
                 raise DriverError(detail=f"volume {volume.pool}/{volume.name} is there with another shape")
-            return _info(volume, existing)
+            return self._info(volume, existing)
         allocation = EMPTY_QCOW2_BYTES if format is VolumeFormat.QCOW2 else 0
         made = VolumeRecord(format=format, capacity_bytes=capacity_bytes, allocation_bytes=allocation, backing=backing)
         return self._store(volume, made)
@@ -79,7 +79,7 @@ class StorageCalls:
         if existing is not None:
             if (existing.format, existing.capacity_bytes) != (original.format, capacity_bytes):
                 raise DriverError(detail=f"volume {volume.pool}/{volume.name} is there with another shape")
-            return _info(volume, existing)
+            return self._info(volume, existing)
         made = VolumeRecord(
             format=original.format,
             capacity_bytes=capacity_bytes,
@@ -161,13 +161,13 @@ class StorageCalls:
         if made.allocation_bytes > directory.capacity_bytes - directory.allocation_bytes + freed:
             raise StorageFullError(detail=f"pool {volume.pool} has {directory.available_bytes} bytes left")
         directory.volumes[volume.name] = made
-        return _info(volume, made)
+        return self._info(volume, made)
 
-
-def _info(volume: VolumeRef, record: VolumeRecord) -> VolumeInfo:
-    return VolumeInfo(
-        ref=volume,
-        format=record.format,
-        capacity_bytes=record.capacity_bytes,
-        allocation_bytes=record.allocation_bytes,
-    )
+    def _info(self, volume: VolumeRef, record: VolumeRecord) -> VolumeInfo:
+        return VolumeInfo(
+            ref=volume,
+            format=record.format,
+            capacity_bytes=record.capacity_bytes,
+            allocation_bytes=record.allocation_bytes,
+            backing_path="" if record.backing is None else self._state.path_of(record.backing),
+        )

@@ -44,8 +44,8 @@ export function summary({ kind, expected, found }) {
     case "wrong-size": return said(sized(found), sized(expected));
     case "wrong-network": return found.without_filter?.length ? _("May send from any address: %(macs)s", { macs: found.without_filter.join(", ") }) : said(nicsOf(found.nics), nicsOf(expected.nics));
     case "filter-missing": return _("It runs, and the rules of %(macs)s are not in force.", { macs: found.unguarded.join(", ") });
-    case "configuration-changed": return _("Its configuration on the host is not what the panel would write.");
-    case "volume-without-owner": return _("In storage pool %(pool)s, %(size)s", { pool: found.pool, size: bytes(found.capacity_bytes) });
+    case "configuration-changed": return found.persistent === false ? _("It runs, and its host has no configuration of it any more: it would be gone when it is switched off.") : _("Its configuration on the host is not what the panel would write.");
+    case "volume-without-owner": return [_("In storage pool %(pool)s, %(size)s", { pool: found.pool, size: bytes(found.capacity_bytes) }), found.overlay && _("%(name)s is an overlay of it.", { name: found.overlay })].filter(Boolean).join(". ");
     case "volume-missing": return _("Its file is not in storage pool %(pool)s any more.", { pool: expected.pool });
     case "address-not-allocated": return expected.owner ? _("%(domain)s uses it, and it is another guest’s.", { domain: found.domain }) : _("%(domain)s uses it, and it is free in the panel.", { domain: found.domain });
     case "address-without-guest": return _("Network %(network)s; its guest is gone.", { network: found.network });

@@ -11,7 +11,24 @@ import { toast } from "./toast.js";
 
 const hostName = (name) => name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 63);
 const addressesOf = (text) => text.split(/[\s,]+/).filter(Boolean);
-const fits = (plan, { found, host_type }) => plan.vcpus === found.vcpus && plan.memory_mib === found.memory_mib && plan.host_types.includes(host_type);
+const GIB = 2 ** 30;
+const ownDisks = (found) => found.disks.filter((disk) => ["disk", "filesystem"].includes(disk.kind) && !disk.read_only);
+const diskGib = (found) => ownDisks(found).reduce((sum, disk) => sum + Math.ceil(disk.capacity_bytes / GIB), 0);
+
+/** What a plan has otherwise than the server that was found, in words; "" when it fits. Its disk may be larger. */
+function mismatch(plan, { found, host_type }) {
+  if (!plan.host_types.includes(host_type)) return _("not for %(type)s", { type: host_type.toUpperCase() });
+  const has = [plan.vcpus !== found.vcpus && _("%(count)s vCPUs", { count: plan.vcpus }), plan.memory_mib !== found.memory_mib && mib(plan.memory_mib),
+    plan.disk_gib < diskGib(found) && _("%(count)s GiB of disk", { count: plan.disk_gib })].filter(Boolean);
+  return has.length ? _("does not fit, has %(size)s", { size: has.join(", ") }) : "";
+}
+
+/** All plans, those that fit first; the others say what does not. */
+function planOptions(plans, row) {
+  const shown = plans.map((plan) => ({ plan, wrong: mismatch(plan, row) }));
+  return [["", _("None: as found")], ...shown.filter(({ wrong }) => !wrong).map(({ plan }) => [plan.slug, _("%(plan)s: fits", { plan: plan.name })]),
+    ...shown.filter(({ wrong }) => wrong).map(({ plan, wrong }) => [plan.slug, `${plan.name}: ${wrong}`, true])];
+}
 
 /** The server names a nic by its MAC, or by its place in what was sent: both belong at the field of its addresses. */
 function atFields(problem, nics) {
@@ -42,15 +59,15 @@ export function AdoptDialog({ row, onClose, onDone }) {
   return html`<${FormDialog} wide title=${_("Take over %(name)s", { name: found.name })} submit=${_("Take over server")} onSubmit=${save} onClose=${onClose} ready=${Boolean(form.customer)}>${(problem) => html`
     <p>${_("It becomes a customer’s server without being stopped. Its disks, MACs and its name on the host stay. From then on its nics may send from the addresses below alone.")}</p>
     <${Facts} rows=${[
-      [_("Size"), `${_("%(count)s vCPUs", { count: found.vcpus })}, ${mib(found.memory_mib)}`],
+      [_("Size"), `${_("%(count)s vCPUs", { count: found.vcpus })}, ${mib(found.memory_mib)}, ${_("%(count)s GiB of disk", { count: diskGib(found) })}`],
       [_("Disks"), found.disks.filter((disk) => disk.kind === "disk").map((disk) => html`<span class="mono" key=${disk.target}>${disk.path}</span> (${disk.format}, ${bytes(disk.capacity_bytes)}) `)],
     ]} />
     <div class="fields-2"><${SelectField} label=${_("Customer")} name="customer" value=${form.customer} error=${problem?.field("customer")} onChange=${(value) => change({ customer: value })}
         options=${[["", _("Choose a customer")], ...(customers.data?.results || []).map((one) => [one.id, one.name])]} />
       <${TextField} label=${_("Name")} name="name" value=${form.name} error=${problem?.field("name")} onInput=${(value) => change({ name: value })} /></div>
     <${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(value) => change({ plan: value })}
-      hint=${_("A plan of the size it has. Without one it keeps its size and is not billed.")}
-      options=${[["", _("None: as found")], ...(plans.data?.results || []).filter((plan) => fits(plan, row)).map((plan) => [plan.slug, plan.name])]} />
+      hint=${_("A plan of the size it has, with at least as much disk. Without one it keeps its size and is not billed.")}
+      options=${planOptions(plans.data?.results || [], row)} />
     ${nics.map((nic) => html`<fieldset class="stack-small" key=${nic.mac}><legend class="form-label">${_("Nic %(mac)s on %(bridge)s", { mac: nic.mac, bridge: nic.bridge || _("no bridge") })}</legend>
       <${SelectField} label=${_("Network")} name=${`network-${nic.mac}`} value=${nic.network} onChange=${(value) => changeNic(nic.mac, { network: value })}
         options=${[["", here(nic.bridge).length ? _("By its bridge: %(name)s", { name: here(nic.bridge)[0].name }) : _("No network has this bridge: make one first")], ...here(nic.bridge).map((network) => [network.id, network.name])]} />

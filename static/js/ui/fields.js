@@ -28,7 +28,7 @@ export function SelectField({ label, hint, error, optional, value, options, onCh
   return html`<${Frame} ...${{ id, label, hint, error, optional }}>
     <select id=${id} class="form-select" value=${value} onChange=${(event) => onChange(event.target.value)}
       ...${described(id, { hint, error })} ...${rest}>
-      ${options.map(([key, text]) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`)}
+      ${options.map(([key, text, disabled]) => html`<option key=${key} value=${key} selected=${key === value} disabled=${disabled}>${text}</option>`)}
     </select><//>`;
 }
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -11,10 +12,10 @@ import pytest
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.simulated import FaultKind, SimulatedAdmin, SimulatedDriver, SimulatedServer
 from hosts.drivers.simulated.driver import make_uri
-from hosts.drivers.types import HostType, NicSpec, PoolSpec, VolumeFormat, VolumeRef
+from hosts.drivers.types import AddressSpec, DomainSpec, HostType, NicSpec, PoolSpec, VolumeFormat, VolumeRef
 from panel.core.errors import DriverError
 from panel.core.units import MIB
-from tests.drivers.checks import qcow2_file
+from tests.drivers.checks import MakeSpec, qcow2_file
 
 
 @pytest.fixture
@@ -39,6 +40,27 @@ def root_image(driver: SimulatedDriver, pool: PoolSpec, tmp_path: Path) -> Volum
 @pytest.fixture
 def bandwidth_nic() -> NicSpec:
     return NicSpec(mac="52:54:00:00:00:01", bridge="br0", addresses=(), bandwidth_mbit_per_s=100)
+
+
+@pytest.fixture
+def guarded_nic() -> NicSpec:
+    return NicSpec(mac="52:54:00:00:00:02", bridge="br0", addresses=(AddressSpec(address="192.0.2.2", prefix=24),))
+
+
+@pytest.fixture
+def lose_rules(admin: SimulatedAdmin, host: str) -> Callable[[UUID], None]:
+    return lambda domain: admin.drop_rules(host, domain)
+
+
+@pytest.fixture
+def foreign_running(admin: SimulatedAdmin, host: str, make_spec: MakeSpec) -> Callable[[NicSpec], DomainSpec]:
+    def start(nic: NicSpec) -> DomainSpec:
+        spec = make_spec(nics=(nic,), seed=None)
+        made = replace(spec, nics=(replace(nic, addresses=(), anti_spoofing=False),))
+        admin.make_foreign_domain(host, spec.id, host_type=spec.host_type, name="legacy", found=made)
+        return spec
+
+    return start
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def refusals(row: Difference) -> dict[str, str]:
     return {
         ADOPT: closed or _adopt_refusal(row),
         REPAIR: closed or suspected or _repair_refusal(row),
-        RELEASE: closed or suspected or ("" if needs_confirmation(row) is not None else "There is nothing to release."),
+        RELEASE: closed or suspected or _release_refusal(row),
         IGNORE: closed or ("It is ignored already." if row.state == DifferenceState.IGNORED else ""),
     }
 
@@ -80,6 +80,14 @@ def _repair_refusal(row: Difference) -> str:
         return "A lost disk cannot be made again: rebuild the server, or put the file back."
     if not _guest_is_active(row):
         return "The panel has no server here that could be repaired."
+    return ""
+
+
+def _release_refusal(row: Difference) -> str:
+    if needs_confirmation(row) is None:
+        return "There is nothing to release."
+    if row.kind == K.VOLUME_WITHOUT_OWNER and row.found.get("overlay"):
+        return f"The volume {row.found['overlay']} is an overlay of it and would be lost with it."
     return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.descriptions import DiskDescription, DomainDescription
 from hosts.drivers.types import PowerState
 from panel.core.units import bytes_from_gib
 from vms.models import DifferenceKind, Severity
@@ -73,7 +73,11 @@ def guest_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
         if domain is None:
             continue
         wrong = [*_size(panel, guest, domain), *_network(panel, guest, domain)]
-        if not wrong and host.current.get(guest.id) is False:
+        if not wrong and not domain.persistent:  # gone when it is switched off
+            lost_when_off = {"persistent": False}
+            changed = DifferenceKind.CONFIGURATION_CHANGED
+            wrong = [_finding(panel, guest, changed, Severity.MEDIUM, found=lost_when_off)]
+        elif not wrong and host.current.get(guest.id) is False:
             wrong = [_finding(panel, guest, DifferenceKind.CONFIGURATION_CHANGED, Severity.LOW)]
         yield from wrong
         unguarded = sorted(nic.mac for nic in domain.nics if nic.guarded is False)
@@ -158,6 +162,12 @@ def domain_json(domain: DomainDescription) -> dict[str, Any]:
         "ours": domain.ours,
         "vcpus": domain.vcpus,
         "memory_mib": domain.memory_mib,
-        "disks": [{**asdict(disk), "volume": asdict(disk.volume) if disk.volume else None} for disk in domain.disks],
+        "disks": [_disk_json(disk) for disk in domain.disks],
         "nics": [{"mac": nic.mac, "bridge": nic.bridge, "addresses": sorted(nic.addresses)} for nic in domain.nics],
     }
+
+
+def _disk_json(disk: DiskDescription) -> dict[str, Any]:
+    shown = {**asdict(disk), "volume": asdict(disk.volume) if disk.volume else None}
+    del shown["backing_paths"]  # libvirt says it only while the domain runs
+    return shown

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from hosts.models import Host, HostConnection, ImageFile, IPAddress, Volume
+from hosts.models import Host, HostConnection, ImageFile, IPAddress, StoragePool, Volume
 from panel.core.models import JobResource
 from vms.models import Guest
 from vms.services.reconcile.snapshots import GuestView, NicView, PanelView, VolumeView
@@ -36,6 +36,7 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
         boot_id=host.boot_id,
         host_type=connection.host_type,
         guests=tuple(_guest(guest, addresses) for guest in guests),
+        pool_paths=dict(StoragePool.objects.filter(host=host).values_list("name", "path")),
         volumes=_volumes(connection.host_id),
         image_names=frozenset(file.volume_name for file in ImageFile.objects.only("sha256", "format")),
         busy=busy_since(began_at),

@@ -58,6 +58,7 @@ class PanelView:
     host_type: str
     boot_id: str  # of the host
     guests: tuple[GuestView, ...]
+    pool_paths: Mapping[str, str]
     volumes: tuple[VolumeView, ...]
     image_names: frozenset[str]
     busy: frozenset[UUID]

@@ -13,6 +13,7 @@ def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
         return
     used = {disk.volume for domain in host.domains for disk in domain.disks if disk.volume is not None}
     known = {(one.pool, one.name): one for one in panel.volumes}
+    overlays = _overlays(host)
     for pool, volumes in host.volumes.items():
         for volume in volumes:
             name = volume.ref.name
@@ -35,9 +36,20 @@ def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
                         "name": name,
                         "format": volume.format,
                         "capacity_bytes": volume.capacity_bytes,
+                        **_needed_by(overlays.get(f"{panel.pool_paths[pool].rstrip('/')}/{name}")),
                     },
                 )
         yield from _missing(panel, pool, {volume.ref.name for volume in volumes})
+
+
+def _overlays(host: HostView) -> dict[str, str]:
+    """Return the name of an overlay for each file that has one, the first by name."""
+    volumes = [one for volumes in (host.volumes or {}).values() for one in volumes if one.backing_path]
+    return {one.backing_path: one.ref.name for one in sorted(volumes, key=lambda one: one.ref.name, reverse=True)}
+
+
+def _needed_by(overlay: str | None) -> dict[str, str]:
+    return {} if overlay is None else {"overlay": overlay}
 
 
 def _missing(panel: PanelView, pool: str, there: set[str]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ def volume_info(pool: str, text: str) -> VolumeInfo:
         format=VolumeFormat.QCOW2 if kind == "qcow2" else VolumeFormat.RAW,
         capacity_bytes=int(_text(volume, "capacity")),
         allocation_bytes=int(_text(volume, "allocation")),
+        backing_path=_text(volume, "backingStore/path"),
     )
 
 

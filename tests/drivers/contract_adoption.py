@@ -1,0 +1,150 @@
+"""The driver contract's part about describing domains, taking them over, and their rules against spoofing."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.descriptions import DomainDescription, NicDescription
+from hosts.drivers.types import DomainSpec, NicSpec, PowerState
+from panel.core.errors import DomainNotFoundError
+from tests.drivers.checks import MakeSpec, NewDriver, given, listed, started, wait_until
+
+
+def nic_of(driver: HypervisorDriver, domain: UUID) -> NicDescription:
+    """Return the description of a domain's only nic."""
+    (nic,) = driver.domain_describe(domain).nics
+    return nic
+
+
+def whose(found: DomainDescription) -> tuple[bool, bool, str, str]:
+    """Return whose a domain is: made by the panel, taken over by it, of whom, and under which title."""
+    return found.ours, found.taken_over, found.owner, found.title
+
+
+class AdoptionContract:
+    """What a host says of domains, whoever made them, and what makes one of ours."""
+
+    def test_a_domain_is_described_as_it_was_defined(
+        self, driver: HypervisorDriver, make_spec: MakeSpec, guarded_nic: NicSpec | None
+    ):
+        nic = given(guarded_nic, "guarded_nic")
+        spec = make_spec(nics=(nic,), vcpus=2)
+        driver.domain_define(spec)
+
+        found = driver.domain_describe(spec.id)
+
+        assert (found.id, found.domain_name, found.host_type) == (spec.id, spec.domain_name, spec.host_type)
+        assert (found.vcpus, found.memory_mib, found.persistent) == (2, spec.memory_mib, True)
+        assert found.state is PowerState.SHUTOFF
+        assert whose(found) == (True, False, spec.owner, spec.name)
+        (root,) = (disk for disk in found.disks if not disk.read_only)
+        volume = driver.volume_info(spec.disks[0].volume)
+        assert (root.volume, root.capacity_bytes, root.source) == (volume.ref, volume.capacity_bytes, "file")
+        assert [disk.volume for disk in found.disks if disk.read_only] == [spec.seed]
+        (shown,) = found.nics
+        assert (shown.mac, shown.bridge, shown.anti_spoofing, shown.guarded) == (nic.mac, nic.bridge, True, None)
+        assert shown.addresses == tuple(one.address for one in nic.addresses)
+        every = driver.domain_descriptions()
+        assert [one.id for one in every] == sorted(one.id for one in every)
+        assert [one for one in every if one.id == spec.id] == [found]
+
+    def test_what_runs_tells_what_its_disk_is_an_overlay_of(self, driver: HypervisorDriver, make_spec: MakeSpec):
+        spec = make_spec()
+        below = driver.volume_info(spec.disks[0].volume).backing_path
+        started(driver, spec)
+        disks = driver.domain_describe(spec.id).disks
+        assert [disk.backing_paths for disk in disks if not disk.read_only] == [(below,) if below else ()]
+        driver.domain_destroy(spec.id)
+
+    def test_nothing_is_said_of_or_done_to_a_domain_that_is_missing(
+        self, driver: HypervisorDriver, make_spec: MakeSpec
+    ):
+        spec = make_spec()
+        calls: list[Callable[[], object]] = [
+            lambda: driver.domain_describe(spec.id),
+            lambda: driver.domain_configuration(spec.id),
+            lambda: driver.domain_take_over(spec),
+            lambda: driver.domain_protect(spec.id),
+        ]
+        for call in calls:
+            with pytest.raises(DomainNotFoundError):
+                call()
+        assert listed(driver, spec.id) == []
+
+    def test_rules_that_are_gone_are_noticed_and_loaded_again(
+        self,
+        driver: HypervisorDriver,
+        make_spec: MakeSpec,
+        guarded_nic: NicSpec | None,
+        lose_rules: Callable[[UUID], None] | None,
+    ):
+        lose, spec = given(lose_rules, "lose_rules"), make_spec(nics=(given(guarded_nic, "guarded_nic"),))
+        driver.domain_define(spec)
+        assert driver.domain_protect(spec.id) is False  # it is off: its start loads them
+        driver.domain_start(spec.id)
+        assert nic_of(driver, spec.id).guarded is True
+        lose(spec.id)
+        assert nic_of(driver, spec.id).guarded is False
+        for _ in range(2):
+            assert driver.domain_protect(spec.id) is True
+            assert nic_of(driver, spec.id).guarded is True
+        assert driver.domain_info(spec.id).state is PowerState.RUNNING
+        driver.domain_destroy(spec.id)
+        assert nic_of(driver, spec.id).guarded is None
+
+    def test_one_of_ours_changes_hands_and_back_while_it_runs(
+        self, driver: HypervisorDriver, make_spec: MakeSpec, guarded_nic: NicSpec | None
+    ):
+        spec = make_spec(nics=(given(guarded_nic, "guarded_nic"),))
+        started(driver, spec)
+        other = replace(spec, owner=str(uuid.uuid4()), name="other")
+        before = driver.domain_configuration(spec.id)
+        for _ in range(2):
+            driver.domain_take_over(other)
+            assert whose(driver.domain_describe(spec.id)) == (True, True, other.owner, "other")
+            assert driver.domain_is_current(other)
+        assert nic_of(driver, spec.id).guarded is True
+        driver.domain_let_go(spec.id, configuration=before)
+        assert whose(driver.domain_describe(spec.id)) == (True, False, spec.owner, spec.name)
+        assert driver.domain_is_current(spec)
+        assert driver.domain_info(spec.id).state is PowerState.RUNNING
+        driver.domain_destroy(spec.id)
+
+    def test_somebody_elses_becomes_ours_and_theirs_again_while_it_runs(
+        self,
+        driver: HypervisorDriver,
+        new_driver: NewDriver | None,
+        guarded_nic: NicSpec | None,
+        foreign_running: Callable[[NicSpec], DomainSpec] | None,
+    ):
+        """A second driver that listens, as a collector's does, sees it at once though it asks whose it is only once."""
+        spec = given(foreign_running, "foreign_running")(given(guarded_nic, "guarded_nic"))
+        collector = given(new_driver, "new_driver")()
+        collector.listen(lambda domain: None)
+
+        def seen(*, ours: bool) -> None:
+            assert [info.ours for info in listed(driver, spec.id)] == [ours]
+            assert driver.domain_describe(spec.id).ours is ours
+            wait_until(lambda: [info.ours for info in listed(collector, spec.id)] == [ours])
+            assert driver.domain_info(spec.id).state is PowerState.RUNNING
+
+        before = driver.domain_describe(spec.id)
+        configuration = driver.domain_configuration(spec.id)
+        seen(ours=False)
+        assert (before.taken_over, before.owner, before.nics[0].anti_spoofing) == (False, "", False)
+        driver.domain_take_over(spec)
+        seen(ours=True)
+        found = driver.domain_describe(spec.id)
+        assert (found.domain_name, found.disks) == (before.domain_name, before.disks)
+        assert whose(found) == (True, True, spec.owner, spec.name)
+        assert (found.nics[0].mac, found.nics[0].guarded) == (spec.nics[0].mac, True)
+        assert found.nics[0].addresses == tuple(one.address for one in spec.nics[0].addresses)
+        assert driver.domain_is_current(spec)
+        driver.domain_let_go(spec.id, configuration=configuration)
+        seen(ours=False)
+        assert driver.domain_describe(spec.id) == before
+        collector.close()
