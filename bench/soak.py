@@ -1,7 +1,8 @@
 """The memory of every process of a panel over half an hour of ordinary work.
 
 Run as root: ``python -m bench soak [MINUTES]``. A whole panel runs on ten simulated hosts; servers are ordered,
-restarted and deleted all the time, and pages listen. Resident memory is compared from the fifth minute to the last.
+restarted and deleted all the time, and pages listen. Resident memory is printed every minute, and compared from the
+fifth minute to the last.
 """
 
 import random
@@ -19,10 +20,11 @@ from lab.panel import LabPanel, panel_lent
 
 HOSTS, SERVERS, LISTENERS = 10, 40, 10
 WARM_UP_S, SAMPLE_EVERY_S, PAUSE_S = 300, 15, 0.5
+SAID_EVERY, COMPARED = 4, 8  # samples
 
 
 def main() -> None:
-    """Print one line a process: what it held after the warm-up and in the end."""
+    """Print what each process holds every minute; in the end a line each: after the warm-up, and at last."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     settings = {"API_RATE_LIMIT_PER_MINUTE": "100000"}
     with panel_lent(settings=settings) as panel, SimulatedServer(panel.run_dir / "s.sock") as server:
@@ -38,7 +40,8 @@ def main() -> None:
             thread.join()
         settled(panel)
     for name, samples in sorted(held.items()):
-        first, last = samples[0], median(samples[-8:])
+        warm = samples[WARM_UP_S // SAMPLE_EVERY_S :]
+        first, last = median(warm[:COMPARED]), median(warm[-COMPARED:])
         print(f"{name}: {first / 1024:.0f} MiB, {last / 1024:.0f} MiB in the end: {100 * (last / first - 1):+.1f} %")
 
 
@@ -71,14 +74,19 @@ def listen(api: Api, over: threading.Event) -> None:
 
 
 def watch(panel: LabPanel, *, until: float) -> dict[str, list[int]]:
-    """Return the resident KiB of each process with its children, sampled after the warm-up."""
+    """Return the resident KiB of each process with its children, sampled from the beginning."""
     held: defaultdict[str, list[int]] = defaultdict(list)
-    time.sleep(WARM_UP_S)
+    began = time.monotonic()
+    count = 0
     while time.monotonic() < until:
         children = by_parent()
         for name, process in panel.processes.items():
             held[name].append(sum(resident_kib(pid) for pid in family(process.pid, children)))
-        time.sleep(SAMPLE_EVERY_S)
+        if count % SAID_EVERY == 0:
+            now = ", ".join(f"{name} {samples[-1] / 1024:.1f}" for name, samples in held.items())
+            print(f"{(time.monotonic() - began) / 60:.0f} min, MiB: {now}", flush=True)
+        count += 1
+        time.sleep(max(0.0, began + count * SAMPLE_EVERY_S - time.monotonic()))
     return held
 
 

@@ -87,6 +87,7 @@ class LabPanel:
             "INNKEEPER_ID": "1ab0",
             "PROMETHEUS_MULTIPROC_DIR": str(self.directory / "metrics"),
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # as every installation has it
             "HOME": str(self.directory),
             **self.settings,
         }

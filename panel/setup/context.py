@@ -58,6 +58,7 @@ class Context:
             "INNKEEPER_ID": layout.id,
             "PROMETHEUS_MULTIPROC_DIR": str(layout.metrics),
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # not one for each of a process's threads: Python lets one of them work at a time
             "HOME": str(layout.state / "work"),
             **self._web_names(),
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab.processes import free_port
 from lab.server import wait_until
 from tests.faults.conftest import HOST, Installation
 from tests.faults.test_services_down import stopped
@@ -26,8 +27,8 @@ def followed(installation: Installation, request_id: str) -> list[dict[str, Any]
     return [line for line in lines(installation) if line.get("request_id") == request_id]
 
 
-def scrape(installation: Installation) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", installation.panel.port, timeout=30)
+def scrape(installation: Installation, *, port: int | None = None) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port or installation.panel.port, timeout=30)
     connection.request("GET", "/metrics")
     return connection.getresponse().read().decode()
 
@@ -104,6 +105,21 @@ def test_metrics_are_of_all_processes(installation, ordered):
     assert 'innkeeper_host_call_duration_seconds_count{call="domain_start",outcome="ok",process="worker"}' in text
     assert 'innkeeper_http_request_duration_seconds_count{method="POST",route="/api/v1/guests",status="202"}' in text
     assert 'innkeeper_up{store="postgresql"} 1.0' in text
+
+
+def test_each_web_process_answers_for_all(installation, ordered):
+    port = free_port()
+    installation.panel.start_web(second_port=port)
+
+    def of_jobs(text: str) -> set[str]:
+        measured = ("innkeeper_job_duration", "innkeeper_job_step_duration", "innkeeper_job_lease_takeovers")
+        return {line for line in text.splitlines() if line.startswith(measured)}
+
+    first, second = scrape(installation), scrape(installation, port=port)
+    installation.panel.processes.pop("web2").stop()
+    done = 'innkeeper_job_duration_seconds_count{action="guest.create",outcome="success"} 1.0'
+    assert done in of_jobs(first)
+    assert of_jobs(first) == of_jobs(second)
 
 
 def test_processes_say_that_they_live(installation, ordered):
