@@ -82,36 +82,37 @@ def cut(deeds: RealDeeds, action: str, checkpoint: Checkpoint, ending: dict) -> 
     return Case(deeds.host_type, action, *checkpoint, seconds)
 
 
-@pytest.mark.skipif(FULL, reason="not applicable: a full run cuts both ways")
-@pytest.mark.parametrize("action", BUILDING)
-def test_each_checkpoint_of_building_and_deleting_once(action, host_type, deeds, table):
-    ending = undisturbed(deeds, action)
-    sides = cycle(("before", "after") if host_type == "kvm" else ("after", "before"))
-    covered = [cut(deeds, action, (name, next(sides)), ending) for name in registered()[action].checkpoints()]
-    assert len(covered) == len(registered()[action].steps) + 1
+if FULL:
 
+    @pytest.mark.timeout(3600)
+    @pytest.mark.parametrize("action", OF_GUESTS)
+    def test_every_checkpoint_of_every_action_both_ways(action, host_type, deeds, table):
+        ending = undisturbed(deeds, action)
+        covered = [cut(deeds, action, checkpoint, ending) for checkpoint in both_ways(action)]
+        assert len(covered) == 2 * (len(registered()[action].steps) + 1)
+        table.cuts += covered
 
-@pytest.mark.skipif(not FULL, reason="not applicable: the whole matrix is for make test-full")
-@pytest.mark.parametrize("action", OF_GUESTS)
-def test_every_checkpoint_of_every_action_both_ways(action, host_type, deeds, table):
-    ending = undisturbed(deeds, action)
-    covered = [cut(deeds, action, checkpoint, ending) for checkpoint in both_ways(action)]
-    assert len(covered) == 2 * (len(registered()[action].steps) + 1)
-    table.cuts += covered
+    @pytest.mark.timeout(3600)
+    @pytest.mark.parametrize("action", BUILDING)
+    def test_each_call_gone_wrong(action, host_type, deeds, table, monkeypatch):
+        saboteur = Saboteur(monkeypatch)
+        job = deeds.ask(action)
+        saboteur.plan()
+        jobs_run()
+        calls, ending = list(saboteur.calls), outcome(job, deeds.real)
+        deeds.away()
+        for call in calls:
+            for wrong in WRONGS:
+                table.calls.append(_sabotaged(deeds, saboteur.plan, action, call, wrong, ending))
 
+else:
 
-@pytest.mark.skipif(not FULL, reason="not applicable: the whole matrix is for make test-full")
-@pytest.mark.parametrize("action", BUILDING)
-def test_each_call_gone_wrong(action, host_type, deeds, table, monkeypatch):
-    saboteur = Saboteur(monkeypatch)
-    job = deeds.ask(action)
-    saboteur.plan()
-    jobs_run()
-    calls, ending = list(saboteur.calls), outcome(job, deeds.real)
-    deeds.away()
-    for call in calls:
-        for wrong in WRONGS:
-            table.calls.append(_sabotaged(deeds, saboteur.plan, action, call, wrong, ending))
+    @pytest.mark.parametrize("action", BUILDING)
+    def test_each_checkpoint_of_building_and_deleting_once(action, host_type, deeds, table):
+        ending = undisturbed(deeds, action)
+        sides = cycle(("before", "after") if host_type == "kvm" else ("after", "before"))
+        covered = [cut(deeds, action, (name, next(sides)), ending) for name in registered()[action].checkpoints()]
+        assert len(covered) == len(registered()[action].steps) + 1
 
 
 def _sabotaged(
