@@ -19,8 +19,7 @@ class Opening:
 
     def __init__(self) -> None:
         self.begun, self.go_on = threading.Event(), threading.Event()
-        self.count = 0
-        self.closed: list[Session] = []
+        self.count = self.closed = 0
 
     def open(self, uri: str, begun: object) -> Session:
         self.count += 1
@@ -31,12 +30,14 @@ class Opening:
     def isAlive(self) -> bool:
         return True
 
+    def close(self) -> None:
+        self.closed += 1
+
 
 @pytest.fixture
 def opening(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening]:
     opening = Opening()
     monkeypatch.setattr(connection, "_connect", opening.open)
-    monkeypatch.setattr(connection, "_cut", opening.closed.append)
     yield opening
     opening.go_on.set()
 
@@ -57,7 +58,7 @@ def test_close_does_not_wait_for_a_host_that_hangs_while_it_is_connected(opening
     opening.go_on.set()
     with pytest.raises(HostUnreachableError):
         first.result(timeout=5)
-    assert (opening.count, len(opening.closed)) == (1, 1)
+    assert (opening.count, opening.closed) == (1, 1)
 
 
 def test_threads_that_come_while_one_connects_share_its_session(opening, in_thread):
@@ -67,6 +68,26 @@ def test_threads_that_come_while_one_connects_share_its_session(opening, in_thre
     opening.go_on.set()
     assert len({id(call.result(timeout=5)) for call in calls}) == 1
     assert opening.count == 1
+
+
+def test_what_is_cut_while_a_call_waits_is_closed_when_the_call_has_come_back(opening):
+    opening.go_on.set()
+    one = Connection("test:///")
+    with one.use(), one.use():
+        one.close()
+        assert opening.closed == 0  # the call would go on in memory that is free
+    assert opening.closed == 1
+
+
+def test_what_was_open_before_a_fork_is_neither_closed_nor_forgotten_after_it(opening):
+    opening.go_on.set()
+    one = Connection("test:///")
+    session = use(one)
+    session.pid -= 1  # as a child sees it
+
+    assert use(one) is not session
+    assert opening.closed == 0
+    assert connection._of_parents.pop() is session.conn
 
 
 def test_close_ends_the_opening_of_a_host_that_accepts_and_never_answers(in_thread):

@@ -101,7 +101,7 @@ def test_host_that_hangs_while_it_is_connected_holds_up_no_other(daemons, monkey
     daemons.go_on.set()
     late = hanging.result(timeout=20)
     assert own(late)
-    connection._cut(late)
+    late.cut()
     assert (other.conn.is_cut, beside.conn.is_cut) == (False, False)
 
 

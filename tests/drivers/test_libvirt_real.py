@@ -1,6 +1,9 @@
 """The driver contract on real QEMU and real LXC."""
 
+import gc
+import os
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
@@ -20,7 +23,7 @@ from hosts.drivers.types import (
     VolumeRef,
 )
 from panel.core.units import MIB
-from tests.drivers.checks import MakeSpec
+from tests.drivers.checks import MakeSpec, wait_until
 from tests.drivers.contract import DriverContract
 from tests.drivers.real_host import BRIDGE, RealHost
 
@@ -173,12 +176,51 @@ class TestLxc(RealContract):
 
 def test_a_driver_may_be_made_before_a_fork(real_host: RealHost):
     """As a Celery worker does: made in the parent, used in the child."""
-    import os
-
     driver = real_host.driver(HostType.KVM)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if driver.facts().hostname and driver.domain_list() is not None else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert in_a_child(lambda: (driver.facts(), driver.domain_list()))
     assert driver.facts().hostname
     assert uuid.UUID(int=0) not in {info.id for info in driver.domain_list()}
+    driver.close()
+
+
+def test_a_child_leaves_its_parents_connection_alone(real_host: RealHost):
+    told: list[UUID | None] = []
+    driver = real_host.driver(HostType.KVM)
+    driver.listen(told.append)
+
+    def use() -> None:
+        driver.facts()
+        driver.close()
+
+    assert in_a_child(use)
+    assert driver.facts().hostname
+    assert told == []  # it is the connection of before
+    driver.close()
+
+
+def test_nothing_is_kept_of_a_driver_that_listened(real_host: RealHost):
+    told: list[UUID | None] = []
+    driver = real_host.driver(HostType.KVM)
+    driver.listen(told.append)
+    session = driver._connection._session
+    assert session is not None
+    conn = weakref.ref(session.conn)
+    del session
+
+    driver.close()
+
+    wait_until(lambda: gc.collect() >= 0 and conn() is None, timeout_s=5)
+    assert told[0] is None
+
+
+def in_a_child(call: Callable[[], object]) -> bool:
+    """Return whether a call returns, rather than raises, in a process forked from this one."""
+    child = os.fork()
+    if child == 0:
+        ended = 1
+        try:
+            call()
+            ended = 0
+        finally:
+            os._exit(ended)
+    return os.waitpid(child, 0)[1] == 0

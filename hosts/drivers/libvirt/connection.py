@@ -20,16 +20,66 @@ _KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT = 5, 5
 _LOOK_AGAIN_S = 0.1
 
 Value = TypeVar("Value")
+# What a process before a fork had open. Kept, because libvirt would say good-bye in that process's name.
+_of_parents: list[Any] = []
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Session:
-    """An open connection and what was found out through it. What a restart of libvirtd may change goes with it."""
+    """An open connection and what was found out through it. What a restart of libvirtd may change goes with it.
+
+    A libvirt call does not keep the connection that it waits at: to close it then is to free memory in use. So whoever
+    calls holds the session, and what is cut meanwhile is closed by the last one to let it go.
+    """
 
     conn: Any  # libvirt.virConnect
     sockets: list[socket.socket]
     pid: int
     facts: dict[str, Any] = field(default_factory=dict)
+    endings: list[Callable[[], object]] = field(default_factory=list)  # what lets go of what libvirt keeps of us
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # of the two below
+    _held: int = 0
+    _is_cut: bool = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep it from being closed in the block. Raises: HostUnreachableError when it is cut already."""
+        with self._lock:
+            if self._is_cut:
+                raise HostUnreachableError(detail="closed")
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= 1
+                is_last = self._is_cut and not self._held
+            if is_last:
+                self._close()
+
+    def cut(self) -> None:
+        """End it, also while threads wait for answers: their calls fail at once. Another process's is left alone."""
+        with self._lock:
+            is_first, self._is_cut = not self._is_cut, True
+            is_last = is_first and not self._held
+        if not is_first:
+            return
+        for one in self.sockets:
+            if self.pid == os.getpid():
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            sockets.release(one)
+        self.sockets.clear()
+        if is_last:
+            self._close()
+
+    def _close(self) -> None:
+        if self.pid != os.getpid():
+            _of_parents.append(self.conn)
+            return
+        for end in [*self.endings, self.conn.close]:
+            with suppress(libvirt.libvirtError):
+                end()
 
     def once(self, name: str, find: Callable[[], Value]) -> Value:
         """Return ``find()``, called at most once for each connection (twice when two threads ask at once)."""
@@ -63,8 +113,9 @@ class Connection:
         """
         session = self._open()
         try:
-            self.on_open(session)
-            yield session
+            with session.held():
+                self.on_open(session)
+                yield session
         except libvirt.libvirtError as error:
             translated = translate(error)
             if isinstance(translated, HostUnreachableError) or self._closed:
@@ -83,7 +134,7 @@ class Connection:
             session, self._session = self._session, None
             being_opened = self._being_opened
         if session is not None:
-            _cut(session)
+            session.cut()
         if being_opened is not None:
             being_opened.cut()
 
@@ -126,7 +177,7 @@ class Connection:
             if not closed:
                 self._session = session
         if closed:
-            _cut(session)
+            session.cut()
             raise HostUnreachableError(detail="closed")
         return session
 
@@ -134,7 +185,7 @@ class Connection:
         with self._lock:
             if self._session is session:
                 self._session = None
-        _cut(session)
+        session.cut()
 
 
 def _connect(uri: str, begun: Callable[[sockets.Opening], None]) -> Session:
@@ -154,23 +205,7 @@ def _connect(uri: str, begun: Callable[[sockets.Opening], None]) -> Session:
 
 def _is_alive(session: Session) -> bool:
     try:
-        return bool(session.conn.isAlive())
-    except libvirt.libvirtError:  # another thread has closed it
+        with session.held():
+            return bool(session.conn.isAlive())
+    except (libvirt.libvirtError, HostUnreachableError):  # another thread has cut it
         return False
-
-
-def _cut(session: Session) -> None:
-    """Close a connection of this process, also while another thread waits for an answer.
-
-    libvirt's own close only gives up one reference; the waiting call holds another. So the socket is shut down
-    below it, and every waiting call ends with an error.
-    """
-    for one in session.sockets:
-        if session.pid == os.getpid():
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        sockets.release(one)
-    session.sockets.clear()
-    if session.pid == os.getpid():
-        with suppress(libvirt.libvirtError):
-            session.conn.close()

@@ -1,6 +1,8 @@
 """libvirt's events of domains of one open connection, and that it ended. Told from libvirt's event loop."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +27,7 @@ _POWER = frozenset(
 
 
 def listen(session: Session, handler: EventHandler) -> None:
-    """Register for a session, once. It ends with the session."""
+    """Register for a session, once. It ends with the session, which libvirt would keep open for it otherwise."""
 
     known = ownership(session)
 
@@ -41,12 +43,19 @@ def listen(session: Session, handler: EventHandler) -> None:
         handler(None)
 
     def register() -> bool:
-        session.conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened, None)
+        _register(session, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, happened)
+        session.endings.append(partial(handler, None))
         with suppress(libvirt.libvirtError):  # a hypervisor without it is noticed by the next call
             session.conn.registerCloseCallback(closed, None)
+            session.endings.append(session.conn.unregisterCloseCallback)
         with suppress(libvirt.libvirtError):
-            session.conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, relabelled, None)
+            _register(session, libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, relabelled)
             known.told = True
         return True
 
     session.once("listening", register)
+
+
+def _register(session: Session, event: int, callback: Callable[..., None]) -> None:
+    number = session.conn.domainEventRegisterAny(None, event, callback, None)
+    session.endings.append(partial(session.conn.domainEventDeregisterAny, number))
