@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,6 +16,7 @@ from hosts.usage.reading import Points, points_read
 from hosts.usage.spans import MOST_POINTS, RANGES, STEPS, Span, span_between, span_of_range
 from panel.core.api.query import choice_param, known_params, text_param, time_param
 from panel.core.api.views import PanelView
+from panel.core.clock import database_now
 from panel.core.errors import InvalidInputError
 from panel.core.permissions import Permission
 
@@ -78,7 +78,7 @@ HostMetricsOut = metrics_shape(
 def span_asked(request: Request) -> Span:
     """Return the stretch of time that a request asks for. Raises InvalidInputError, naming the parameter."""
     known_params(request, "range", "from", "to", "step")
-    now = timezone.now()
+    now = database_now()
     name = choice_param(request, "range", RANGES)
     begin, end, step = time_param(request, "from"), time_param(request, "to"), text_param(request, "step")
     if step is not None and not (step.isascii() and step.isdigit() and int(step) in STEPS):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,6 +15,7 @@ from hosts.usage.fleet import FleetUse, HostUse, fleet_use, hosts_use, utilisati
 from hosts.usage.spans import RANGES
 from panel.core.api.query import choice_param, known_params
 from panel.core.api.views import PanelView
+from panel.core.clock import database_now
 from panel.core.permissions import Permission
 
 Shape = serializers.Serializer[Any]
@@ -99,7 +99,7 @@ class UtilisationView(PanelView):
         And all hosts together over time. Staff only.
         """
         known_params(request, "range")
-        span = utilisation_span(choice_param(request, "range", RANGES) or "24h", now=timezone.now())
+        span = utilisation_span(choice_param(request, "range", RANGES) or "24h", now=database_now())
         hosts = list(selectors.host_list_for(self.actor).prefetch_related(None))
         ids = [host.pk for host in hosts]
         used = hosts_use(ids, span)

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from hosts import registry
 from hosts.calls import guarded
@@ -18,6 +17,7 @@ from hosts.services.images import image_copy_wanted
 from hosts.states import HostState, ImageState
 from panel.core import events
 from panel.core.actors import SYSTEM
+from panel.core.clock import database_now
 from panel.core.errors import PanelError
 from panel.core.operations import Operation, Step, register
 
@@ -75,7 +75,7 @@ class HostCheck(Operation):
                 look(self.driver(connection), connection)
 
     def succeeded(self) -> None:
-        now = timezone.now()
+        now = database_now()
         for connection in self.connections:
             facts = self.facts[connection.pk]
             connection.hypervisor, connection.libvirt_version = facts.hypervisor, facts.libvirt_version

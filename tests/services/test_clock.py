@@ -6,6 +6,8 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from hosts.models import Host
+from hosts.services.jobs import host_job
 from panel.core import jobs
 from panel.core.actors import SYSTEM
 from panel.core.models import Job
@@ -51,6 +53,14 @@ def test_a_process_with_a_wrong_clock_carries_jobs_out(customer, one_host, wrong
     assert (guest.lifecycle, guest.power_state) == ("active", "running")
     # By the database's clock, as collectors write it: otherwise what they see next would count as older.
     assert abs(guest.observed_at - (timezone.now() - wrong_clock)) < timedelta(minutes=1)
+
+
+def test_a_host_that_was_checked_with_a_wrong_clock_was_seen_now(one_host, wrong_clock):
+    host_job(actor=SYSTEM, host=one_host, action="host.check")
+    assert [job.status for job in jobs_run()] == ["success"]
+    now = timezone.now() - wrong_clock
+    seen = [*one_host.connections.values_list("last_seen_at", flat=True), Host.objects.get(pk=one_host.pk).last_seen_at]
+    assert [at for at in seen if at is None or abs(at - now) > timedelta(minutes=1)] == []
 
 
 def test_a_sweeper_with_a_wrong_clock_sends_what_is_due_and_nothing_else(wrong_clock, sent):

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from hosts.usage.open_window import stream_name
 from hosts.usage.reading import points_read, recent_cpu
 from panel.core.api.query import known_params
 from panel.core.api.views import PanelView
+from panel.core.clock import database_now
 from panel.core.errors import InvalidInputError
 from panel.core.permissions import Permission
 from vms import selectors
@@ -87,7 +87,7 @@ class GuestSparklinesView(PanelView):
         known_params(request, "ids")
         wanted = _ids(request.query_params.get("ids", ""))
         seen = selectors.guests_of(self.actor).filter(pk__in=wanted).values_list("pk", flat=True)
-        span, found = recent_cpu(GUEST, list(seen), now=timezone.now())
+        span, found = recent_cpu(GUEST, list(seen), now=database_now())
         body = {
             "from": span.begin,
             "to": span.end,

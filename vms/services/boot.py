@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from hosts.drivers.types import PowerState
 from hosts.models import Host
@@ -49,7 +49,7 @@ def power_restore(*, host_id: UUID, host_type: str, boot_id: str) -> list[Job]:
 def _lost(*, host_id: UUID, host_type: str, boot_id: str) -> QuerySet[Guest]:
     """Guests that ran before the host's present boot, should run, and are off with nobody at work on them."""
     of_guest = JobResource.objects.filter(type="guest", resource_id=OuterRef("pk"))
-    lately = of_guest.filter(job__slot_kind=SLOT_KIND, job__created_at__gte=timezone.now() - AGAIN_AFTER)
+    lately = of_guest.filter(job__slot_kind=SLOT_KIND, job__created_at__gte=Now() - AGAIN_AFTER)
     guests = Guest.objects.filter(
         ~Exists(GuestSuspension.objects.filter(guest=OuterRef("pk"))),
         ~Exists(of_guest.filter(slot__isnull=False)),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from hosts.drivers.types import DomainInfo, PowerState
 from panel.core import events
@@ -219,7 +219,7 @@ def _not_ready(host_ids: Collection[UUID]) -> QuerySet[Guest]:
 
 
 def _started_lately() -> Exists:
-    return Exists(_jobs().filter(job__finished_at__gte=timezone.now() - BOOT_WATCHED_FOR))
+    return Exists(_jobs().filter(job__finished_at__gte=Now() - BOOT_WATCHED_FOR))
 
 
 def _jobs() -> QuerySet[JobResource]:
@@ -234,9 +234,9 @@ def to_scrub(host_ids: Collection[UUID]) -> list[Guest]:
     failed = _jobs().filter(
         job__action=GuestAction.SCRUB_SEED,
         job__status=JobStatus.ERROR,
-        job__finished_at__gte=timezone.now() - SCRUB_AGAIN_AFTER,
+        job__finished_at__gte=Now() - SCRUB_AGAIN_AFTER,
     )
-    lately = _jobs().filter(job__created_at__gte=timezone.now() - SILENT_FOR)
+    lately = _jobs().filter(job__created_at__gte=Now() - SILENT_FOR)
     silent = Q(power_state=PowerState.RUNNING) & ~Exists(lately)
     rows = Guest.objects.filter(~Exists(failed), host_id__in=host_ids, lifecycle=Lifecycle.ACTIVE)
     return list(rows.filter(Q(booted_at__isnull=False) | silent, seed_scrubbed_at__isnull=True)[:_SCRUBS_AT_ONCE])
@@ -249,6 +249,6 @@ def console_read(*, guest: Guest, output: bytes) -> bool:
     last_boot = output[: output.rindex(_READY)]
     keys = {kind.decode("ascii", "replace"): mark.decode("ascii") for kind, mark in _HOST_KEY.findall(last_boot)}
     shown = [{"type": kind, "fingerprint": mark} for kind, mark in sorted(keys.items())]
-    Guest.objects.filter(pk=guest.pk).update(booted_at=timezone.now(), host_keys=shown[:8])
+    Guest.objects.filter(pk=guest.pk).update(booted_at=Now(), host_keys=shown[:8])
     events.publish("guest", guest.pk, customer_id=guest.customer_id)
     return True

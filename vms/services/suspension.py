@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from hosts.drivers.types import PowerState
 from panel.core import events
@@ -119,7 +119,7 @@ def _next_in_line(actor: Actor, guest: Guest, action: GuestAction) -> Job | None
 def running_though_suspended(host_ids: Collection[UUID]) -> list[Guest]:
     """Guests seen running though they are suspended, with nobody at work and no try in the last minute."""
     of_guest = JobResource.objects.filter(type="guest", resource_id=OuterRef("pk"))
-    recent = of_guest.filter(job__action=GuestAction.SUSPEND, job__created_at__gte=timezone.now() - ENFORCE_AGAIN_AFTER)
+    recent = of_guest.filter(job__action=GuestAction.SUSPEND, job__created_at__gte=Now() - ENFORCE_AGAIN_AFTER)
     return list(
         Guest.objects.filter(
             Exists(GuestSuspension.objects.filter(guest=OuterRef("pk"))),
