@@ -109,7 +109,10 @@ def test_a_definition_changed_by_hand_is_put_right_at_the_next_start(deeds, host
 def test_a_host_whose_libvirt_forgot_all_its_guests_is_told_and_they_are_made_again(deeds, host_type):
     guest = deeds.on()
     assert look_once(deeds.host) == []
-    forgets_everything(deeds, guest)
+    conn, running = domain(deeds, guest)
+    running.destroy()
+    conn.close()
+    forgets_everything(deeds)
     for state in ("suspected", "suspected", "open"):
         assert look_once(deeds.host) == [
             ("guest-without-domain", guest.name, state),
@@ -130,11 +133,24 @@ def test_a_host_whose_libvirt_forgot_all_its_guests_is_told_and_they_are_made_ag
     assert leaks(deeds.real, deeds.host) == []
 
 
-def forgets_everything(deeds: RealDeeds, guest: Guest) -> None:
-    """Cut a guest's power, and empty /etc/libvirt below a libvirtd that is not running."""
-    conn, found = domain(deeds, guest)
-    found.destroy()
+def test_a_guest_that_runs_on_without_its_definition_is_told_and_gets_one(deeds, host_type):
+    guest = deeds.on()
+    forgets_everything(deeds)
+    assert look_once(deeds.host) == [("configuration-changed", guest.name, "open")]
+    row = Difference.objects.get(state="open")
+    assert (row.severity, row.found) == ("medium", {"persistent": False})
+    difference_repair(actor=deeds.staff, difference=row)
+    assert [job.status for job in jobs_run()] == ["success"]
+    assert look_once(deeds.host) == []
+    conn, now = domain(deeds, guest)
+    assert (now.isActive(), now.isPersistent()) == (1, 1)
     conn.close()
+    deeds.away()
+    assert leaks(deeds.real, deeds.host) == []
+
+
+def forgets_everything(deeds: RealDeeds) -> None:
+    """Empty /etc/libvirt below a libvirtd that is not running."""
     libvirtd = deeds.real.real.libvirtd
     libvirtd.stop(guests=False)
     for kind in ("qemu", "lxc"):

@@ -63,6 +63,8 @@ def test_all_are_repaired_when_somebody_asks_as_fast_as_the_limiter_lets(forgott
     actions.difference_repair(actor=staff, difference=Difference.objects.get(kind="host-lost-guests"))
     asked = AuditEntry.objects.get(action="difference.repair.requested")
     assert (asked.actor_label, asked.changes) == (staff.label, {"guests": [None, 3]})
+    waiting = Difference.objects.filter(kind="guest-without-domain")
+    assert set(waiting.values_list("repair_asked_by", flat=True)) == {staff.label}
     for done in (1, 2, 3):
         assert [(job.action, job.actor_kind, job.status) for job in jobs_run()] == [
             ("guest.repair", "system", "success")

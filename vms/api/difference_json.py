@@ -41,6 +41,9 @@ class DifferenceOut(serializers.Serializer[Any]):
     found = serializers.DictField(help_text="What was seen.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
+    repair_asked_by = serializers.CharField(
+        allow_null=True, help_text="Who asked for all guests of its host to be repaired; it waits for the limiter."
+    )
     ignored_by = serializers.CharField(allow_null=True)
     ignored_reason = serializers.CharField(allow_null=True)
     ignored_at = serializers.DateTimeField(allow_null=True)
@@ -80,6 +83,7 @@ def difference_json(row: Difference, actor: Actor) -> dict[str, Any]:
         "found": row.found,
         "first_seen_at": row.created_at,
         "last_seen_at": row.last_seen_at,
+        "repair_asked_by": row.repair_asked_by or None,
         "ignored_by": row.ignored_by or None,
         "ignored_reason": row.ignored_reason or None,
         "ignored_at": row.ignored_at,

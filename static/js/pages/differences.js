@@ -71,6 +71,7 @@ const actions = (row, list) => html`<${Menu} label=${_("What to do about %(name)
     disabled: !allowed, reason, onSelect: () => ITEMS[action].run(row, list) }))} />`;
 
 function stateOf(row) {
+  if (row.repair_asked_by && row.state !== "closed") return html`<small>${_("%(who)s asked for all to be repaired: its turn comes.", { who: row.repair_asked_by })}</small>`;
   if (row.state === "suspected") return html`<small>${_("Only suspected: it is looked at again before it counts.")}</small>`;
   if (row.state === "ignored") return html`<small>${_("Ignored by %(who)s: %(why)s", { who: row.ignored_by, why: row.ignored_reason })}</small>`;
   if (row.state === "closed") return html`<small>${{ repaired: _("Closed: repaired"), released: _("Closed: released"), adopted: _("Closed: taken over") }[row.closed_how] || _("Closed: it vanished")}</small>`;

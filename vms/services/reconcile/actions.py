@@ -23,6 +23,7 @@ from vms.services.reconcile.automatic import repairs_go_on
 from vms.services.reconcile.panel_checks import total_now
 from vms.services.reconcile.settle import settled
 from vms.services.reconcile.snapshots import Finding
+from vms.services.reconcile.turns import turns_wait
 from vms.states import GuestAction, Lifecycle
 
 K = DifferenceKind
@@ -153,6 +154,8 @@ def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
 
 @transaction.atomic
 def _repair(actor: Actor, difference: Difference, total: Finding | None) -> Settled:
+    if difference.kind == K.HOST_LOST_GUESTS:
+        turns_wait(host_id=difference.on_host_id, host_type=difference.host_type)  # it is about many rows
     row = _checked(difference.pk, REPAIR)
     if row.kind == K.TOTAL_WRONG:
         changes = _total_set(row, total) if total is not None else {}

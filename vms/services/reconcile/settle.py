@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -36,7 +37,11 @@ def taken_over(*, domain_id: UUID) -> None:
     _close(Difference.objects.filter(object_id=domain_id, kind__in=kinds), "adopted")
 
 
+@transaction.atomic
 def _close(rows: QuerySet[Difference], how: str) -> None:
-    changed = rows.filter(state__in=LIVING).update(state=DifferenceState.CLOSED, closed_at=Now(), closed_how=how)
-    if changed:
+    living = rows.filter(state__in=LIVING).select_for_update(of=("self",)).order_by("pk")  # as a comparison locks them
+    ids = list(living.values_list("pk", flat=True))
+    if ids:
+        closed = {"state": DifferenceState.CLOSED, "closed_at": Now(), "closed_how": how}
+        Difference.objects.filter(pk__in=ids).update(**closed)
         events.publish("difference", "all")

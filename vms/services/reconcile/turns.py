@@ -72,3 +72,9 @@ def turn_failed(turn: Turn, *, error: str) -> None:
     """Note that a turn came to nothing, and why. What was found before stands."""
     rows = Comparison.objects.filter(pk=turn.comparison_id, ended_turn__lt=turn.number)
     rows.update(ended_turn=turn.number, error=error)
+
+
+def turns_wait(*, host_id: UUID, host_type: str) -> None:
+    """Have no comparison of a hypervisor written down until the end of the transaction."""
+    rows = Comparison.objects.filter(connection__host_id=host_id, connection__host_type=host_type)
+    list(rows.select_for_update(of=("self",)))
