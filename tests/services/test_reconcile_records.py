@@ -101,6 +101,15 @@ def test_the_failure_of_an_older_turn_says_nothing(kvm, looked):
     assert Comparison.objects.get(connection=kvm).error == ""
 
 
+def test_a_turn_of_before_a_restored_backup_is_not_written_and_blocks_none(kvm, looked):
+    turn = taken(kvm)
+    Comparison.objects.update(turn=0, ended_turn=0)
+    with turn_written(turn) as now:
+        assert now is None
+    turn_failed(turn, error="Too late.")
+    assert looked()()
+
+
 def test_what_was_settled_while_the_host_was_asked_does_not_come_back(one_host, fleet, looked):
     fleet.admin.make_foreign_domain(one_host.name, uuid.uuid4(), name="legacy")
     assert looked()()

@@ -118,7 +118,9 @@ class DifferenceRepairView(DifferenceActionView):
     )
     def post(self, request: Request, difference_id: UUID) -> Response:
         """Brings the host back to what the panel has; no server is stopped for it. What a running server takes only
-        when it starts is set for its next start, and `takes_effect` says so. A wrong total is set at once (200).
+        when it starts is set for its next start, and `takes_effect` says so. A wrong total is set at once (200). Of a
+        host that knows none of its guests all are defined again, as fast as the limiter of automatic repairs lets:
+        `job` is the first one, null when none could begin yet.
         """
         parsed(EmptyIn, request)
         return self.done(actions.difference_repair(actor=self.actor, difference=self.difference(difference_id)))

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from hosts.models import HostConnection
@@ -61,7 +61,7 @@ def turn_written(turn: Turn) -> Iterator[datetime | None]:
     Gives the database's time; None when the turn came too late: then nothing may be written.
     """
     with transaction.atomic():
-        rows = Comparison.objects.filter(pk=turn.comparison_id, ended_turn__lt=turn.number)
+        rows = _not_ended(turn)
         found = rows.select_for_update().annotate(now=Now()).first()
         yield None if found is None else found.now
         if found is not None:
@@ -70,8 +70,12 @@ def turn_written(turn: Turn) -> Iterator[datetime | None]:
 
 def turn_failed(turn: Turn, *, error: str) -> None:
     """Note that a turn came to nothing, and why. What was found before stands."""
-    rows = Comparison.objects.filter(pk=turn.comparison_id, ended_turn__lt=turn.number)
-    rows.update(ended_turn=turn.number, error=error)
+    _not_ended(turn).update(ended_turn=turn.number, error=error)
+
+
+def _not_ended(turn: Turn) -> QuerySet[Comparison]:
+    """Return the row while it waits for this turn; not when the turn is of before a backup was restored."""
+    return Comparison.objects.filter(pk=turn.comparison_id, ended_turn__lt=turn.number, turn__gte=turn.number)
 
 
 def turns_wait(*, host_id: UUID, host_type: str) -> None:
