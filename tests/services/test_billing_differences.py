@@ -8,7 +8,7 @@ from panel.core.errors import InvalidInputError
 from tests import factories, stock
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
-from vms.services.reconcile import actions
+from vms.services.reconcile import actions, panel_checks
 from vms.services.reconcile.compare import panel_compare
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +41,16 @@ def test_a_guest_of_an_ended_subscription_is_listed_and_deleted_only_when_its_na
     assert [job.action for job in jobs_run()] == ["guest.delete"]
     panel_compare()
     assert Difference.objects.exclude(state="closed").count() == 0
+
+
+def test_what_a_cut_list_of_subscriptions_lacks_stays_open(customer, monkeypatch):
+    plan = stock.plan_make()
+    for _ in range(3):
+        Subscription.objects.create(customer=customer, plan=plan)
+    panel_compare()
+    monkeypatch.setattr(panel_checks, "MOST", 1)
+    panel_compare()
+    assert Difference.objects.filter(kind="subscription-without-guest", state="open").count() == 3
 
 
 def test_what_fits_is_no_difference(guest, customer):

@@ -234,6 +234,23 @@ def test_a_missing_seed_is_written_again_and_a_missing_disk_is_not(guest, one_ho
         actions.difference_repair(actor=staff, difference=row)
 
 
+def test_a_pool_that_lists_nothing_is_one_severe_difference_and_no_volume_counts_as_missing(
+    guest, one_host, look, staff, kvm
+):
+    driver, pool = driver_of(kvm), one_host.pools.get()
+    for volume in driver.volume_list(pool.name):
+        driver.volume_delete(volume.ref)
+    for _ in range(4):
+        (lost, *each) = sorted(look(), key=lambda one: one[0])
+        assert lost == ("pool-lost-volumes", pool.name, "open")
+        assert {(kind, state) for kind, _, state in each} == {("volume-missing", "suspected")}
+    row = Difference.objects.get(kind="pool-lost-volumes")
+    assert (row.severity, row.expected, row.found) == ("high", {"volumes": 2}, {"volumes": 0, "path": pool.path})
+    for action in (actions.difference_repair, actions.difference_release):
+        with pytest.raises(InvalidStateError):
+            action(actor=staff, difference=row)
+
+
 def test_an_address_of_nobody_is_given_back(guest, look, staff):
     row = IPAddress.objects.filter(owner_id=None, family=4)[0]
     IPAddress.objects.filter(pk=row.pk).update(owner_id=uuid.uuid4(), taken_at=timezone.now() - timedelta(hours=1))

@@ -17,6 +17,7 @@ const KINDS = {
   "subscription-without-guest": () => _("Subscription without guest"),
   "guest-of-ended-subscription": () => _("Guest of an ended subscription"),
   "automatic-stopped": () => _("Automatic repair has stopped"),
+  "pool-lost-volumes": () => _("Storage pool has none of its volumes"),
   "host-lost-guests": () => _("Host knows none of its guests"),
 };
 export const KIND_OPTIONS = Object.entries(KINDS).map(([kind, word]) => [kind, word()]);
@@ -52,6 +53,7 @@ export function summary({ kind, expected, found }) {
     case "total-wrong": return _("The panel counts %(is)s; the sum is %(should)s", { is: totals(found), should: totals(expected) });
     case "subscription-without-guest": return _("It is paid for, and there is no server.");
     case "guest-of-ended-subscription": return _("Nobody pays for it any more.");
+    case "pool-lost-volumes": return _("Nothing is in %(path)s, where %(count)s volumes should be: is the file system mounted?", { path: found.path, count: expected.volumes });
     case "host-lost-guests": return found.restarted ? _("The host’s libvirt knows none of its %(count)s guests. It has started anew since they were seen.", { count: expected.guests }) : _("The host’s libvirt knows none of its %(count)s guests.", { count: expected.guests });
     case "automatic-stopped": return _("%(waiting)s servers wait: at most %(most)s are repaired by itself in %(minutes)s minutes.", { waiting: found.waiting, most: expected.at_most, minutes: expected.minutes });
     default: return "";

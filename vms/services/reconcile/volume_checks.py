@@ -53,6 +53,20 @@ def _needed_by(overlay: str | None) -> dict[str, str]:
 
 
 def _missing(panel: PanelView, pool: str, there: set[str]) -> Iterator[Finding]:
+    """Known volumes that are not listed. A listing of nothing proves nothing of each: the pool may not be mounted."""
+    used = [row for row in panel.volumes if row.pool == pool and row.owner_lives and row.owner_id not in panel.busy]
+    if used and not there:
+        yield Finding(
+            kind=DifferenceKind.POOL_LOST_VOLUMES,
+            severity=Severity.HIGH,
+            key=key_of("pool-lost-volumes", panel.host_id, pool),
+            label=pool,
+            object_type="pool",
+            host_id=panel.host_id,
+            host_type=panel.host_type,
+            expected={"volumes": len(used)},
+            found={"volumes": 0, "path": panel.pool_paths[pool]},
+        )
     guests = {guest.id: guest for guest in panel.guests}
     for row in panel.volumes:
         if row.pool != pool or row.name in there or row.owner_id in panel.busy:
