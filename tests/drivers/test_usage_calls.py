@@ -82,7 +82,13 @@ class Conn:
     def domainEventRegisterAny(self, _domain: None, event: int, callback: Callable[..., None], _opaque: None) -> None:
         self.told[event] = callback
 
+    def domainEventDeregisterAny(self, _number: int) -> None:
+        pass
+
     def registerCloseCallback(self, *_: object) -> None:
+        pass
+
+    def unregisterCloseCallback(self) -> None:
         pass
 
 
