@@ -44,14 +44,21 @@ class Login:
     password: str = ""
     netns: str | None = None
 
-    def run(self, command: str, *, timeout_s: float = 60, check: bool = True) -> str:
+    def run(self, command: str, *, given: str | None = None, timeout_s: float = 60, check: bool = True) -> str:
         """Run a shell command in the guest as root and return what it printed, without the last line end.
+
+        ``given``: its standard input.
 
         Raises:
             LabError: no login, or the command failed and ``check`` is set.
         """
         return call(
-            self._ssh(command), netns=self.netns, environment=self._environment, timeout_s=timeout_s, check=check
+            self._ssh(command),
+            netns=self.netns,
+            environment=self._environment,
+            input=given,
+            timeout_s=timeout_s,
+            check=check,
         ).rstrip("\n")
 
     def start(self, command: str) -> "subprocess.Popen[bytes]":

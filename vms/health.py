@@ -28,8 +28,8 @@ _FULL = ngettext_lazy(
 _FAILED = ngettext_lazy("%(count)s guest has failed.", "%(count)s guests have failed.", "count")
 _STUCK = ngettext_lazy("%(count)s guest could not be deleted.", "%(count)s guests could not be deleted.", "count")
 _DIFFERENCES = ngettext_lazy(
-    "The panel and what is there disagree on %(count)s thing.",
-    "The panel and what is there disagree on %(count)s things.",
+    "There is %(count)s difference between what the panel has and what is there.",
+    "There are %(count)s differences between what the panel has and what is there.",
     "count",
 )
 

@@ -6,13 +6,13 @@ from itertools import product
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
-from panel.core.metrics import JOB_SECONDS, JOBS_S, STEP_SECONDS, TAKEOVERS, process_metrics
+from panel.core.metrics import HTTP_SECONDS, JOB_SECONDS, JOBS_S, REQUESTS_S, STEP_SECONDS, TAKEOVERS, process_metrics
 from panel.core.models.jobs import FINAL
 from panel.core.operations import registered
 
 
 def measured() -> Iterable[Metric]:
-    """Return what the processes of this machine measured, and zeros for what they can measure of jobs."""
+    """Return what the processes of this machine measured, and zeros for what they can measure of jobs and of this."""
     found = {metric.name: metric for metric in process_metrics()}
     for zeros in _zeros():
         known = found.setdefault(zeros.name, zeros)
@@ -29,11 +29,12 @@ def _subject(labels: dict[str, str]) -> frozenset[tuple[str, str]]:
 def _zeros() -> Iterator[Metric]:
     operations = registered()
     steps = [(action, step.name) for action, operation in operations.items() for step in operation.steps]
-    buckets = [(floatToGoString(bound), 0.0) for bound in (*JOBS_S, float("inf"))]
-    for metric, labels, rows in (
-        (JOB_SECONDS, ("action", "outcome"), product(operations, FINAL)),
-        (STEP_SECONDS, ("action", "step"), steps),
+    for metric, bounds, labels, rows in (
+        (JOB_SECONDS, JOBS_S, ("action", "outcome"), product(operations, FINAL)),
+        (STEP_SECONDS, JOBS_S, ("action", "step"), steps),
+        (HTTP_SECONDS, REQUESTS_S, ("method", "route", "status"), [("GET", "/metrics", 200)]),
     ):
+        buckets = [(floatToGoString(bound), 0.0) for bound in (*bounds, float("inf"))]
         (about,) = metric.describe()
         family = HistogramMetricFamily(about.name, about.documentation, labels=labels)
         for row in rows:

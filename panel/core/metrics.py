@@ -39,7 +39,7 @@ def _folder() -> str:
 FOLDER = _folder()
 values.ValueClass = values.MultiProcessValue(_name) if FOLDER else values.MutexValue
 
-_REQUESTS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+REQUESTS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALLS_S = (0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
 JOBS_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900)
 
@@ -47,7 +47,7 @@ HTTP_SECONDS = Histogram(
     "innkeeper_http_request_duration_seconds",
     "Time to answer a request, from its admission; long polls and event streams are not in it.",
     ["method", "route", "status"],
-    buckets=_REQUESTS_S,
+    buckets=REQUESTS_S,
 )
 HTTP_REFUSED = Counter(
     "innkeeper_http_requests_refused", "Requests that were answered before they were admitted.", ["code"]

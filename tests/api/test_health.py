@@ -295,6 +295,6 @@ def test_what_does_not_agree_is_told_once_for_each_severity(well, operator_api):
         ("differences_high", "critical"),
         ("differences_medium", "warning"),
     ]
-    assert found[0]["sentence"] == "The panel and what is there disagree on 2 things."
+    assert found[0]["sentence"] == "There are 2 differences between what the panel has and what is there."
     assert found[0]["link"] == "/differences?severity=high&state=open"
     assert found[0]["since"] == f"{oldest.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -63,6 +63,8 @@ def test_a_fresh_installation_shows_zeros_and_not_nothing():
     assert value(found, "innkeeper_job_queue_age_seconds") == 0
     assert value(found, "innkeeper_last_backup_timestamp_seconds") == 0
     assert value(found, "innkeeper_processes", kind="worker") == 0
+    http = "innkeeper_http_request_duration_seconds"
+    assert value(found, http, f"{http}_count", method="GET", route="/metrics", status="200") >= 0
     assert value(found, "innkeeper_guests", lifecycle="active", power_state="unknown") == 0
     for action, operation in registered().items():
         assert value(found, "innkeeper_jobs", action=action, status="queued") == 0

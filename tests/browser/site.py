@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 REDIS_DB = 11  # beside the one of other tests, so that nobody runs the demo's jobs
 START_S = 60.0
 SEEN_EVERY_S = 20.0
+SEEN = (
+    "UPDATE hosts_hostconnection c SET last_seen_at = now() FROM hosts_host h "
+    "WHERE h.id = c.host_id AND h.last_error = '' AND c.last_error = ''",
+    "UPDATE hosts_host SET last_seen_at = now() WHERE last_error = ''",
+)
 SEED = "import django; django.setup(); from tests.browser.seed import main; main()"
 
 
@@ -131,7 +136,7 @@ def _hosts_seen(database: str) -> Iterator[None]:
 
     def keep() -> None:
         while not done.wait(SEEN_EVERY_S):
-            _sql("UPDATE hosts_host SET last_seen_at = now() WHERE last_error = ''", database=database)
+            _sql(*SEEN, database=database)
 
     thread = threading.Thread(target=keep, daemon=True)
     thread.start()

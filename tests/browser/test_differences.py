@@ -127,6 +127,21 @@ def test_ignoring_needs_a_reason_which_the_list_shows(admin: Visitor, page: Page
     expect(page.get_by_role("menuitem", name="Ignore")).to_have_attribute("aria-disabled", "true")
 
 
+def test_a_mistake_of_the_page_itself_is_said_and_the_form_stays_of_use(admin: Visitor, page: Page) -> None:
+    page.route("**/actions/ignore", lambda route: route.fulfill(status=200, json=None))
+    dialog = choose(page, "erp-2019", "Ignore")
+    dialog.get_by_label("Reason").fill("The accountant's own")
+    button = dialog.get_by_role("button", name="Ignore difference").last
+    button.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Something went wrong in this page.")
+    assert [wrong.partition(":")[0] for wrong in admin.take_wrongs()] == ["exception"]
+    expect(dialog.get_by_label("Reason")).to_have_value("The accountant's own")
+    page.unroute("**/actions/ignore")
+    button.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
 def test_taking_over_shows_errors_at_the_fields_and_keeps_what_was_typed(admin: Visitor, page: Page) -> None:
     dialog = choose(page, "erp-2019", "Take over")
     expect(dialog).to_contain_text("2 vCPUs, 4 GiB, 40 GiB of disk")

@@ -57,11 +57,11 @@ class Visitor:
         """Wait until the page shows its data."""
         self.page.wait_for_function(SETTLED, timeout=20_000)
 
-    def sign_in(self, email: str) -> None:
+    def sign_in(self, email: str, password: str = PASSWORD) -> None:
         """Sign in by the form."""
         self.page.goto(f"{self.site.url}/accounts/login/")
         self.page.fill("[name=login]", email)
-        self.page.fill("[name=password]", PASSWORD)
+        self.page.fill("[name=password]", password)
         self.page.click("button[type=submit]")
         self.page.wait_for_url(lambda url: "/accounts/" not in url)
         self.settle()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from lab.client import Api
 from lab.guest import KeyPair, key_make
@@ -16,6 +17,7 @@ from lab.host import HostContents, LabHost
 from lab.outside import Outside
 from lab.panel import LabPanel
 from lab.server import Server, wait_until
+from tests.browser.chromium import chromium_or_skip
 
 BUILD_TIMEOUT_S = 1200.0  # on two busy cores
 LAST = ("test_images.py", "test_mission.py")  # they need what takes longest to build
@@ -86,6 +88,13 @@ def lab() -> Iterator[Lab]:
         outside.stop()
         shutil.copytree(panel.logs, log / "lab", dirs_exist_ok=True)
         shutil.copytree(host.directory / "libvirt" / "log", log / "lab-libvirt", dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with chromium_or_skip() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from lab.guest import Login, fingerprints, key_make
 from lab.outside import ADDRESS_V4, ADDRESS_V6
 from lab.server import wait_until
 from lab.wire import Listener
-from tests.browser.chromium import chromium_or_skip
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor, visitor_make
 from tests.lab.conftest import Lab
@@ -22,12 +21,6 @@ CUSTOMER, EMAIL, PASSWORD = "Northwind Traders", "grace@northwind.example", "a l
 BUILT_MS, ACTION_MS = 240_000, 120_000
 SERVER_URL = re.compile(r"/servers/([0-9a-f-]{36})$")
 TYPES = {"kvm": "shop-kvm", "lxc": "shop-lxc"}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_or_skip() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -48,14 +41,8 @@ def person(chromium: Browser, lab: Lab) -> Iterator[Callable[[], Visitor]]:
 
 
 def sign_in(visitor: Visitor, email: str, password: str) -> Page:
-    page = visitor.page
-    page.goto(f"{visitor.site.url}/accounts/login/")
-    page.fill("[name=login]", email)
-    page.fill("[name=password]", password)
-    page.click("button[type=submit]")
-    page.wait_for_url(lambda url: "/accounts/" not in url)
-    visitor.settle()
-    return page
+    visitor.sign_in(email, password)
+    return visitor.page
 
 
 def make_customer(visitor: Visitor) -> str:

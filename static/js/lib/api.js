@@ -19,6 +19,13 @@ export class Problem extends Error {
   }
 }
 
+/** Return what was thrown as a Problem: a mistake of the page's own is told in a sentence, and to the browser's console. */
+export function asProblem(thrown) {
+  if (thrown instanceof Problem) return thrown;
+  reportError(thrown);
+  return new Problem({ status: 0, code: "page_failed", detail: _("Something went wrong in this page. It may or may not have been done: look before you try again.") });
+}
+
 /** Whose page this is: a request that another tab has made somebody else's is refused, not carried out. */
 const identity = `${boot.user_id || ""}/${boot.acting_for || ""}`;
 const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] || boot.csrf;

@@ -7,12 +7,16 @@ const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style:
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const second = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]];
 
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 
 export const exactTime = (at) => exact.format(new Date(at));
+
+/** When a step of so many seconds began, as short as it can be told from the others of a table. */
+export const stepTime = (at, seconds) => (seconds < 60 ? second : day).format(new Date(at));
 
 /** "14:02" today, else with the day. */
 export function momentTime(at) {

@@ -1,5 +1,5 @@
 // Create a server: image, type and size, access, name. The server's own dry run checks while one types.
-import { post } from "../lib/api.js";
+import { asProblem, post } from "../lib/api.js";
 import { boot, may, serverPath, teamsWhere } from "../lib/boot.js";
 import { useDraft, useResource, useUrlQuery } from "../lib/data.js";
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
@@ -108,7 +108,7 @@ function Create() {
       clear();
       location.assign(serverPath(answer.guest.id));
     } catch (problem) {
-      setFailure(problem);
+      setFailure(asProblem(problem));
       requestAnimationFrame(() => document.querySelector(".field-error, .notice-danger")?.scrollIntoView({ block: "center" }));
     }
   };

@@ -12,7 +12,7 @@ const LOOKS = { critical: "failed", warning: "unknown", notice: "off" };
 const GROUPS = [["critical", () => _("Does not work")], ["warning", () => _("Needs somebody soon")], ["notice", () => _("Worth knowing")]];
 const KINDS = { web: () => _("Web"), worker: () => _("Worker"), builder: () => _("Builder"), collector: () => _("Collector") };
 
-const OPENS = [[/^\/hosts\/./, () => _("Open host")], [/^\/hosts/, () => _("Show hosts")], [/^\/jobs/, () => _("Show jobs")], [/^\/guests/, () => _("Show guests")], [/^\/networks\/./, () => _("Open network")]];
+const OPENS = [[/^\/hosts\/./, () => _("Open host")], [/^\/hosts/, () => _("Show hosts")], [/^\/jobs/, () => _("Show jobs")], [/^\/guests/, () => _("Show guests")], [/^\/networks\/./, () => _("Open network")], [/^\/differences/, () => _("Show differences")]];
 const opens = (link) => (OPENS.find(([shape]) => shape.test(link))?.[1] || (() => _("Show")))();
 
 const Line = ({ item }) => html`<li class="health-line">
@@ -37,12 +37,17 @@ const Processes = ({ rows, now }) => html`<${Card} title=${_("Processes")} id="p
       <td><${Ago} at=${row.started_at} /></td><td><${Ago} at=${row.seen_at < now ? row.seen_at : now} /></td></tr>`)}
       ${!rows.length && html`<tr><td colspan="4" class="muted">${_("None has been heard of.")}</td></tr>`}</tbody></table></div><//>`;
 
+function summary(items) {
+  const known = items.filter((item) => item.severity === "notice").length;
+  const wrong = items.length - known;
+  return [wrong ? plural("%(count)s thing needs somebody.", "%(count)s things need somebody.", wrong) : _("Nothing needs anybody."),
+    known > 0 && plural("%(count)s is worth knowing.", "%(count)s are worth knowing.", known)].filter(Boolean).join(" ");
+}
+
 function Health() {
   const health = useResource("/health", undefined, { when: (message) => WATCHED.includes(message.type), every: LOOK_EVERY_MS });
   const data = health.data;
-  const count = data?.items.length;
-  const sub = data && (count ? plural("%(count)s thing needs somebody.", "%(count)s things need somebody.", count) : _("Nothing needs anybody."));
-  return html`<${PageHead} title=${_("Health")} sub=${sub || _("What is wrong with the panel and the fleet.")} /><${Stale} resource=${health} />
+  return html`<${PageHead} title=${_("Health")} sub=${data ? summary(data.items) : _("What is wrong with the panel and the fleet.")} /><${Stale} resource=${health} />
     ${data ? html`<div class="stack"><${Findings} items=${data.items} /><div class="columns"><${Processes} rows=${data.processes} now=${data.checked_at} />
       <${Card} title=${_("Looked at")} id="looked"><${Facts} rows=${[[_("Now"), html`<${Ago} at=${data.checked_at} />`], [_("Last backup"), html`<${Ago} at=${data.last_backup_at} none=${_("none")} />`],
         [_("For programs"), html`<code>/metrics</code>, <code>/readyz</code>`]]} /><//></div></div>` : html`<${Waiting} resource=${health} />`}`;

@@ -1,5 +1,5 @@
 // Oneself: name, theme, password.
-import { patch } from "../lib/api.js";
+import { asProblem, patch } from "../lib/api.js";
 import { useResource } from "../lib/data.js";
 import { html, useEffect, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
@@ -23,7 +23,7 @@ function Person({ me, onDone }) {
   const save = async (event) => {
     event?.preventDefault();
     setProblem(null);
-    try { onDone(await patch("/me", { name })); forgetTyped(); toast(_("Saved.")); } catch (error) { setProblem(error); }
+    try { onDone(await patch("/me", { name })); forgetTyped(); toast(_("Saved.")); } catch (error) { setProblem(asProblem(error)); }
   };
   return html`<${Card} title=${_("You")} id="you"><form class="fields" onSubmit=${save}>
     <${TextField} label=${_("Name")} name="name" autocomplete="name" value=${name} error=${problem && (problem.field("name") || problem.message)} onInput=${setName} />

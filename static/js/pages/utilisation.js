@@ -32,8 +32,8 @@ const known = (value) => (value === null ? html`<span class="muted none">–</sp
 
 function Hosts({ hosts }) {
   const waits = hosts.some((host) => host.cpu_delay_percent);
-  return html`<div class="card list-card"><table class="list use-list"><caption>${_("Hosts, the idlest first")}</caption>
-    <thead><tr><th scope="col">${_("Host")}</th><th scope="col">${_("State")}</th><th scope="col">${_("Processors")}</th><th scope="col" class="cell-num">${_("Average")}</th><th scope="col" class="cell-num"><abbr title=${_("CPU was below this for 95 % of the time")}>${_("95 %")}</abbr></th>
+  return html`<div class="card list-card"><table class="list use-list"><caption class="visually-hidden">${_("Hosts, the idlest first")}</caption>
+    <thead><tr><th scope="col">${_("Host")}</th><th scope="col">${_("State")}</th><th scope="col">${_("Processors")}</th><th scope="col" class="cell-num">${_("Average")}</th><th scope="col" class="cell-num"><abbr title=${_("CPU was below this for 95 % of the time")}>${_("95 % below")}</abbr></th>
       <th scope="col" class="cell-num">${_("Peak")}</th>${waits && html`<th scope="col" class="cell-num"><abbr title=${_("How long virtual processors were ready and waited for a real one, on average")}>${_("Waiting")}</abbr></th>`}<th scope="col">${_("Memory")}</th><th scope="col" class="cell-num">${_("In use")}</th></tr></thead>
     <tbody>${hosts.map((host) => html`<tr key=${host.id}>
       <td class="cell-name"><span class="two-lines"><a href=${`/hosts/${host.id}?tab=metrics`}>${host.name}</a><small>${host.location}</small></span></td>
@@ -41,8 +41,8 @@ function Hosts({ hosts }) {
       <td data-label=${_("CPU")}><${CpuBars} host=${host} /></td>
       <td class="cell-num" data-label=${_("Average")}>${known(host.cpu_percent.average)}</td><td class="cell-num" data-label=${_("95 % below")}>${known(host.cpu_percent.p95)}</td><td class="cell-num" data-label=${_("Peak")}>${known(host.cpu_percent.peak)}</td>
       ${waits && html`<td class="cell-num" data-label=${_("Waiting")}>${known(host.cpu_delay_percent ? host.cpu_delay_percent.average : null)}</td>`}
-      <td class="cell-minor"><${MemoryBars} host=${host} /></td>
-      <td class="cell-num" data-label=${_("Memory")}>${host.memory_used_mib.average === null ? html`<span class="muted none">–</span>` : mib(Math.round(host.memory_used_mib.average))}</td></tr>`)}</tbody></table></div>`;
+      <td class="cell-memory" data-label=${_("Memory")}><${MemoryBars} host=${host} /></td>
+      <td class="cell-num" data-label=${_("In use")}>${host.memory_used_mib.average === null ? html`<span class="muted none">–</span>` : mib(Math.round(host.memory_used_mib.average))}</td></tr>`)}</tbody></table></div>`;
 }
 
 function Sums({ hosts }) {
@@ -59,7 +59,7 @@ function Sums({ hosts }) {
 function OverTime({ fleet, step, asTable }) {
   const times = useMemo(() => fleet.timestamps.map((at) => Date.parse(at) / 1000), [fleet]);
   const columns = [{ title: _("CPU"), values: fleet.cpu_percent, show: percentWords }, { title: _("Memory"), values: fleet.memory_percent, show: percentWords }, { title: _("Hosts seen"), values: fleet.hosts, show: number }];
-  if (asTable) return html`<${ValuesTable} caption=${_("All hosts together")} timestamps=${fleet.timestamps} columns=${columns} />`;
+  if (asTable) return html`<${ValuesTable} caption=${_("All hosts together")} timestamps=${fleet.timestamps} step=${step} columns=${columns} />`;
   return html`<${Card}><${Graph} id="graph-fleet" title=${_("All hosts together")} times=${times} step=${step} show=${percentWords} top=${100}
     series=${[{ word: _("CPU"), colour: "--graph-1", values: fleet.cpu_percent, fill: true }, { word: _("Memory"), colour: "--graph-2", values: fleet.memory_percent }]} /><//>`;
 }
@@ -78,8 +78,8 @@ function Utilisation() {
       ${data && data.hosts.length > 0 && html`<${Sums} hosts=${data.hosts} />
         ${data.fleet.cpu_percent.every((value) => value === null) ? html`<${Card}><${Empty}>${_("No samples yet: the first appear within ten minutes.")}<//><//>` : html`<${OverTime} fleet=${data.fleet} step=${data.step_s} asTable=${asTable} />`}
         ${idle > 0 && html`<p class="soft">${plural("%(count)s host was below %(limit)s % on average. Its guests may fit on the others; an emptied host can be switched off or sold anew.", "%(count)s hosts were below %(limit)s % on average. Their guests may fit on fewer hosts; an emptied host can be switched off or sold anew.", idle, { limit: IDLE_PERCENT })}</p>`}
-        <${Hosts} hosts=${data.hosts} />
-        <p class="field-hint use-key"><span><i class="bar-fill is-physical"></i>${_("physical")}</span><span><i class="bar-fill is-sold"></i>${_("sold")}</span><span><i class="bar-fill is-used"></i>${_("used on average")}</span></p>`}</div>`;
+        <div class="section-head"><h2>${_("Hosts, the idlest first")}</h2><p class="field-hint use-key"><span><i class="bar-fill is-physical"></i>${_("physical")}</span><span><i class="bar-fill is-sold"></i>${_("sold")}</span><span><i class="bar-fill is-used"></i>${_("used on average")}</span></p></div>
+        <${Hosts} hosts=${data.hosts} />`}</div>`;
 }
 
 mount(Utilisation);

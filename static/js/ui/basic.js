@@ -20,7 +20,7 @@ export const State = ({ status, word, title }) => html`<span class=${`state stat
 export function GuestState({ guest }) {
   if (guest.status !== "unknown" || !guest.observed_at) return html`<${State} status=${guest.status} title=${guest.status_reason} />`;
   const title = [exactTime(guest.observed_at), guest.status_reason].filter(Boolean).join("\n");
-  return html`<${State} status="unknown" word=${_("Last seen %(time)s", { time: momentTime(guest.observed_at) })} title=${title} />`;
+  return html`<${State} status="unknown" word=${_("Unknown, last seen %(time)s", { time: momentTime(guest.observed_at) })} title=${title} />`;
 }
 
 export const TypeMark = ({ type }) => html`<span class="type-mark" title=${TYPE_SENTENCES[type]?.()}>

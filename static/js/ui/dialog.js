@@ -1,5 +1,6 @@
 // Dialogs on the browser's own <dialog>: focus stays inside, Escape closes, the page behind is inert. What was typed
 // is given up only when the person says so.
+import { asProblem } from "../lib/api.js";
 import { html, render, useEffect, useId, useLayoutEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { forgetTyped } from "../lib/typed.js";
@@ -64,8 +65,8 @@ function Discard({ onKeep, onDiscard }) {
 }
 
 /**
- * A form in a dialog. `onSubmit` may throw a Problem: it is handed to `children(problem)` for its fields. It is not
- * called again before it has ended.
+ * A form in a dialog. `onSubmit` may throw a Problem: it is handed to `children(problem)` for its fields. Whatever else
+ * it throws becomes one, and the form stays as it is. It is not called again before it has ended.
  */
 export function FormDialog({ title, submit, danger, onSubmit, onClose, children, wide, ready = true }) {
   const [problem, setProblem] = useState(null);
@@ -82,7 +83,7 @@ export function FormDialog({ title, submit, danger, onSubmit, onClose, children,
     forgetTyped(form.current?.parentNode);
     try { await onSubmit(); } catch (error) {
       if (typed && form.current) form.current.dataset.typed = typed;
-      setProblem(error);
+      setProblem(asProblem(error));
     } finally { sending.current = false; if (form.current) setBusy(false); }
   };
   useLayoutEffect(() => { if (problem) form.current?.querySelector("[aria-invalid=true]")?.focus(); }, [problem]);

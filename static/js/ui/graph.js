@@ -48,7 +48,7 @@ function optionsOf({ series, show, top, least, binary, width, onCursor }) {
   const line = (name) => () => colour(name);
   const axis = { stroke: line("--text-3"), font: `11px ${colour("--font")}`, ticks: { show: false }, grid: { stroke: line("--line"), width: 1 } };
   return {
-    width, height: HEIGHT, legend: { show: false }, padding: [10, 8, 0, 0],
+    width, height: HEIGHT, legend: { show: false }, padding: [10, 20, 0, 0], // half of the last label stands beside the graph
     cursor: { sync: { key: "graphs", setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (plot, low, high) => [0, top || Math.max(least, (high || 0) * 1.1)] } },
     axes: [{ ...axis, grid: { show: false }, values: timeWords, space: width < NARROW ? 64 : 84, size: 28, gap: 6 },

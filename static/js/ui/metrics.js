@@ -1,6 +1,6 @@
 // Usage over time: which graphs there are, the choice of the time, and the same as a table.
 import { useResource, useUrlQuery } from "../lib/data.js";
-import { bytes, exactTime, mib, number } from "../lib/format.js";
+import { bytes, exactTime, mib, number, stepTime } from "../lib/format.js";
 import { html, useMemo } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Card, Empty, Icon, Pending, ProblemNotice } from "./basic.js";
@@ -24,11 +24,16 @@ const GRAPHS = [
   { id: "network", title: _("Network"), lines: [["net_received_bytes_per_s", _("Received"), ONE], ["net_sent_bytes_per_s", _("Sent"), TWO]], show: rateWords, least: 1024, binary: true },
   { id: "operations", title: _("Disk operations"), lines: [["disk_read_ops_per_s", _("Read"), ONE], ["disk_write_ops_per_s", _("Written"), TWO]], show: opsWords, least: 4 },
   { id: "delay", title: _("Waiting for a processor"), lines: [["cpu_delay_percent", _("Waited"), ONE]], show: percentWords, least: 5, optional: true,
-    note: _("How long virtual processors were ready to run and waited for a real one. Above 5 % people notice.") },
+    note: _("How long virtual processors were ready to run and waited for a real one. Above 5 % people notice.") },
 ];
 
 /** The graphs that these data have something for. */
 const graphsFor = (data) => GRAPHS.filter((graph) => graph.lines.some(([name]) => name in data.series) && (!graph.optional || graph.lines.some(([name]) => data.series[name].some((value) => value !== null))));
+/** Whether there are values before and after some that nobody saw. */
+const hasGap = (data) => Object.values(data.series).some((values) => {
+  const seen = values.flatMap((value, place) => (value === null ? [] : [place]));
+  return seen.length > 0 && seen.at(-1) - seen[0] >= seen.length;
+});
 const nothingSeen = (data) => Object.values(data.series).every((values) => values.every((value) => value === null));
 
 /** The choice of the time; it is in the address. Returns [name, the buttons]. */
@@ -55,12 +60,12 @@ function Graphs({ data, graphs }) {
     top=${graph.top?.(data) || 0} series=${graph.lines.map(([name, word, colour]) => ({ word, colour, values: data.series[name], peaks: data.peaks?.[name], fill: graph.lines.length === 1 }))} /><//>`);
 }
 
-/** `columns`: {title, values, show}. The newest first. */
-export function ValuesTable({ caption, timestamps, columns }) {
+/** `columns`: {title, values, show}; `step`: seconds from one row to the next. The newest first. */
+export function ValuesTable({ caption, timestamps, step, columns }) {
   const rows = timestamps.map((at, place) => place).reverse();
   return html`<div class="card list-card values-table" tabIndex="0" role="region" aria-label=${caption}><table class="list"><caption>${caption}</caption>
     <thead><tr><th scope="col">${_("Time")}</th>${columns.map((column) => html`<th scope="col" class="cell-num" key=${column.title}>${column.title}</th>`)}</tr></thead>
-    <tbody>${rows.map((place) => html`<tr key=${timestamps[place]}><th scope="row">${exactTime(timestamps[place])}</th>
+    <tbody>${rows.map((place) => html`<tr key=${timestamps[place]}><th scope="row" title=${exactTime(timestamps[place])}>${stepTime(timestamps[place], step)}</th>
       ${columns.map((column) => html`<td class="cell-num" key=${column.title}>${column.values[place] === null ? html`<span class="muted" title=${_("Nobody saw it")}>–</span>` : column.show(column.values[place])}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
@@ -80,8 +85,8 @@ export function Metrics({ path }) {
     <${ProblemNotice} problem=${metrics.problem} retry=${metrics.reload} />
     ${metrics.loading && html`<${GraphsPending} count=${4} />`}
     ${data && (nothingSeen(data) ? html`<${NoSamples} />`
-      : asTable ? html`<${ValuesTable} caption=${_("Usage: %(time)s", { time: long })} timestamps=${data.timestamps} columns=${tableColumns(data)} />`
-        : html`<div class="graphs"><${Graphs} data=${data} graphs=${graphsFor(data)} /></div>`)}</div>`;
+      : asTable ? html`<${ValuesTable} caption=${_("Usage: %(time)s", { time: long })} timestamps=${data.timestamps} step=${data.step_s} columns=${tableColumns(data)} />`
+        : html`<div class="graphs"><${Graphs} data=${data} graphs=${graphsFor(data)} /></div>${hasGap(data) && html`<p class="field-hint">${_("Where a line is interrupted, it was off or nobody saw it: nothing is made up.")}</p>`}`)}</div>`;
 }
 
 /** The last hour on a first page; `only`: which graphs. */

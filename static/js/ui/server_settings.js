@@ -1,5 +1,5 @@
 // A server's Settings tab: labels, size, rebuild, delete.
-import { post, remove } from "../lib/api.js";
+import { asProblem, post, remove } from "../lib/api.js";
 import { boot, may, serverPath } from "../lib/boot.js";
 import { useResource } from "../lib/data.js";
 import { patchChanged } from "../lib/edit.js";
@@ -39,7 +39,7 @@ function Labels({ guest, onDone }) {
       forgetTyped();
       onDone(saved);
       toast(_("Labels saved."));
-    } catch (error) { setProblem(error); }
+    } catch (error) { setProblem(asProblem(error)); }
   };
   return html`<${Card} title=${_("Labels")} id="labels"><form class="fields" onSubmit=${save}>
     <${TextField} label=${_("Labels")} value=${text} disabled=${!rename} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding it again.")} error=${problem && (problem.errors[0]?.message || problem.message)} onInput=${setText} />

@@ -1,4 +1,5 @@
 // Short messages that come from below, and what screen readers hear.
+import { asProblem } from "../lib/api.js";
 import { html, render, useEffect } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Icon } from "./basic.js";
@@ -37,8 +38,11 @@ export function toast(text, { kind = "good", link, requestId } = {}) {
   announce(text);
 }
 
-/** Show a Problem that no field can show. */
-export const toastProblem = (problem) => toast(problem.message, { kind: "bad", requestId: problem.requestId });
+/** Show a Problem that no field can show; whatever else was thrown too. */
+export function toastProblem(thrown) {
+  const { message, requestId } = asProblem(thrown);
+  toast(message, { kind: "bad", requestId });
+}
 
 export function announce(text) {
   const region = document.getElementById("announcer");
