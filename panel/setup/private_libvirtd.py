@@ -23,6 +23,7 @@ from panel.setup.libvirtd_files import libvirtd_conf, put, qemu_conf
 from panel.setup.processes import ProcessRef, in_namespace, namespace_id, run, wait_for
 
 _HOLDER = Path(__file__).with_name("namespace_holder.py")
+_REAPER = Path(__file__).with_name("reaper.py")
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _MAX_SOCKET_PATH = 107  # sun_path in unix(7), without its final zero
@@ -110,7 +111,8 @@ class PrivateLibvirtd:
             self._enter(anchor, ["virtlogd", "-d"], failure="virtlogd does not start")
         if self._daemon("libvirtd") is None:
             listen = ["--listen"] if self.listen_tcp else []
-            self._enter(anchor, ["libvirtd", "-d", *listen], failure="libvirtd does not start")
+            reaped = [sys.executable, "-I", str(_REAPER), "libvirtd", "-d", *listen]
+            self._enter(anchor, reaped, failure="libvirtd does not start")
             noted.write_text(digest)
         if not wait_for(self.is_alive, timeout_s=_START_TIMEOUT_S):
             raise SetupError(f"libvirtd does not answer; its log is {self.directory / 'log' / 'libvirtd.log'}.")
