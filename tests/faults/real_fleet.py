@@ -125,6 +125,7 @@ class RealDeeds(Deeds):
     def away(self) -> None:
         """Delete all guests, so that the next one has room and time."""
         for guest in Guest.objects.exclude(lifecycle="deleted"):
+            guest.suspensions.all().delete()  # what is suspended is not deleted
             guest_delete(actor=self.staff, guest=guest)
         assert {job.status for job in jobs_run()} <= {"success"}
 
