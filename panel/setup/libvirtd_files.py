@@ -27,8 +27,13 @@ def libvirtd_conf(*, host_uuid: str, socket_group: str | None, listen_tcp: str |
 
 
 def qemu_conf(*, migration_host: str | None) -> str:
-    """Return qemu.conf."""
-    return _lines({"migration_host": _address(migration_host)} if migration_host else {})
+    """Return qemu.conf.
+
+    libvirt is not to note in a disk's extended attributes whose it was before it was started: on a file system that is
+    full there is no room for them, and no guest could be started.
+    """
+    migration = {"migration_host": _address(migration_host)} if migration_host else {}
+    return _lines({"remember_owner": 0, **migration})
 
 
 def put(path: Path, content: bytes, *, mode: int) -> bool:

@@ -11,6 +11,8 @@ import pytest
 
 from hosts.drivers.types import HostType
 from panel.core.models import Customer, Job
+from panel.core.retry import job_retry
+from panel.core.units import GIB
 from tests.drivers.real_host import RealHost
 from tests.faults.real_fleet import RealDeeds, RealFleet
 from tests.faults.truth import leaks
@@ -22,6 +24,7 @@ from vms.services.reconcile.actions import difference_repair
 from vms.states import GuestAction
 
 KVM, LXC = pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)
+SMALL_DISK_GIB = 6
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("host_type", [KVM, LXC])]
 
 
@@ -41,20 +44,56 @@ def act(deeds: RealDeeds, guest: Guest, action: GuestAction) -> Job:
     return job
 
 
+def inside(real: RealHost, *command: str, check: bool = True) -> None:
+    """Run a command that sees the mounts that libvirtd sees."""
+    pid = (real.libvirtd.run_dir / "libvirtd.pid").read_text().strip()
+    subprocess.run(["nsenter", f"--target={pid}", "--mount", *command], check=check, capture_output=True)
+
+
 @contextmanager
 def read_only(real: RealHost, folder: Path) -> Iterator[None]:
     """Make a folder read-only for libvirtd, as a file system with errors becomes."""
-    pid = (real.libvirtd.run_dir / "libvirtd.pid").read_text().strip()
-
-    def inside(*command: str) -> None:
-        subprocess.run(["nsenter", f"--target={pid}", "--mount", *command], check=True)
-
-    inside("mount", "--bind", str(folder), str(folder))
+    inside(real, "mount", "--bind", str(folder), str(folder))
     try:
-        inside("mount", "-o", "remount,bind,ro", str(folder))
+        inside(real, "mount", "-o", "remount,bind,ro", str(folder))
         yield
     finally:
-        inside("umount", "--lazy", str(folder))
+        inside(real, "umount", "--lazy", str(folder))
+
+
+@pytest.fixture
+def small_disk(real_host: RealHost) -> Iterator[Path]:
+    """Have a file system of its own for the host's pool. Asked for before ``deeds``."""
+    folder, disk = Path(real_host.pool.path), real_host.directory / "small-disk"
+    folder.mkdir(exist_ok=True)
+    with disk.open("wb") as file:
+        file.truncate(SMALL_DISK_GIB * GIB)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+    inside(real_host, "mount", "-o", "loop", str(disk), str(folder))
+    yield folder
+    inside(real_host, "umount", "--lazy", str(folder))
+    disk.unlink()
+
+
+def test_a_disk_that_is_full_fails_what_needs_room_and_nothing_else(small_disk, deeds):
+    guest = deeds.on()
+    filler = small_disk / "somebody-elses-file"
+    inside(deeds.real.real, "fallocate", "--length", f"{SMALL_DISK_GIB}G", str(filler), check=False)  # all there is
+    refused = deeds.ask("guest.create")
+    jobs_run()
+    refused.refresh_from_db()
+    assert (refused.status, refused.error_code) == ("error", "storage_full"), refused.error_detail
+    assert Guest.objects.get(lifecycle="error").error_message == refused.error_message
+    assert act(deeds, guest, GuestAction.STOP).status == "success"
+    started = act(deeds, guest, GuestAction.START)
+    assert (started.status, guest.power_state) == ("success", "running"), started.error_detail
+
+    inside(deeds.real.real, "rm", str(filler))
+    job_retry(actor=deeds.staff, job=refused)
+    assert {job.status for job in jobs_run()} == {"success"}
+    assert Guest.objects.filter(lifecycle="active", power_state="running").count() == 2
+    deeds.away()
+    assert leaks(deeds.real, deeds.host) == []
 
 
 def test_a_pool_gone_read_only_fails_what_writes_and_nothing_else(deeds, host_type):
@@ -69,8 +108,8 @@ def test_a_pool_gone_read_only_fails_what_writes_and_nothing_else(deeds, host_ty
         assert guest.power_state == "shutoff"
     failed = Guest.objects.get(lifecycle="error")
     assert failed.error_message == refused.error_message
-    assert act(deeds, guest, GuestAction.START).status == "success"
-    assert guest.power_state == "running"
+    started = act(deeds, guest, GuestAction.START)
+    assert (started.status, guest.power_state) == ("success", "running"), started.error_detail
     deeds.away()
     assert leaks(deeds.real, deeds.host) == []
 

@@ -45,8 +45,10 @@ def test_many_jobs_outlive_their_libvirtd(lab: Lab, order):
     servers = [order(kind, wait=False, with_key=False, memory_mib=96) for kind in kinds]
     amid(lab, [server.order["job"]["id"] for server in servers], lambda: killed(lab))
 
-    for server in servers:
-        wait_until(lambda server=server: server.now()["power_state"] == "running", "it runs", timeout_s=60)
+    def all_run() -> bool:
+        return {server.now()["power_state"] for server in servers} == {"running"}
+
+    wait_until(all_run, "all run", timeout_s=60)
     assert len(lab.host.contents().domains - before.domains) == SERVERS
     assert len({server.address() for server in servers}) == SERVERS
 

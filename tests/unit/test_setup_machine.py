@@ -128,7 +128,7 @@ def test_the_socket_is_roots_unless_a_group_is_named():
 def test_tcp_is_for_one_address():
     text = libvirtd_conf(host_uuid=UUID, socket_group=None, listen_tcp="10.77.0.1")
     assert 'listen_addr = "10.77.0.1"\n' in text
-    assert qemu_conf(migration_host="10.77.0.1") == 'migration_host = "10.77.0.1"\n'
+    assert qemu_conf(migration_host="10.77.0.1") == 'remember_owner = 0\nmigration_host = "10.77.0.1"\n'
 
 
 def test_nothing_but_an_address_gets_into_the_configuration():
