@@ -160,8 +160,9 @@ def test_a_libvirtd_of_older_hooks_is_replaced_and_one_of_these_is_not(tmp_path:
             daemons[self.name] = False
 
     def enter(self: object, anchor: object, command: list[str], *, failure: str) -> None:
-        ran.append(f"start {command[0]}")
-        daemons[command[0]] = True
+        (name,) = daemons.keys() & set(command)
+        ran.append(f"start {name}")
+        daemons[name] = True
 
     monkeypatch.setattr(PrivateLibvirtd, "_hold", lambda self: None)
     monkeypatch.setattr(PrivateLibvirtd, "_daemon", lambda self, name: Daemon(name) if daemons[name] else None)
