@@ -7,28 +7,42 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import libvirt
 import pytest
 from django.conf import settings
 from django.db import transaction
 
 from hosts import registry
 from hosts.drivers.base import HypervisorDriver
-from hosts.drivers.types import HostType
-from hosts.models import Host, Image
+from hosts.drivers.types import HostType, VolumeFormat, VolumeRef
+from hosts.models import Host, Image, IPAddress
 from hosts.services.enrolment import host_enrol
-from hosts.services.images import image_record
+from hosts.services.images import image_copy_wanted, image_record
 from hosts.services.networks import network_create
 from hosts.states import ImageState
 from panel.core.actors import SYSTEM
 from panel.core.errors import DriverError, HostTimeoutError, HostUnreachableError
 from panel.core.models import Customer, Job
+from panel.core.units import GIB
 from tests.drivers.real_host import BRIDGE, GATEWAY_V4, GATEWAY_V6, RealHost
 from tests.faults.deeds import Deeds
 from tests.simulated_fleet import HostSight, jobs_run
 from vms.models import Guest
 from vms.services.access import guest_reset_root_password
+from vms.services.adoption import AdoptRequest, NicRequest, guest_adopt
 from vms.services.guests import guest_delete
+from vms.states import GuestAction
 
+_SOMEBODY_ELSES = """
+<domain type='qemu'><name>{name}</name><memory unit='MiB'>256</memory>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+  <devices>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{file}'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <interface type='bridge'><mac address='{mac}'/><source bridge='{bridge}'/><model type='virtio'/></interface>
+  </devices>
+</domain>
+"""
 TYPES = (HostType.KVM, HostType.LXC)
 BOOT_TIMEOUT_S = 90
 
@@ -53,10 +67,14 @@ class RealFleet:
             dns_servers=[],
             hosts=[self.host],
         )
-        image = Image.objects.create(slug="micro", name="Micro", state=ImageState.BUILDING)
-        with transaction.atomic():
-            image_record(image=image, manifest=real.manifest, folder=real.images.name, recipe_key="micro")
+        self.image("micro")
         assert {job.status for job in jobs_run()} == {"success"}  # the host is looked at, the image copied to it
+
+    def image(self, slug: str) -> Image:
+        """Record the micro image under a name; hosts have it copied to them."""
+        image = Image.objects.create(slug=slug, name=slug, state=ImageState.BUILDING)
+        with transaction.atomic():
+            return image_record(image=image, manifest=self.real.manifest, folder=self.real.images.name, recipe_key=slug)
 
     def driver(self, host_type: str) -> HypervisorDriver:
         return registry.driver_for(self.host.pk, host_type)
@@ -94,6 +112,7 @@ class RealDeeds(Deeds):
         super().__init__(fleet, fleet.host, customer, monkeypatch)  # type: ignore[arg-type]  # no images are made
         self.host_type = host_type
         self.real, self._boots = fleet, False
+        self._own[GuestAction.ADOPT] = self._adopt
 
     def ask(self, action: str) -> Any:
         self._boots = action in ("guest.shutdown", "guest.reboot", "guest.suspend", "guest.unsuspend")
@@ -106,6 +125,24 @@ class RealDeeds(Deeds):
             assert time.monotonic() < deadline, "it does not boot"
             time.sleep(0.2)
         return guest
+
+    def _copy(self) -> Job | None:
+        image = self.real.image(f"image-{self._name()}")
+        return image_copy_wanted(actor=self.staff, host=self.host, image=image, host_type=self.host_type)
+
+    def _adopt(self) -> Job:
+        """Define a domain as somebody without the panel does, have it found, and take it over."""
+        pool, name = self.host.pools.get(), self._name()
+        volume, mac = VolumeRef(pool.name, f"{name}.qcow2"), f"52:54:00:aa:00:{self._count:02x}"
+        self.real.driver("kvm").volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
+        conn = libvirt.open(self.real.real.uri(HostType.KVM))
+        conn.defineXML(_SOMEBODY_ELSES.format(name=name, file=Path(pool.path, volume.name), mac=mac, bridge=BRIDGE))
+        conn.close()
+        free = IPAddress.objects.filter(network__hosts=self.host, family=4, owner_id=None).order_by("-order")[0]
+        nic = NicRequest(mac=mac, network=free.network, addresses=(free.address,))
+        request = AdoptRequest(customer=self.customer, nics=(nic,))
+        difference = self._difference("domain-without-guest", name)
+        return guest_adopt(actor=self.staff, difference=difference, request=request)[1]
 
     def spoil(self, guest: Guest) -> None:
         """Nothing here: what a repair does to a guest that needs none is the same calls."""

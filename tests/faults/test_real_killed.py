@@ -1,14 +1,14 @@
 """Workers killed at checkpoints, and calls gone wrong, on real QEMU and real LXC: nothing is left on the host.
 
-``make test`` cuts creating and deleting at each checkpoint once; ``make test-full`` cuts every action of a guest at
-each checkpoint both before and after, has each call of creating and deleting go wrong in three ways, and writes
+``make test`` cuts creating and deleting at each checkpoint once; ``make test-full`` cuts everything that works on a
+host at each checkpoint both before and after, has each call of creating and deleting go wrong in three ways, and writes
 ``docs/faults.md``.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from itertools import cycle
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle, product
 from typing import Any
 
 import pytest
@@ -25,10 +25,19 @@ from tests.simulated_fleet import jobs_run
 
 FULL = bool(os.environ.get("INNKEEPER_TEST_FULL"))
 BUILDING = ("guest.create", "guest.delete")
-# What takes a domain over is asked for on a real host in tests/lab.
-OF_GUESTS = [action for action in ACTIONS if action.startswith("guest.") and action != "guest.adopt"]
-KVM, LXC = pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("lxc", marks=pytest.mark.lxc)
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("host_type", [KVM, LXC])]
+NOT_OF_HOSTS = ("image.build",)
+NOT_OF = {"kvm": NOT_OF_HOSTS, "lxc": (*NOT_OF_HOSTS, "guest.adopt")}  # containers are not taken over
+EVERYTHING = [(kind, action) for kind, others in NOT_OF.items() for action in ACTIONS if action not in others]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def on_hosts(cases: Iterable[tuple[str, str]]) -> pytest.MarkDecorator:
+    """Parametrize a test with types of hosts and actions."""
+    marked = [pytest.param(kind, action, marks=getattr(pytest.mark, kind)) for kind, action in cases]
+    return pytest.mark.parametrize(("host_type", "action"), marked)
+
+
+of_building = on_hosts(product(NOT_OF, BUILDING))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,7 @@ def table() -> Iterator[FaultTable]:
     """What came out; written down by a full run that went well."""
     table = FaultTable()
     yield table
-    if FULL and table.complete(OF_GUESTS, calls_of=BUILDING):
+    if FULL and table.complete(EVERYTHING, calls_of=product(NOT_OF, BUILDING)):
         table.write(lease_s=LEASE_S)
 
 
@@ -85,7 +94,7 @@ def cut(deeds: RealDeeds, action: str, checkpoint: Checkpoint, ending: dict) -> 
 if FULL:
 
     @pytest.mark.timeout(3600)
-    @pytest.mark.parametrize("action", OF_GUESTS)
+    @on_hosts(EVERYTHING)
     def test_every_checkpoint_of_every_action_both_ways(action, host_type, deeds, table):
         ending = undisturbed(deeds, action)
         covered = [cut(deeds, action, checkpoint, ending) for checkpoint in both_ways(action)]
@@ -93,7 +102,7 @@ if FULL:
         table.cuts += covered
 
     @pytest.mark.timeout(3600)
-    @pytest.mark.parametrize("action", BUILDING)
+    @of_building
     def test_each_call_gone_wrong(action, host_type, deeds, table, monkeypatch):
         saboteur = Saboteur(monkeypatch)
         job = deeds.ask(action)
@@ -107,7 +116,7 @@ if FULL:
 
 else:
 
-    @pytest.mark.parametrize("action", BUILDING)
+    @of_building
     def test_each_checkpoint_of_building_and_deleting_once(action, host_type, deeds, table):
         ending = undisturbed(deeds, action)
         sides = cycle(("before", "after") if host_type == "kvm" else ("after", "before"))
