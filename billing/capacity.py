@@ -62,11 +62,12 @@ def _wish(plan: Plan, host_type: str, location: str) -> Wish:
 
 
 def _able(candidate: Candidate, wish: Wish) -> bool:
-    """True when the host sells this type here at all, full or not."""
+    """True when the host sells this type here at all, full or not. A silent one sells nothing until it answers."""
     host, connection = candidate.host, candidate.connection
     return (
         host.state == HostState.ACTIVE
         and connection is not None
+        and not connection.last_error
         and (not wish.location or host.location == wish.location)
         and all(connection.can(need) for need in wish.needs)
         and bool(candidate.networks)

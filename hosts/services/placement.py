@@ -12,6 +12,7 @@ from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.states import HostState
 
 CONSIDERED = 50  # hosts scored for one guest; the roomiest come first
+SILENT = "The host does not answer."  # a hypervisor that nobody has asked yet is not silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ def _refusal(candidate: Candidate, wish: Wish) -> str:
         return f"The host is in {host.location}."
     if connection is None:
         return f"The host does not offer {wish.host_type.upper()}."
+    if connection.last_error:
+        return SILENT
     for need in sorted(wish.needs):
         if not connection.can(need):
             return connection.reason(need) or f"The host cannot do {need}."
@@ -137,10 +140,10 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
 
 
 def _able(wish: Wish) -> Q:
-    """What all but the host's own room must be like: a capable hypervisor, a pool and a network with room."""
+    """What all but the host's own room must be like: an able hypervisor that answers, a pool, a network with room."""
     abilities = [{"capability": str(need), "available": True} for need in sorted(wish.needs)]
     capable = HostConnection.objects.filter(
-        host=OuterRef("pk"), host_type=wish.host_type, enabled=True, capabilities__contains=abilities
+        host=OuterRef("pk"), host_type=wish.host_type, enabled=True, last_error="", capabilities__contains=abilities
     )
     pools = StoragePool.objects.filter(host=OuterRef("pk"), for_new_guests=True)
     roomy = pools.filter(limit_gib__gte=F("used_gib") + wish.disk_gib)

@@ -50,6 +50,14 @@ def test_hosts_of_a_location_add_up_but_share_their_addresses(billing_api):
     assert capacity(billing_api, "p", location="hel") == {("hel", "lxc"): (5, "addresses")}
 
 
+def test_a_host_that_does_not_answer_has_room_for_nothing(billing_api):
+    plan_make(slug="p", host_types=["kvm", "lxc"], vcpus=1, memory_mib=512, disk_gib=10)
+    silent, other = host_make(), host_make(types=("kvm",))
+    network_make(silent, other)
+    silent.connections.filter(host_type="kvm").update(last_error="connection refused")
+    assert capacity(billing_api, "p") == {("default", "kvm"): (64, "vcpus"), ("default", "lxc"): (64, "vcpus")}
+
+
 def test_a_plan_that_needs_shaping_fits_only_where_it_can_be(billing_api):
     plan_make(slug="strict", host_types=["kvm"], bandwidth_mbit_per_s=10, bandwidth_required=True)
     plan_make(slug="loose", host_types=["kvm"], bandwidth_mbit_per_s=10)

@@ -107,6 +107,32 @@ def test_a_dry_run_knows_when_no_address_is_left(admin_api, owner_api, order):
     assert nothing_ordered()
 
 
+def test_nothing_is_ordered_on_a_host_that_does_not_answer(admin_api, owner_api, order):
+    network_make(host_make(name="answers", used_vcpus=63))  # nearly full: the other would be chosen
+    host_make(name="asleep", state="maintenance")
+    of_able = HostConnection.objects.filter(host__name="able")
+    of_able.filter(host_type="kvm").update(last_error="connection refused")
+    placed = admin_api.post("/guests", order, dry_run="true").json()["placement"]
+    assert [(row["host_name"], row["chosen"], row["refusal"]) for row in placed] == [
+        ("answers", True, ""),
+        ("able", False, "The host does not answer."),
+        ("asleep", False, "The host is in maintenance."),
+    ]
+    chosen = {k: v for k, v in order.items() if k != "location"} | {"host": str(Host.objects.get(name="able").pk)}
+    said = "No host can take this server at the moment: the host does not answer."
+    assert problem(admin_api.post("/guests", chosen), 409, "no_capacity")["detail"] == said
+    assert admin_api.post("/guests", chosen | {"host_type": "lxc"}, dry_run="true").json()["feasible"]
+    HostConnection.objects.filter(host_type="kvm").update(last_error="connection refused")
+    for api in (admin_api, owner_api):
+        answer = api.post("/guests", order, dry_run="true").json()
+        assert (answer["feasible"], answer["reason"]) == (False, said)
+    assert problem(owner_api.post("/guests", order), 409, "no_capacity")["detail"] == said
+    assert nothing_ordered()
+    HostConnection.objects.update(last_error="")
+    assert owner_api.post("/guests", order).status_code == 202
+    assert Guest.objects.values_list("host__name", flat=True).get() == "able"
+
+
 def test_a_dry_run_knows_the_ids_that_are_used(billing_api, order):
     guest = {name: order[name] for name in ("name", "host_type", "image")}
     body = {"customer": order["customer"], "plan": "small", "guest": guest, "external_id": "o-1"}

@@ -36,6 +36,8 @@ WISH = Wish(host_type="kvm", vcpus=2, memory_mib=1024, disk_gib=10)
         ({}, WISH, ""),
         ({"state": "maintenance"}, WISH, "The host is in maintenance."),
         ({"connection": None}, WISH, "The host does not offer KVM."),
+        ({"connection": HostConnection(host_type="kvm", last_error="It refuses.")}, WISH, "The host does not answer."),
+        ({"last_error": "LXC: It hangs."}, WISH, ""),
         ({"used_vcpus": 7}, WISH, "Not enough vCPUs are left."),
         ({"used_memory_mib": 8000}, WISH, "Not enough memory is left."),
         ({"used_gib": 95}, WISH, "Not enough disk space is left."),

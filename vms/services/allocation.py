@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from hosts.models import Host, IPAddress, Network, StoragePool
 from hosts.services.addresses import addresses_release, addresses_take
 from hosts.services.capacity import host_give_back, host_take, pool_give_back, pool_take
-from hosts.services.placement import Candidate, Wish, candidates, needs_of, rank
+from hosts.services.placement import SILENT, Candidate, Wish, candidates, needs_of, rank
 from panel.core import events
 from panel.core.errors import CapacityError, QuotaExceededError
 from panel.core.models import Customer
@@ -162,8 +162,9 @@ def why_not(wish: Wish) -> str:
     refusals = [verdict.refusal for verdict in rank(candidates(wish, all_hosts=True), wish) if verdict.refusal]
     if not refusals:
         return "No host can take this server at the moment."
-    telling = [r for r in refusals if "is left" in r or "are left" in r] or refusals
-    return _no_host(telling[0])
+    full = [r for r in refusals if "is left" in r or "are left" in r]
+    silent = [r for r in refusals if r == SILENT]
+    return _no_host((full or silent or refusals)[0])
 
 
 def _no_host(refusal: str) -> str:
