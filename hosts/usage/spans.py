@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from hosts.usage.resolutions import COARSE, RESOLUTIONS, Resolution, ceil_to, floor_to
 from panel.core.errors import InvalidInputError
 
-MOST_POINTS = 1500
+MOST_POINTS = 6000  # a day of the finest samples, and some
 GOOD_POINTS = 720  # what a step is chosen for when none is given
 STEPS = (15, 60, 300, 900, 3600, 21600, 86400)
 _DAY_S = 86400
+_SLACK = timedelta(minutes=5)  # "a day ago" is a little more than a day when it arrives, by whatever clock
 RANGES = {  # name: seconds, step
     "1h": (3600, 15),
     "6h": (6 * 3600, 60),
@@ -53,7 +54,7 @@ def span_between(*, begin: datetime, end: datetime | None, step_s: int | None, n
         raise InvalidInputError(fields={"from": "Use a time that is past."})
     if begin >= end:
         raise InvalidInputError(fields={"to": "Use a time after `from`."})
-    if now - begin > COARSE.kept:
+    if now - begin > COARSE.kept + _SLACK:
         raise InvalidInputError(fields={"from": "Samples are kept for two years."})
     wanted = _step_for(begin, end, now) if step_s is None else step_s
     if wanted not in STEPS:
@@ -71,7 +72,7 @@ def _resolution(step_s: int) -> Resolution:
 
 
 def _kept(begin: datetime, step_s: int, now: datetime) -> bool:
-    return now - begin <= _resolution(step_s).kept
+    return now - begin <= _resolution(step_s).kept + _SLACK
 
 
 def _step_for(begin: datetime, end: datetime, now: datetime) -> int:

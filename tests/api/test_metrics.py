@@ -44,6 +44,11 @@ def days_ago(days: int) -> str:
     return f"{floor_to(timezone.now() - timedelta(days=days), 86400):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def ago(**length: float) -> str:
+    """A moment before now, as a client writes it."""
+    return (timezone.now() - timedelta(**length)).isoformat()
+
+
 def metrics(api, path: str, **query: str):
     response = api.get(path, **query)
     assert response.status_code == 200, response.content
@@ -108,6 +113,26 @@ def test_every_range_has_its_step(viewer_api, guest, name, step_s, resolution_s,
     assert all(20.0 <= value <= 50.0 for value in means)
 
 
+@pytest.mark.parametrize(
+    ("query", "most"),
+    [
+        ({"from": ago(days=1, seconds=30), "step": "15"}, 5780),
+        ({"range": "24h", "step": "15"}, 5780),
+        ({"from": ago(days=31, seconds=30), "step": "900"}, 2978),
+        ({"from": ago(days=731, seconds=30), "step": "21600"}, 2926),
+    ],
+)
+def test_all_that_is_kept_can_be_asked_for_also_by_a_clock_that_is_a_little_behind(viewer_api, guest, query, most):
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", **query)
+    assert found["step_s"] == int(query["step"])
+    assert most - 30 <= len(found["timestamps"]) <= most
+
+
+def test_a_day_without_a_step_gets_one_for_a_graph(viewer_api, guest):
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", **{"from": ago(days=1)})
+    assert (found["step_s"], found["resolution_s"]) == (300, 300)
+
+
 def test_from_and_to_choose_the_step_and_cover_the_whole_stretch(viewer_api, guest):
     begin = timezone.now() - timedelta(hours=2, seconds=7)
     found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", **{"from": begin.isoformat()})
@@ -132,8 +157,8 @@ def test_from_and_to_choose_the_step_and_cover_the_whole_stretch(viewer_api, gue
         ({"step": "7"}, "step"),
         ({"step": "-15"}, "step"),
         ({"step": "x"}, "step"),
-        ({"range": "24h", "step": "15"}, "step"),
-        ({"range": "30d", "step": "900"}, "step"),
+        ({"from": ago(days=1, minutes=6), "step": "15"}, "step"),
+        ({"range": "30d", "step": "300"}, "step"),
         ({"from": days_ago(300), "to": days_ago(299), "step": "60"}, "step"),
         ({"resolution": "15"}, "resolution"),
     ],
