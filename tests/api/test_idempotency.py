@@ -82,6 +82,19 @@ def test_a_key_is_forgotten_after_seven_days(admin_api):
     assert Customer.objects.filter(name="A").count() == 2
 
 
+def test_a_key_works_anew_after_seven_days_also_when_nobody_has_cleared_up(admin_api):
+    first = admin_api.post("/customers", {"name": "A"}, headers=KEY).json()
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(days=6, hours=23))
+    assert admin_api.post("/customers", {"name": "A"}, headers=KEY).json() == first
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(days=7, seconds=1))
+    problem(admin_api.post("/customers", {}, headers=KEY), 400, "invalid_input")
+    anew = admin_api.post("/customers", {"name": "B"}, headers=KEY)
+    assert (anew.status_code, "Idempotent-Replayed" in anew) == (201, False)
+    again = admin_api.post("/customers", {"name": "B"}, headers=KEY)
+    assert (again.json(), again["Idempotent-Replayed"]) == (anew.json(), "true")
+    assert (Customer.objects.count(), IdempotencyRecord.objects.count()) == (2, 1)
+
+
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
 def test_a_bad_key_is_named(admin_api, key):
     problem(admin_api.post("/customers", {"name": "A"}, headers={"Idempotency-Key": key}), 400, "invalid_input")

@@ -8,11 +8,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
+from django.db.models.functions import Now
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -48,7 +50,10 @@ def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Respons
     digest, client_id = _request_hash(request, actor), cast(UUID, actor.client_id)
     with transaction.atomic():
         _lock(f"{client_id}:{key}")
-        record = IdempotencyRecord.objects.filter(client_id=client_id, key=key).first()
+        records = IdempotencyRecord.objects.filter(client_id=client_id, key=key)
+        # Whether or not the chore that clears them away has run. It may run now: then there is nothing to delete.
+        records.filter(created_at__lt=Now() - timedelta(days=settings.IDEMPOTENCY_DAYS)).delete()
+        record = records.first()
         if record is not None:
             return _replay(record, digest)
         response = answer()

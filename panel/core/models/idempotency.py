@@ -6,9 +6,10 @@ from panel.core.models.accounts import ApiClient
 
 
 class IdempotencyRecord(models.Model):
-    """The first answer to a POST with an ``Idempotency-Key``; lives a week. Holds no secret.
+    """The first answer to a POST with an ``Idempotency-Key``. Holds no secret.
 
-    ``status_code`` null: the first request is still being answered.
+    Written in the transaction of what the POST did, so there is none while the first request is still being
+    answered. Older than ``IDEMPOTENCY_DAYS`` it counts as not there.
     """
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="+")
