@@ -68,6 +68,34 @@ def test_a_billing_system_repeats_itself_safely(billing_api):
     assert audit_of(first.json()["id"]) == ["customer.created"]
 
 
+def test_an_external_id_that_an_integration_sets_is_its_own(api_of, admin_api):
+    one, two = factories.client_make(), factories.client_make()
+    made = api_of(one).post("/customers", {"name": "A", "external_id": "1"}).json()
+    theirs = api_of(two).post("/customers", {"name": "B", "external_id": "2"}).json()
+    by_hand = admin_api.post("/customers", {"name": "C"}).json()
+    path = f"/customers/{by_hand['id']}"
+
+    def found(client, external_id: str) -> list[str]:
+        return [row["id"] for row in api_of(client).get("/customers", external_id=external_id).json()["results"]]
+
+    problem(api_of(one).patch(path, {"external_id": "1"}), 409, "external_id_conflict")
+    assert Customer.objects.get(pk=by_hand["id"]).external_id is None
+    assert api_of(one).patch(path, {"external_id": "3"}).status_code == 200
+    assert (found(one, "3"), found(two, "3")) == ([by_hand["id"]], [])
+    again = api_of(one).post("/customers", {"name": "C", "external_id": "3"})
+    assert (again.status_code, again.json()["id"]) == (200, by_hand["id"])
+    problem(admin_api.patch(path, {"external_id": "1"}), 409, "external_id_conflict")  # it stays theirs
+    assert admin_api.patch(path, {"external_id": "4"}).status_code == 200
+    assert found(one, "4") == [by_hand["id"]]
+    assert api_of(two).patch(f"/customers/{made['id']}", {"external_id": "1"}).status_code == 200
+    assert (found(one, "1"), found(two, "1"), found(two, "2")) == ([], [made["id"]], [theirs["id"]])
+    unnamed = factories.customer_make()
+    assert admin_api.patch(f"/customers/{unnamed.pk}", {"external_id": "1"}).status_code == 200
+    problem(
+        admin_api.patch(f"/customers/{factories.customer_make().pk}", {"external_id": "1"}), 409, "external_id_conflict"
+    )
+
+
 def test_external_ids_belong_to_their_client(api_of):
     one, two = factories.client_make(), factories.client_make()
     made = [api_of(client).post("/customers", {"name": "A", "external_id": "1"}) for client in (one, two)]

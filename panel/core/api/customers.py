@@ -42,7 +42,8 @@ class CustomerIn(StrictSerializer):
         max_length=120,
         required=False,
         allow_null=True,
-        help_text="Your own id of this customer, unique among those you made.",
+        help_text="Your own id of this customer, unique among those you made or gave an id. Setting it on a customer "
+        "of another integration makes it your id instead of theirs.",
     )
     quota = QuotaIn(required=False)
 

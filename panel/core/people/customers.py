@@ -62,16 +62,20 @@ def customer_create(
 def customer_update(*, actor: Actor, customer: Customer, changes: dict[str, Any]) -> Customer:
     """Change ``name``, ``email`` and, for whoever may make customers, ``external_id`` and ``quota_…``.
 
-    A quota below what is in use stops new servers and takes none away.
+    A quota below what is in use stops new servers and takes none away. An integration that gives an
+    ``external_id`` finds the customer by it from then on; one that a person gives is the id of the same
+    integration as before.
 
     Raises:
         InvalidInputError: an owner named a field that only the hosting company changes.
-        ExternalIdConflictError: another customer has this ``external_id``.
+        ExternalIdConflictError: another customer of the same caller has this ``external_id``.
     """
     actor.require(Permission.CUSTOMER_EDIT, customer.pk)
     if not actor.may(Permission.CUSTOMER_CREATE) and (kept := [name for name in changes if name in _LIMITED]):
         shown = [name.replace("quota_", "quota.") for name in kept]
         raise InvalidInputError(fields=dict.fromkeys(shown, "Only the hosting company can change this."))
+    if changes.get("external_id") is not None and (actor.client_role or customer.client_id is None):
+        changes = {**changes, "client_id": actor.client_id}
     before = {name: getattr(customer, name) for name in changes}
     for name, value in changes.items():
         setattr(customer, name, value)
