@@ -1,9 +1,11 @@
 """A PostgreSQL and a Redis of the tests' own, on unix sockets; fast, because what they hold need not survive."""
 
+import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.processes import LabError, Process, call, wait_ready
@@ -128,6 +130,17 @@ class Redis:
         if self._process is not None:
             self._process.kill()
         self.stop()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it accept and answer nothing in the block (SIGSTOP)."""
+        if self._process is None:
+            raise LabError("Redis is not running.")
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def command(self, *words: str) -> str:
         """Send one command and return what redis-cli prints."""

@@ -5,7 +5,6 @@ A cache and no more. Without Redis a collector goes on from its memory; FLUSHALL
 
 import logging
 import struct
-import time
 from array import array
 from collections.abc import Iterable
 from uuid import UUID
@@ -14,14 +13,12 @@ import redis
 from django.conf import settings
 
 from hosts.usage.sampling import Observation
-from panel.core.events import redis_client
+from panel.core.doorbell import asked
 
 logger = logging.getLogger(__name__)
 MOST = 64  # readings of one host: at one every 15 s a quarter of an hour
 KEPT_S = 1200
-SILENT_S = 15.0  # after a failure nothing is tried for so long: Redis must not slow down a look at a host
 _HEAD = struct.Struct("<qII")  # time, subjects, numbers of each
-_silent_until = 0.0
 
 
 def gap_after_s() -> float:
@@ -36,33 +33,29 @@ def stream_name(*, kind: str, host_id: UUID, host_type: str) -> str:
 
 def remember(stream: str, observation: Observation) -> None:
     """Add a reading. Does nothing while Redis is away."""
-    global _silent_until
-    if time.monotonic() < _silent_until:
-        return
     try:
-        pipe = redis_client().pipeline(transaction=False)
-        pipe.rpush(stream, _pack(observation))
-        pipe.ltrim(stream, -MOST, -1)
-        pipe.expire(stream, KEPT_S)
-        pipe.execute()
+        with asked() as client:
+            pipe = client.pipeline(transaction=False)
+            pipe.rpush(stream, _pack(observation))
+            pipe.ltrim(stream, -MOST, -1)
+            pipe.expire(stream, KEPT_S)
+            pipe.execute()
     except redis.RedisError as error:
-        _silent_until = time.monotonic() + SILENT_S
         logger.warning("usage: a reading is kept in memory only: %s", error)
 
 
 def remembered(streams: Iterable[str]) -> list[list[Observation]]:
     """Return the readings of each stream, the oldest first; none while Redis is away."""
-    global _silent_until
     names = list(streams)
-    if time.monotonic() < _silent_until or not names:
-        return [[] for _ in names]
+    if not names:
+        return []
     try:
-        pipe = redis_client().pipeline(transaction=False)
-        for name in names:
-            pipe.lrange(name, 0, -1)
-        found = pipe.execute()
+        with asked() as client:
+            pipe = client.pipeline(transaction=False)
+            for name in names:
+                pipe.lrange(name, 0, -1)
+            found = pipe.execute()
     except redis.RedisError as error:
-        _silent_until = time.monotonic() + SILENT_S
         logger.warning("usage: the open window is not known: %s", error)
         return [[] for _ in names]
     return [_in_order(blobs) for blobs in found]

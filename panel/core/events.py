@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,23 +9,14 @@ import redis
 from django.conf import settings
 from django.db import transaction
 
+from panel.core import doorbell
+
 logger = logging.getLogger(__name__)
-SILENT_S = 1.0  # after a failure nothing is tried for so long: a request must not wait for each of its events
-_client: redis.Redis | None = None
-_silent_until = 0.0
 
 
 def channel() -> str:
     """Return the installation's channel: two may share one Redis and hear nothing of each other."""
     return f"innkeeper:{settings.INSTANCE_ID}:events"
-
-
-def redis_client() -> redis.Redis:
-    """Return this process's client; short time-outs, because Redis is only a doorbell."""
-    global _client
-    if _client is None:
-        _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-    return _client
 
 
 def publish(
@@ -60,11 +50,8 @@ class _Bell:
     message: str
 
     def __call__(self) -> None:
-        global _silent_until
-        if time.monotonic() < _silent_until:
-            return
         try:
-            redis_client().publish(channel(), self.message)
+            with doorbell.asked() as client:
+                client.publish(channel(), self.message)
         except redis.RedisError as error:
-            _silent_until = time.monotonic() + SILENT_S
             logger.warning("event not published: %s", error)

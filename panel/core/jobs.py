@@ -19,7 +19,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from panel.core import events
+from panel.core import doorbell, events
 from panel.core.actors import Actor
 from panel.core.attempts import attempt_begin, attempt_end, attempt_forget
 from panel.core.errors import JobLostError, ResourceBusyError
@@ -137,6 +137,9 @@ def send(job_id: UUID, queue: str, *, after_s: float = 0.0) -> bool:
 
     Returns False when the broker is away: then the job is due for the very next sweep.
     """
+    if not doorbell.answers():  # Celery would wait for one that is silent, again and again
+        Job.objects.filter(pk=job_id).update(sent_at=None)
+        return False
     Job.objects.filter(pk=job_id).update(sent_at=Now())
     try:
         current_app.send_task(JOB_TASK, args=[str(job_id)], queue=queue, countdown=after_s or None)

@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from panel.core import events
+from panel.core.doorbell import redis_client
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError, OperationalError)
 
@@ -59,6 +59,6 @@ def migrations_known() -> frozenset[tuple[str, str]]:
 def redis_answers() -> bool:
     """True when Redis answers within a second."""
     try:
-        return bool(events.redis_client().ping())
+        return bool(redis_client().ping())
     except redis.RedisError:
         return False

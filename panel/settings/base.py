@@ -213,9 +213,8 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # whoever can write to Redis must n
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": 5,
-    "socket_connect_timeout": 2,
-    "retry_on_timeout": True,
+    "socket_timeout": 3,
+    "socket_connect_timeout": 1,
     # Kombu's own waits add up to 6 s for each message while Redis is away; a request must not pay for that.
     "max_retries": 1,
     "interval_start": 0,

@@ -8,7 +8,7 @@ import pytest
 import redis
 from django.db import transaction
 
-from panel.core import events
+from panel.core import doorbell, events
 from tests import factories
 from tests.simulated_fleet import jobs_run
 
@@ -33,8 +33,8 @@ class Heard(list[dict]):
 def heard(monkeypatch) -> Heard:
     """The events that are published."""
     heard = Heard()
-    monkeypatch.setattr(events, "redis_client", lambda: heard)
-    monkeypatch.setattr(events, "_silent_until", 0.0)
+    monkeypatch.setattr(redis.Redis, "publish", lambda client, *told: heard.publish(*told))
+    monkeypatch.setattr(doorbell, "_is_away", False)
     return heard
 
 
@@ -71,7 +71,7 @@ def test_a_redis_that_is_away_is_asked_once_and_again_after_a_moment(heard, monk
         for name in "abc":
             events.publish("guest", name)
     assert tried == ["a"]
-    later = time.monotonic() + events.SILENT_S
+    later = time.monotonic() + doorbell.AWAY_S
     monkeypatch.setattr(time, "monotonic", lambda: later)
     events.publish("guest", "d")
     assert tried == ["a", "d"]

@@ -50,6 +50,27 @@ def test_without_redis_requests_are_accepted_and_run(installation):
         assert (shown["lifecycle"], shown["power_state"]) == ("active", "running")
 
 
+def test_a_redis_that_answers_nothing_holds_nobody_up(installation):
+    order, bulk = installation.order, {"guests": [installation.order(f"bulk-{n}")["guest"]["id"] for n in range(6)]}
+    wait_until(lambda: not installation.inside.findings()["not final"], "all run")
+    with installation.panel.redis.frozen():
+        slowest, accepted = 0.0, []
+        for number in range(6):
+            began = time.monotonic()
+            accepted.append(order(f"frozen-{number}"))
+            slowest = max(slowest, time.monotonic() - began)
+        began = time.monotonic()
+        accepted.append(installation.admin.post("/guests/actions/reset", bulk))
+        slowest = max(slowest, time.monotonic() - began)
+        assert slowest < 5
+        began = time.monotonic()
+        for _ in range(10):
+            assert installation.admin.get("/guests")["results"]
+        assert time.monotonic() - began < 10
+    for one in accepted:
+        installation.admin.done(one, timeout_s=90)
+
+
 def test_without_redis_people_sign_in_and_stay_signed_in(installation):
     with stopped(installation.panel.redis):
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies := CookieJar()))

@@ -13,12 +13,13 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hosts.usage import open_window, store
+from hosts.usage import store
 from hosts.usage.kinds import GUEST, HOST
 from hosts.usage.recorder import MOST_KEPT, HostUsage
 from hosts.usage.resolutions import COARSE, FINE, MEDIUM, RESOLUTIONS
 from hosts.usage.sampling import Window
-from panel.core.events import redis_client
+from panel.core import doorbell
+from panel.core.doorbell import redis_client
 from tests.services.usage import at, domain, load, rows
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _redis_is_there(monkeypatch):
-    monkeypatch.setattr(open_window, "_silent_until", 0.0)
+    monkeypatch.setattr(doorbell, "_is_away", False)
 
 
 @pytest.fixture

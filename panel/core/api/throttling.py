@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from panel.core.actors import Actor
-from panel.core.events import redis_client
+from panel.core.doorbell import asked
 from panel.core.middleware import client_network
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class ClientThrottle(BaseThrottle):
         self.reset_s = WINDOW_S - int(time.time()) % WINDOW_S
         key = f"innkeeper:{settings.INSTANCE_ID}:{name}:{window}"
         try:
-            with redis_client().pipeline() as pipe:
+            with asked() as client, client.pipeline() as pipe:
                 pipe.incr(key)
                 pipe.expire(key, 2 * WINDOW_S)
                 count, _ = pipe.execute()
