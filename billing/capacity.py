@@ -10,6 +10,7 @@ from django.db.models import Count
 from billing.models import Plan
 from hosts.drivers.types import HostType
 from hosts.models import Host, IPAddress, StoragePool
+from hosts.services.addresses import free_v4
 from hosts.services.placement import Candidate, Wish, candidates, needs_of
 from hosts.states import HostState
 
@@ -76,11 +77,7 @@ def _able(candidate: Candidate, wish: Wish) -> bool:
 
 def _free_addresses(able: Sequence[Candidate]) -> Counter[UUID]:
     networks = {network.pk for candidate in able for network in candidate.networks}
-    rows = (
-        IPAddress.objects.filter(network__in=networks, family=4, owner_id__isnull=True)
-        .values_list("network_id")
-        .annotate(Count("pk"))
-    )
+    rows = IPAddress.objects.filter(free_v4(), network__in=networks).values_list("network_id").annotate(Count("pk"))
     return Counter(dict(rows))
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.models.hosts import SILENT_AFTER
+from hosts.services.addresses import free_v4
 from hosts.states import WATCHED
 from panel.core.health import Finding, Severity, duration_words, few, health_check
 
@@ -104,7 +105,7 @@ def full_pools(_now: datetime) -> Iterator[Finding]:
 @health_check
 def used_up_networks(_now: datetime) -> Iterator[Finding]:
     """Networks that are given to new guests and have no IPv4 address left."""
-    free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
+    free = IPAddress.objects.filter(free_v4(), network=OuterRef("pk"))
     networks = Network.objects.filter(~Exists(free), enabled=True).exclude(cidr_v4="")
     found = [
         Finding(

@@ -42,6 +42,7 @@ class IPAddress(Record):
     owner_id = models.UUIDField(null=True)  # the guest
     nic_id = models.UUIDField(null=True)
     taken_at = models.DateTimeField(null=True)
+    seen_used_at = models.DateTimeField(null=True)  # when a host's domain was last seen to use it that does not own it
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["network", "address"], name="hosts_address_once")]

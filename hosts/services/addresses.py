@@ -2,10 +2,13 @@
 
 import ipaddress
 import secrets
+from collections.abc import Collection
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from hosts.models import IPAddress, Network
@@ -14,6 +17,24 @@ from panel.core.errors import CapacityError
 
 _V6_TRIES = 8
 _V6_COUNTED = 4096  # subnets up to this size are searched; in larger ones nearly every random address is free
+SEEN_USED_FOR = timedelta(minutes=20)  # several comparisons of a host: what uses an address is seen again by then
+
+
+def free_v4() -> Q:
+    """Return the condition of IPv4 addresses that may be given out: nobody owns them, and nobody was seen to use them.
+
+    What runs may use an address that the panel does not know of: a server that was made after the backup that was
+    restored, or one of somebody else's.
+    """
+    unused = Q(seen_used_at__isnull=True) | Q(seen_used_at__lt=Now() - SEEN_USED_FOR)
+    return unused & Q(family=4, owner_id__isnull=True)
+
+
+def addresses_seen_used(*, host_id: UUID, addresses: Collection[str]) -> None:
+    """Note that domains on a host use these addresses, which nobody owns: they are not given out for a while."""
+    if addresses:
+        rows = IPAddress.objects.filter(network__hosts=host_id, address__in=addresses, owner_id__isnull=True)
+        rows.update(seen_used_at=Now())
 
 
 def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IPAddress]:
@@ -34,7 +55,7 @@ def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IP
 
 
 def _take_v4(network: Network, owner_id: UUID, nic_id: UUID) -> IPAddress:
-    free = IPAddress.objects.filter(network=network, family=4, owner_id__isnull=True).order_by("order")
+    free = IPAddress.objects.filter(free_v4(), network=network).order_by("order")
     row = free.select_for_update(skip_locked=True).first() or _wait_for_v4(free)
     if row is None:
         raise CapacityError("No address is left.")
@@ -89,6 +110,8 @@ def addresses_release(*, owner_id: UUID) -> int:
     """Give a guest's addresses back. Returns how many."""
     for network_id in IPAddress.objects.filter(owner_id=owner_id).values_list("network_id", flat=True).distinct():
         events.publish("network", network_id)
-    released = IPAddress.objects.filter(owner_id=owner_id, family=4).update(owner_id=None, nic_id=None, taken_at=None)
+    released = IPAddress.objects.filter(owner_id=owner_id, family=4).update(
+        owner_id=None, nic_id=None, taken_at=None, seen_used_at=None
+    )
     removed, _ = IPAddress.objects.filter(owner_id=owner_id, family=6).delete()
     return released + removed

@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, Prefetch, Q
 
 from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
+from hosts.services.addresses import free_v4
 from hosts.states import HostState
 
 CONSIDERED = 50  # hosts scored for one guest; the roomiest come first
@@ -153,7 +154,7 @@ def _able(wish: Wish) -> Q:
 
 def _has_free() -> Q:
     """For a network: it has a free IPv4 address, or has no IPv4."""
-    free = IPAddress.objects.filter(network=OuterRef("pk"), family=4, owner_id__isnull=True)
+    free = IPAddress.objects.filter(free_v4(), network=OuterRef("pk"))
     return Q(cidr_v4="") | Q(Exists(free))
 
 

@@ -13,6 +13,7 @@ from hosts.drivers.simulated import FaultKind
 from hosts.drivers.types import HostType, PowerState, VolumeFormat, VolumeRef
 from hosts.models import Host, IPAddress, StoragePool, Volume
 from hosts.registry import driver_for, driver_of
+from hosts.services.addresses import SEEN_USED_FOR
 from panel.core.actors import SYSTEM
 from panel.core.errors import DriverError, InvalidInputError, InvalidStateError
 from panel.core.models import AuditEntry, Customer, Job
@@ -124,6 +125,20 @@ def test_a_wrong_network_is_seen_and_repaired(guest, one_host, fleet, look, staf
     actions.difference_repair(actor=staff, difference=row)
     assert [job.status for job in jobs_run()] == ["success"]
     assert look() == []
+
+
+def test_an_address_that_something_uses_is_not_given_out(guest, customer, one_host, fleet, look):
+    first = IPAddress.objects.filter(owner_id=None, family=4).order_by("order")[0]
+    (nic,) = fleet.admin.dump_host(one_host.name).domains[guest.pk].spec.nics
+    used = replace(nic, addresses=(*nic.addresses, replace(nic.addresses[0], address=first.address)))
+    fleet.admin.change_domain(one_host.name, guest.pk, nics=[used])
+    look()
+    neighbour = order(customer, name="neighbour").guest
+    assert not IPAddress.objects.filter(owner_id=neighbour.pk, address=first.address).exists()
+    long_ago = timezone.now() - SEEN_USED_FOR - timedelta(minutes=1)
+    IPAddress.objects.filter(pk=first.pk).update(seen_used_at=long_ago)
+    later = order(customer, name="later").guest
+    assert IPAddress.objects.filter(owner_id=later.pk, address=first.address).exists()
 
 
 def test_other_changes_by_hand_are_seen(guest, customer, one_host, fleet, look, staff):

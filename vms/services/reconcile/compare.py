@@ -6,6 +6,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 
 from hosts.models import HostConnection
+from hosts.services.addresses import addresses_seen_used
 from vms.models import Difference, DifferenceKind
 from vms.services.reconcile.automatic import repairs_go_on
 from vms.services.reconcile.guest_checks import domain_checks, guest_checks
@@ -40,6 +41,13 @@ def host_compare(*, connection: HostConnection, host: HostView, turn: Turn) -> b
     """
     used = {address for domain in host.domains for nic in domain.nics for address in nic.addresses}
     panel = panel_view(connection=connection, began_at=turn.began_at, used_addresses=used)
+    unowned = {
+        address
+        for domain in host.domains
+        for nic in domain.nics
+        for address in nic.addresses
+        if domain.id not in panel.busy and panel.addresses.get(address, domain.id) is None
+    }
     findings = [*domain_checks(panel, host), *guest_checks(panel, host), *volume_checks(panel, host)]
     with turn_written(turn) as now:
         if now is None:
@@ -52,6 +60,7 @@ def host_compare(*, connection: HostConnection, host: HostView, turn: Turn) -> b
             now=now,
             stays=_not_looked_at(panel, host),
         )
+        addresses_seen_used(host_id=connection.host_id, addresses=unowned)
     repairs_go_on(host_id=connection.host_id, host_type=connection.host_type)
     return True
 
