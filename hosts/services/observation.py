@@ -12,6 +12,7 @@ from django.db import connection as database
 from hosts.drivers.types import HostLoad, PoolInfo
 from hosts.models import HostConnection, StoragePool
 from panel.core import events
+from panel.core.clock import not_in_future
 from panel.core.host_slots import silence_note, silence_over
 
 _SEEN = """
@@ -44,6 +45,13 @@ WHERE p.id = c.id AND (p.available_bytes, p.capacity_bytes) IS DISTINCT FROM (c.
 """
 
 
+_SEEN_AT = (
+    ("hosts_hostconnection", "last_seen_at"),
+    ("hosts_host", "last_seen_at"),
+    ("hosts_livecollector", "seen_at"),
+)
+
+
 class _Load(NamedTuple):
     """What a host's load becomes; None leaves what is known."""
 
@@ -74,6 +82,14 @@ def connection_silent(*, connection: HostConnection, error: str, at: datetime) -
         events.publish("host", connection.host_id)
 
 
+def seen_not_in_future() -> int:
+    """After the database's clock was set back hosts and collectors were not seen in the future. Returns how many were.
+
+    What hosts answer is written again, and the hosts of a collector that is dead are free when its lease is over.
+    """
+    return not_in_future(_SEEN_AT)
+
+
 def _host_update(host_id: UUID, *, boot_id: str | None = None, load: _Load | None = None) -> None:
     """Write what is new of a host, and that it has what its hypervisors have. A silent one's jobs keep few workers."""
     load = load or _Load()
@@ -98,7 +114,7 @@ def _load(before: dict[str, Any], load: HostLoad | None, at: datetime) -> _Load:
     A reading soon after another (each hypervisor of the host gives one) says nothing and is left out.
     """
     soon = timedelta(seconds=settings.COLLECT_EVERY_S / 2)
-    if load is None or (before and at - datetime.fromisoformat(before["at"]) < soon):
+    if load is None or (before and abs(at - datetime.fromisoformat(before["at"])) < soon):
         return _Load()
     busy_ns = load.cpu_busy_ns - before.get("busy_ns", load.cpu_busy_ns)
     total_ns = load.cpu_total_ns - before.get("total_ns", load.cpu_total_ns)

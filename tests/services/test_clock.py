@@ -1,20 +1,26 @@
 """A clock that jumps by an hour: of one process, or of the database. Jobs go on, and what is seen is written."""
 
+import threading
+import time
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
-from hosts.models import Host
+from hosts.models import Host, HostConnection
+from hosts.models.watches import LiveCollector
 from hosts.services.jobs import host_job
+from hosts.services.watches import watches_renew
 from panel.core import jobs
 from panel.core.actors import SYSTEM
 from panel.core.models import Job
 from panel.core.models.jobs import ACTIVE
 from panel.core.sweeper import sweep
 from tests.services.guests import order
+from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
+from vms.collector import chores
 from vms.models import Guest
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,6 +38,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
 
     monkeypatch.setattr("panel.core.sweeper.send", send)
     return found
+
+
+class OneRound(threading.Event):
+    """Ends a collector's chores at their first rest."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
 
 
 def queued() -> Job:
@@ -103,6 +117,53 @@ def test_after_the_database_s_clock_was_set_back_nothing_waits_for_an_hour(sent)
     Job.objects.filter(pk=rung.pk).update(sent_at=timezone.now() - timedelta(minutes=1))
     sweep()
     assert rung.pk in sent
+
+
+def test_after_the_database_s_clock_was_set_back_what_hosts_report_is_written(customer, one_host, fleet):
+    guest = order(customer).guest
+    jobs_run()
+    later = timezone.now() + HOUR
+    load = {"busy_ns": 0, "total_ns": 0, "at": later.isoformat()}
+    Guest.objects.filter(pk=guest.pk).update(observed_at=later, off_since=later)
+    Host.objects.update(last_seen_at=later, load_sample=load, load_memory_percent=None)
+    HostConnection.objects.update(last_seen_at=later)
+    fleet.admin.guest_poweroff(one_host.name, guest.pk)
+    looking = Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk)
+    chores.run_chores(OneRound())
+    guest.refresh_from_db()
+    assert guest.off_since is not None
+    assert guest.off_since <= timezone.now()
+    looking.look()
+    now = timezone.now()
+    guest.refresh_from_db()
+    assert guest.power_state == "shutoff"
+    seen = HostConnection.objects.get(host=one_host, host_type="kvm").last_seen_at
+    host = Host.objects.get(pk=one_host.pk)
+    assert [at for at in (seen, guest.observed_at, host.last_seen_at) if at is None or at > now] == []
+    assert host.load_memory_percent is not None
+    fleet.admin.set_reachable(one_host.name, False)
+    looking.look()
+    assert HostConnection.objects.get(host=one_host, host_type="kvm").last_error != ""
+    guest.refresh_from_db()
+    assert guest.power_state == "unknown"
+
+
+def test_after_the_database_s_clock_was_set_back_a_dead_collector_s_hosts_are_free_after_its_lease(one_host, settings):
+    dead, living = uuid4(), uuid4()
+    assert watches_renew(collector_id=dead, name="dead").host_ids == {one_host.pk}
+    LiveCollector.objects.filter(pk=dead).update(seen_at=timezone.now() + HOUR)
+    chores.run_chores(OneRound())
+    assert LiveCollector.objects.get(pk=dead).seen_at <= timezone.now()
+    settings.COLLECT_LEASE_S = 0.2
+    time.sleep(0.3)
+    assert watches_renew(collector_id=living, name="living").host_ids == {one_host.pk}
+
+
+def test_times_a_moment_ahead_are_left_alone(one_host):
+    soon = timezone.now() + timedelta(seconds=3)
+    HostConnection.objects.update(last_seen_at=soon)
+    chores.run_chores(OneRound())
+    assert set(HostConnection.objects.values_list("last_seen_at", flat=True)) == {soon}
 
 
 def test_after_the_clock_went_forward_a_living_attempt_that_is_overtaken_changes_nothing(customer, one_host):

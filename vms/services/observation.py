@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from hosts.drivers.types import DomainInfo, PowerState
 from panel.core import events
+from panel.core.clock import not_in_future
 from panel.core.models import JobResource, JobStatus, ResourceSlot
 from vms.models import Guest
 from vms.states import GuestAction, Lifecycle, PowerWanted
@@ -199,6 +200,11 @@ def host_silent(*, host_id: UUID, host_type: str, asked_at: datetime) -> int:
     Those that were seen after ``asked_at`` are known.
     """
     return _publish(_execute(_SILENCE, [host_id, host_type, asked_at]))
+
+
+def observed_not_in_future() -> int:
+    """After the database's clock was set back guests were not seen in the future: reports are written again."""
+    return not_in_future((("vms_guest", "observed_at"), ("vms_guest", "off_since")))
 
 
 def booting(host_ids: Collection[UUID]) -> list[Guest]:
