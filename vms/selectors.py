@@ -7,8 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
-from django.db.models.functions import Coalesce, TruncDate
+from django.conf import settings
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Coalesce, Now, TruncDate
 
 from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
@@ -36,8 +50,24 @@ def guests_of(actor: Actor) -> QuerySet[Guest]:
     rows = Guest.objects.all() if visible is None else Guest.objects.filter(customer_id__in=visible)
     emulated = HostConnection.objects.filter(host_id=OuterRef("host_id"), host_type=OuterRef("host_type"))
     return rows.select_related("customer", "host", "image").annotate(
-        host_emulated=Coalesce(Subquery(emulated.values("emulated")[:1]), False)
+        host_emulated=Coalesce(Subquery(emulated.values("emulated")[:1]), False), power_shown=power_shown()
     )
+
+
+def power_shown() -> Case:
+    """Return what is shown as a guest's power: ``unknown`` when no collector has looked at it for a while.
+
+    A silent host's guests are written down as unknown; this is for when nobody is there to write. By the database's
+    clock.
+    """
+    since = Now() - timedelta(seconds=settings.OBSERVED_STALE_S)
+    stale = Q(lifecycle=Lifecycle.ACTIVE, host__isnull=False, observed_at__lt=since)
+    return Case(When(stale, then=Value(PowerState.UNKNOWN.value)), default=F("power_state"), output_field=CharField())
+
+
+def power_of(guest: Guest) -> PowerState:
+    """Return the power that is shown of a guest that was read with ``power_shown``; else what is written down."""
+    return PowerState(getattr(guest, "power_shown", guest.power_state))
 
 
 def guest_get_for(actor: Actor, guest_id: UUID, *, lock: bool = False) -> Guest:
@@ -198,13 +228,15 @@ def guest_status(guest: Guest, job: Job | None, reasons: list[str]) -> tuple[str
         return "error", guest.error_message or "The server could not be built."
     if guest.lifecycle == Lifecycle.PROVISIONING:
         return "creating", ""
-    return _POWER[PowerState(guest.power_state)], _power_reason(guest)
+    return _POWER[power_of(guest)], _power_reason(guest)
 
 
 def _power_reason(guest: Guest) -> str:
     if guest.power_state == PowerState.UNKNOWN:
         seen = f"{guest.observed_at:%H:%M} UTC" if guest.observed_at else "never"
         return f"The host does not answer for it; last seen {seen}."
+    if power_of(guest) == PowerState.UNKNOWN:
+        return f"Nobody has looked at it since; last seen {guest.observed_at:%H:%M} UTC."
     if guest.power_state == PowerState.PAUSED:
         if guest.state_reason == "disk_full":
             return "Paused because the host's storage is full. When there is room again, start it to let it go on."

@@ -232,6 +232,8 @@ JOB_RETRY_LIMIT = env.int("JOB_RETRY_LIMIT", default=5)  # attempts after a retr
 HOST_CALL_DEADLINE_S = env.float("HOST_CALL_DEADLINE_S", default=30.0)
 COLLECT_EVERY_S = env.float("COLLECT_EVERY_S", default=15.0)
 COLLECT_LEASE_S = env.float("COLLECT_LEASE_S", default=10.0)  # a collector silent for so long has lost its hosts
+# A guest that nobody has looked at for so long is shown as unknown; well above a busy collector's longest round.
+OBSERVED_STALE_S = env.float("OBSERVED_STALE_S", default=max(120.0, 8 * COLLECT_EVERY_S))
 COMPARE_EVERY_S = env.float("COMPARE_EVERY_S", default=300.0)  # of each hypervisor with the panel
 CHECKPOINT_HOOK = env.str("CHECKPOINT_HOOK", default="")  # dotted name, called at every checkpoint; tests only
 AUDIT_RETENTION_MONTHS = env.int("AUDIT_RETENTION_MONTHS", default=24)

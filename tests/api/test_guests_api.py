@@ -1,8 +1,10 @@
 """Guests through the API: what is shown, to whom, and what may be asked."""
 
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from panel.core.models import Job
 from tests import factories, stock
@@ -14,6 +16,10 @@ from vms.services.demo_fleet import demo_fleet_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BODY = {"name": "web-1", "host_type": "kvm", "vcpus": 1, "memory_mib": 256, "disk_gib": 2, "image": "micro"}
+
+
+def ids_of(answer) -> list[str]:
+    return [row["id"] for row in answer.json()["results"]]
 
 
 @pytest.fixture
@@ -184,6 +190,35 @@ def test_failed_create_can_be_tried_again(one_host, admin_api, fleet):
     shown = admin_api.get(f"/guests/{made['guest']['id']}").json()
     assert (shown["status"], shown["status_reason"]) == ("running", "")
     problem(admin_api.post(f"/jobs/{again.json()['job']['id']}/actions/retry"), 409, "invalid_state")
+
+
+def test_what_nobody_has_looked_at_for_two_minutes_is_unknown_with_when_it_was_seen(guest, admin_api, settings):
+    """No collector lives, so nobody writes down that its host is silent."""
+    path = f"/guests/{guest['id']}"
+    rows = Guest.objects.filter(pk=guest["id"])
+    rows.update(observed_at=timezone.now() - timedelta(seconds=settings.OBSERVED_STALE_S - 10))
+    assert admin_api.get(path).json()["status"] == "running"
+    assert ids_of(admin_api.get("/guests", power_state="running")) == [guest["id"]]
+    seen = timezone.now() - timedelta(seconds=settings.OBSERVED_STALE_S + 1)
+    rows.update(observed_at=seen)
+    shown = admin_api.get(path).json()
+    assert (shown["status"], shown["power_state"], shown["power_wanted"]) == ("unknown", "unknown", "on")
+    assert shown["status_reason"] == f"Nobody has looked at it since; last seen {seen:%H:%M} UTC."
+    assert datetime.fromisoformat(shown["observed_at"]) == seen
+    assert shown in admin_api.get("/guests").json()["results"]
+    assert ids_of(admin_api.get("/guests", power_state="unknown")) == [guest["id"]]
+    assert ids_of(admin_api.get("/guests", power_state="running")) == []
+    # What is offered is what is done.
+    assert {one["action"]: one["allowed"] for one in shown["supports"]}["start"]
+    assert admin_api.post(f"{path}/actions/start").status_code == 202
+    (job,) = jobs_run()
+    assert (job.status, admin_api.get(path).json()["status"]) == ("success", "running")
+
+
+def test_whether_it_was_seen_lately_goes_by_the_database_s_clock(guest, admin_api, monkeypatch):
+    right = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: right() + timedelta(hours=1))
+    assert admin_api.get(f"/guests/{guest['id']}").json()["status"] == "running"
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ SEEN = (
     "UPDATE hosts_hostconnection c SET last_seen_at = now() FROM hosts_host h "
     "WHERE h.id = c.host_id AND h.last_error = '' AND c.last_error = ''",
     "UPDATE hosts_host SET last_seen_at = now() WHERE last_error = ''",
+    "UPDATE vms_guest SET observed_at = now() WHERE lifecycle = 'active' AND power_state <> 'unknown'",
 )
 SEED = "import django; django.setup(); from tests.browser.seed import main; main()"
 

@@ -11,7 +11,7 @@ from panel.core.api.input import StrictSerializer
 from panel.core.api.job_json import JobOut
 from panel.core.permissions import Permission
 from vms.models import Guest
-from vms.selectors import STATUSES, guest_status
+from vms.selectors import STATUSES, guest_status, power_of
 from vms.states import RULES, GuestAction, Lifecycle, PowerWanted, refusal
 
 
@@ -60,7 +60,7 @@ class GuestOut(serializers.Serializer[Any]):
     image_name = serializers.CharField()
     os = serializers.CharField()
     lifecycle = serializers.ChoiceField(Lifecycle.choices, help_text="What the customer has.")
-    power_state = serializers.ChoiceField([s.value for s in PowerState], help_text="As last seen on the host.")
+    power_state = serializers.ChoiceField([s.value for s in PowerState], help_text="As the host said lately.")
     power_wanted = serializers.ChoiceField(PowerWanted.choices, help_text="As last asked for.")
     observed_at = serializers.DateTimeField(allow_null=True)
     status = serializers.ChoiceField(list(STATUSES), help_text="One word for people, derived from all facts.")
@@ -107,7 +107,7 @@ def guest_json(guest: Guest, actor: Actor) -> dict[str, Any]:
         "image_name": guest.image.name,
         "os": guest.image.os,
         "lifecycle": guest.lifecycle,
-        "power_state": guest.power_state,
+        "power_state": power_of(guest),
         "power_wanted": guest.power_wanted,
         "observed_at": guest.observed_at,
         "status": status,
@@ -140,7 +140,7 @@ def _support(guest: Guest, actor: Actor, action: GuestAction, suspended: bool) -
         reason = refusal(
             action,
             lifecycle=guest.lifecycle,
-            power_state=guest.power_state,
+            power_state=power_of(guest),
             suspended=held,
             deleting=guest.deletion_requested_at is not None,
             taken_over=bool(guest.domain_name),

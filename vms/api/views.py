@@ -89,7 +89,7 @@ class GuestListView(PanelView):
             if value := text_param(request, name):
                 if value not in values:
                     raise InvalidInputError(fields={name: f"Use one of: {', '.join(values)}."})
-                rows = rows.filter(**{name: value})
+                rows = rows.filter(**{"power_shown" if name == "power_state" else name: value})
         if value := text_param(request, "external_id"):
             rows = rows.filter(external_id=value)
         for name, right in (("customer", Permission.GUEST_VIEW), ("host", Permission.FLEET_VIEW)):

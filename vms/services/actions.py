@@ -13,6 +13,7 @@ from panel.core.errors import PanelError
 from panel.core.jobs import job_submit
 from panel.core.models import Job
 from vms.models import Guest
+from vms.selectors import power_of, power_shown
 from vms.states import RULES, GuestAction, Rule, check_allowed
 
 _HOUSEKEEPING = frozenset({str(GuestAction.SCRUB_SEED)})  # nobody is refused because of these
@@ -62,7 +63,8 @@ def guest_action_submit(
 
 def guest_locked(guest: Guest) -> Guest:
     """Lock a guest's row until the end of the transaction and return it fresh."""
-    return Guest.objects.select_for_update(of=("self",)).select_related("customer", "host", "image").get(pk=guest.pk)
+    rows = Guest.objects.select_for_update(of=("self",)).select_related("customer", "host", "image")
+    return rows.annotate(power_shown=power_shown()).get(pk=guest.pk)
 
 
 def action_check(guest: Guest, action: GuestAction) -> Rule:
@@ -70,7 +72,7 @@ def action_check(guest: Guest, action: GuestAction) -> Rule:
     return check_allowed(
         action,
         lifecycle=guest.lifecycle,
-        power_state=guest.power_state,
+        power_state=power_of(guest),
         suspended=guest.suspensions.exists(),
         deleting=guest.deletion_requested_at is not None,
         taken_over=bool(guest.domain_name),

@@ -10,6 +10,7 @@ import { said } from "../lib/sentences.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Button, Card, Copy, Facts, GuestState, Icon, Notice, OsMark, Pending, TypeMark } from "../ui/basic.js";
 import { AuditList } from "../ui/audit.js";
+import { LOOK_EVERY_MS } from "../ui/guests.js";
 import { Duration, JobPanel, JobState, isActive } from "../ui/jobs.js";
 import { List } from "../ui/list.js";
 import { Menu } from "../ui/menu.js";
@@ -136,7 +137,7 @@ const Activity = () => html`<div class="stack"><div><${List} endpoint="/jobs" fi
   ${may("audit.view") && html`<div class="stack-small"><h2>${_("Audit")}</h2><${AuditList} name="audit" fixed=${{ object: id }} /></div>`}</div>`;
 
 function Server() {
-  const resource = useResource(`/guests/${id}`, null, { when: (message) => message.id === id || message.type === "job" });
+  const resource = useResource(`/guests/${id}`, null, { when: (message) => message.id === id || message.type === "job", every: LOOK_EVERY_MS });
   const guest = resource.data;
   const gone = guest?.lifecycle === "deleted";
   const [tab, tabs] = useTabs([["overview", _("Overview")], ["metrics", _("Metrics")], ["network", _("Network")], ["activity", _("Activity")], ...(gone ? [] : [["settings", _("Settings")]])], boot.staff ? _("Parts of the guest") : _("Parts of the server"));

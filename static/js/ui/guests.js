@@ -10,6 +10,8 @@ import { Menu } from "./menu.js";
 import { Sparkline, useSparklines } from "./sparklines.js";
 import { POWER, powerItems, runPowerOfMany } from "./power.js";
 
+export const LOOK_EVERY_MS = 60_000; // no event tells that nobody looks at a guest any more
+
 export const guestColumns = ({ customer, host } = {}) => [
   { key: "name", title: _("Name"), sort: "name", class: "cell-name", cell: (guest) => html`<span class="row-line"><${OsMark} os=${guest.os} />
     <span class="two-lines"><a href=${serverPath(guest.id)}>${guest.name}</a><small title=${_("Image: %(name)s", { name: guest.image_name })}>${guest.image_name}</small></span></span>` },
@@ -52,5 +54,5 @@ export function GuestList({ fixed, columns, caption, empty }) {
   const place = all.findIndex((column) => column.key === "size") + 1;
   return html`<${List} endpoint="/guests" caption=${caption} columns=${all.toSpliced(place, 0, cpu)} filters=${guestFilters()}
     fixed=${fixed} search=${_("Name, address, MAC or id")} sort="-created_at" href=${(guest) => serverPath(guest.id)} bulk=${bulkPower()} onRows=${(list) => setIds((list.rows || []).map((guest) => guest.id))}
-    when=${(message) => message.type === "guest" || message.type === "job"} empty=${empty} />`;
+    when=${(message) => message.type === "guest" || message.type === "job"} every=${LOOK_EVERY_MS} empty=${empty} />`;
 }
