@@ -9,7 +9,8 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing.services import adoption, differences
+        from billing.services import adoption, differences, retry
 
         adoption.connect()
         differences.connect()
+        retry.connect()

@@ -17,7 +17,7 @@ _ACTIONS = ("host.check", "image.build", "image.copy")
 
 def connect() -> None:
     """Make failed jobs on hosts and images retryable; whoever manages the fleet may cancel them."""
-    retryable(_ACTIONS, job_again)
+    retryable(_ACTIONS, job_again, needs=Permission.FLEET_MANAGE)
     cancel_needs(_ACTIONS, Permission.FLEET_MANAGE)
 
 

@@ -170,7 +170,10 @@ def failing(now: datetime) -> Iterator[Finding]:
             sentence=_FAIL,
             bad=bad,
             action=_words(action),
-            hint=_("Each failed job says what happened in a sentence, and can be tried again."),
+            hint=_(
+                "Each failed job says what happened in a sentence, and most have a button to try again. A new root "
+                "password is asked for again on the server's page."
+            ),
             link=f"/jobs?status=error&action={action}",
         )
 

@@ -16,12 +16,15 @@ from panel.core.permissions import Permission
 Resubmit = Callable[[Actor, Job], Job]
 """Checks rights and state as the first request did and returns a new job; called in a transaction."""
 _RESUBMITS: dict[str, Resubmit] = {}
+_RIGHTS: dict[str, Permission] = {}
 
 
-def retryable(actions: Iterable[str], resubmit: Resubmit) -> None:
-    """Make jobs of these actions retryable; called when an app is ready."""
+def retryable(actions: Iterable[str], resubmit: Resubmit, *, needs: Permission | None = None) -> None:
+    """Make jobs of these actions retryable, for those who have the right ``needs`` too; called when an app is ready."""
     for action in actions:
         _RESUBMITS[action] = resubmit
+        if needs is not None:
+            _RIGHTS[action] = needs
 
 
 def can_retry(job: Job) -> bool:
@@ -30,8 +33,12 @@ def can_retry(job: Job) -> bool:
 
 
 def may_retry(actor: Actor, job: Job) -> bool:
-    """True when somebody may have jobs tried again at all; the action's own right is asked for when they do."""
-    return actor.may(Permission.JOB_CANCEL, job.customer_id)
+    """True when somebody may have jobs tried again, and has the right that its action names; others count then."""
+    return all(actor.may(right, job.customer_id) for right in _rights(job))
+
+
+def _rights(job: Job) -> list[Permission]:
+    return [Permission.JOB_CANCEL, *filter(None, [_RIGHTS.get(job.action)])]
 
 
 @transaction.atomic
@@ -42,7 +49,8 @@ def job_retry(*, actor: Actor, job: Job) -> Job:
         InvalidStateError: the job succeeded or has not ended, or its work cannot be repeated.
         ResourceBusyError: another job works on the same thing now.
     """
-    actor.require(Permission.JOB_CANCEL, job.customer_id)
+    for right in _rights(job):
+        actor.require(right, job.customer_id)
     if job.status not in (JobStatus.ERROR, JobStatus.CANCELLED):
         raise InvalidStateError("Only a job that failed or was cancelled can be tried again.", current=job.status)
     resubmit = _RESUBMITS.get(job.action)

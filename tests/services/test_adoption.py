@@ -14,6 +14,7 @@ from hosts.models import Host, HostConnection, IPAddress, StoragePool, Volume
 from hosts.registry import driver_of
 from panel.core.errors import CapacityError, DriverError, InvalidInputError, InvalidStateError, QuotaExceededError
 from panel.core.models import Customer, Job
+from panel.core.retry import job_retry
 from tests import stock
 from tests.faults.deeds import Deeds
 from tests.services.guests import act, order
@@ -196,6 +197,28 @@ def test_a_take_over_that_fails_leaves_everything_as_it_was(one_host, customer, 
     found.refresh_from_db()
     assert found.state == "open"
     assert take().lifecycle == "active"
+
+
+def test_a_take_over_that_failed_is_tried_again_as_it_was_asked_for(one_host, customer, fleet, found, deeds):
+    plan = stock.plan_make(vcpus=1, memory_mib=256, disk_gib=1)
+    fleet.admin.set_fault(one_host.name, "domain_info", FaultKind.ERROR, error=DriverError, times=1)
+    (nic,) = found.found["nics"]
+    network = one_host.networks.get(bridge=nic["bridge"])
+    address = IPAddress.objects.filter(network=network, family=4, owner_id=None).order_by("order")[3].address
+    nics = (NicRequest(mac=nic["mac"], network=network, addresses=(address,)),)
+    request = AdoptRequest(
+        customer=customer, name="moved", nics=nics, plan_slug=plan.slug, params={"plan": str(plan.pk)}
+    )
+    guest, failed = adopt(actor=deeds.staff, difference=found, request=request, plan=plan)
+    assert [job.status for job in jobs_run()] == ["error"]
+    job_retry(actor=deeds.staff, job=Job.objects.get(pk=failed.pk))
+    assert [(job.action, job.status) for job in jobs_run()] == [("guest.adopt", "success")]
+    taken = Guest.objects.get(pk=guest.pk)
+    assert (taken.name, taken.customer, taken.plan_slug) == ("moved", customer, plan.slug)
+    assert list(IPAddress.objects.filter(owner_id=taken.pk).values_list("address", flat=True)) == [address]
+    assert Subscription.objects.get(guest=taken).plan == plan
+    with pytest.raises(InvalidStateError, match="The difference is closed"):
+        job_retry(actor=deeds.staff, job=Job.objects.get(pk=failed.pk))
 
 
 def test_a_domain_that_has_changed_since_is_not_taken_over(one_host, customer, fleet, found, deeds):

@@ -17,7 +17,9 @@ from hosts.services.addresses import SEEN_USED_FOR
 from panel.core.actors import SYSTEM
 from panel.core.errors import DriverError, InvalidInputError, InvalidStateError
 from panel.core.models import AuditEntry, Customer, Job
+from panel.core.retry import job_retry
 from tests import factories
+from tests.client import problem
 from tests.services.comparing import found, only
 from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
@@ -141,6 +143,26 @@ def test_an_address_that_something_uses_is_not_given_out(guest, customer, one_ho
     assert IPAddress.objects.filter(owner_id=later.pk, address=first.address).exists()
 
 
+def test_a_repair_that_failed_is_tried_again_while_its_difference_is_open(
+    guest, customer, one_host, fleet, look, staff, admin_api, owner_api
+):
+    box = order(customer, name="box", host_type="lxc").guest
+    jobs_run()
+    fleet.admin.change_domain(one_host.name, box.pk, max_processes=7)
+    look()
+    fleet.admin.set_fault(one_host.name, "domain_define", FaultKind.ERROR, error=DriverError)
+    asked = actions.difference_repair(actor=staff, difference=only()).job
+    assert [job.status for job in jobs_run()] == ["error"]
+    assert asked is not None
+    path = f"/jobs/{asked.pk}"
+    assert (admin_api.get(path).json()["can_retry"], owner_api.get(path).json()["can_retry"]) == (True, False)
+    problem(owner_api.post(f"{path}/actions/retry"), 403, "permission_denied")
+    assert admin_api.post(f"{path}/actions/retry").status_code == 202
+    assert [(job.action, job.status) for job in jobs_run()] == [("guest.repair", "success")]
+    assert look() == []
+    problem(admin_api.post(f"{path}/actions/retry"), 409, "invalid_state")
+
+
 def test_other_changes_by_hand_are_seen(guest, customer, one_host, fleet, look, staff):
     box = order(customer, name="box", host_type="lxc").guest
     jobs_run()
@@ -214,6 +236,22 @@ def test_volumes_without_owner_are_listed_and_deleted_only_when_their_name_is_ty
     assert [(job.action, job.status) for job in jobs_run()] == [("volume.release", "success")]
     assert "old.qcow2" not in {one.ref.name for one in driver_of(kvm).volume_list(pool.name)}
     assert look() == []
+
+
+def test_a_release_that_failed_is_tried_again_while_the_volume_has_no_owner(guest, one_host, fleet, look, staff, kvm):
+    pool = one_host.pools.get()
+    stray = VolumeRef(pool.name, "old.qcow2")
+    driver_of(kvm).volume_create(stray, format=VolumeFormat.QCOW2, capacity_bytes=1024)
+    look()
+    fleet.admin.set_fault(one_host.name, "volume_delete", FaultKind.ERROR, error=DriverError, times=1)
+    actions.difference_release(actor=staff, difference=only(), confirm="old.qcow2")
+    (failed,) = jobs_run()
+    assert failed.status == "error"
+    job_retry(actor=staff, job=Job.objects.get(pk=failed.pk))
+    assert [(job.action, job.status) for job in jobs_run()] == [("volume.release", "success")]
+    assert "old.qcow2" not in {one.ref.name for one in driver_of(kvm).volume_list(pool.name)}
+    with pytest.raises(InvalidStateError, match="The difference is closed"):
+        job_retry(actor=staff, job=Job.objects.get(pk=failed.pk))
 
 
 def test_a_volume_that_got_an_owner_meanwhile_is_not_deleted(guest, one_host, look, staff, kvm):

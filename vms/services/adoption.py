@@ -57,6 +57,11 @@ class NicRequest:
     network: Network | None = None
     addresses: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a job keeps it."""
+        network = str(self.network.pk) if self.network else None
+        return {"mac": self.mac, "network": network, "addresses": list(self.addresses)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptRequest:
@@ -68,6 +73,10 @@ class AdoptRequest:
     plan_slug: str = ""
     over_limit: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)  # kept with the job, for who asked
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a job keeps, so that it can be asked for again; the customer is the job's own."""
+        return {"name": self.name, "nics": [nic.as_json() for nic in self.nics], "over_limit": self.over_limit}
 
 
 @transaction.atomic
@@ -97,7 +106,8 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
         _disk_make(guest, index, disk, pool, size_gib)
     for index, (mac, network, addresses) in enumerate(networks):
         _nic_make(guest, index, mac, network, addresses)
-    job = guest_job(actor, guest, GuestAction.ADOPT, params={"found": found, **request.params})
+    params = {"found": found, "asked": request.as_json(), **request.params}
+    job = guest_job(actor, guest, GuestAction.ADOPT, params=params)
     guest_audit(actor, guest, "guest.adopt.requested", domain=(None, found["name"]), host=(None, host.name))
     events.publish("difference", "all")
     return guest, job

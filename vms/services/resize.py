@@ -44,7 +44,10 @@ def guest_resize(
     after = {"vcpus": vcpus, "memory_mib": memory_mib, "disk_gib": disk_gib, "plan_slug": plan_slug}
     after |= {name: value for name, value in (limits or {}).items() if name in _LIMITS}
     before = {name: getattr(guest, name) for name in after}
-    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESIZE, params={"before": before})
+    # What somebody who tries again asks for: a failed job puts all numbers back.
+    asked = {"plan": plan_slug} if limits else {"vcpus": vcpus, "memory_mib": memory_mib, "disk_gib": disk_gib}
+    params = {"before": before, "asked": asked}
+    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.RESIZE, params=params)
     locked = Guest.objects.select_related("host", "pool", "customer").get(pk=guest.pk)
     more = _growth(before, after)
     quota_take(customer=locked.customer, wanted=amounts(**more, guests=0, addresses=0))

@@ -1,11 +1,16 @@
-"""Trying a failed job on a guest again."""
+"""Trying a failed job on a guest again, and one that settles a difference."""
+
+from typing import cast
+from uuid import UUID
 
 from panel.core.actors import Actor
 from panel.core.errors import InvalidStateError
 from panel.core.models import Job
+from panel.core.permissions import Permission
 from panel.core.retry import retryable
-from vms.models import Guest
+from vms.models import Difference, Guest
 from vms.services.actions import guest_action_submit
+from vms.services.reconcile.actions import difference_release, difference_repair
 from vms.states import RULES, GuestAction, Lifecycle
 
 AGAIN = (
@@ -19,12 +24,15 @@ AGAIN = (
     GuestAction.SUSPEND,
     GuestAction.UNSUSPEND,
     GuestAction.DELETE,
-)  # not resize and the password: their request carried what is no longer there
+)  # not the password: nothing keeps it, and a new one could not be shown. Another size and a take-over: see billing
 
 
 def connect() -> None:
     """Make failed jobs on guests retryable."""
-    retryable(AGAIN, guest_job_again)
+    for action in AGAIN:
+        retryable([action], guest_job_again, needs=RULES[_as(action)].permission)
+    retryable([GuestAction.REPAIR], repair_again, needs=Permission.FLEET_MANAGE)
+    retryable(["volume.release"], release_again, needs=Permission.FLEET_MANAGE)
 
 
 def guest_job_again(actor: Actor, job: Job) -> Job:
@@ -34,16 +42,11 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
         InvalidStateError: the guest is gone, or the action makes no sense any more.
     """
     action = GuestAction(job.action)
-    guest = Guest.objects.filter(pk=job.resources.get(type="guest").resource_id).first()
-    if guest is None or guest.lifecycle == Lifecycle.DELETED:
-        raise InvalidStateError("The server has been deleted.")
-    params = job.params
-    if action is GuestAction.CREATE:  # asked for by whoever may repair it, not ordered again
-        actor.require(RULES[GuestAction.START].permission, guest.customer_id)
-        if guest.build_number > 1:  # its undo would take away a disk that another job has made
-            raise InvalidStateError("The server has been built since. Rebuild it instead.")
-    else:
-        actor.require(RULES[action].permission, guest.customer_id)
+    guest, params = guest_of_job(job), job.params
+    actor.require(RULES[_as(action)].permission, guest.customer_id)
+    if action is GuestAction.CREATE and guest.build_number > 1:
+        # Its undo would take away a disk that another job has made.
+        raise InvalidStateError("The server has been built since. Rebuild it instead.")
     if action is GuestAction.REBUILD:
         begun = guest.build_number + 1 == params["build_number"] and not params.get("reverted")
         halfway = begun and guest.lifecycle == Lifecycle.ERROR
@@ -51,3 +54,43 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
             raise InvalidStateError("The rebuild changed nothing. Ask for it anew.")
         params = {"build_number": guest.build_number + 1}
     return guest_action_submit(actor=actor, guest=guest, action=action, params=params)
+
+
+def _as(action: GuestAction) -> GuestAction:
+    """Return the action whose right counts: a creation is mended by whoever may start the guest, not ordered again."""
+    return GuestAction.START if action is GuestAction.CREATE else action
+
+
+def guest_of_job(job: Job) -> Guest:
+    """Return the guest that a job worked on. Raises InvalidStateError: it is gone."""
+    guest = Guest.objects.filter(pk=job.resources.get(type="guest").resource_id).first()
+    if guest is None or guest.lifecycle == Lifecycle.DELETED:
+        raise InvalidStateError("The server has been deleted.")
+    return guest
+
+
+def repair_again(actor: Actor, job: Job) -> Job:
+    """Repair the difference anew, if it is still there; also one whose repair nobody had asked for.
+
+    Raises:
+        InvalidStateError: it is closed, or cannot be repaired any more.
+    """
+    difference = _difference(job.params.get("difference"))
+    return cast(Job, difference_repair(actor=actor, difference=difference).job)
+
+
+def release_again(actor: Actor, job: Job) -> Job:
+    """Release the volume anew, if it still belongs to nobody. Its name was typed in the first request.
+
+    Raises:
+        InvalidStateError: the difference is closed, or the volume must stay.
+    """
+    difference = _difference(job.resources.get(type="difference").resource_id)
+    return cast(Job, difference_release(actor=actor, difference=difference, confirm=job.params["name"]).job)
+
+
+def _difference(difference_id: UUID | str | None) -> Difference:
+    row = Difference.objects.filter(pk=difference_id).first() if difference_id else None
+    if row is None:
+        raise InvalidStateError("The difference is closed.")
+    return row

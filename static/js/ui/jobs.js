@@ -1,6 +1,6 @@
 // How a job looks: its steps with times, its end, and what can be done about it.
 import { post } from "../lib/api.js";
-import { boot, may } from "../lib/boot.js";
+import { boot } from "../lib/boot.js";
 import { useNow } from "../lib/data.js";
 import { bytes, elapsed } from "../lib/format.js";
 import { html } from "../lib/html.js";
@@ -99,7 +99,7 @@ export function JobActions({ job, onChange, small }) {
   };
   const kind = small ? "btn-sm" : "";
   return html`${job.can_cancel && !job.cancel_requested && html`<${Button} kind=${kind} onClick=${act("cancel", _("The job was asked to stop."))}>${_("Cancel job")}<//>`}
-    ${job.can_retry && may("job.cancel", job.customer) && html`<${Button} kind=${kind} icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
+    ${job.can_retry && html`<${Button} kind=${kind} icon="refresh" onClick=${act("retry", _("The work begins again."))}>${_("Try again")}<//>`}`;
 }
 
 /** The panel that a page shows while a job works on its object. */
