@@ -1,7 +1,7 @@
 // Dialogs on the browser's own <dialog>: focus stays inside, Escape closes, the page behind is inert. What was typed
 // is given up only when the person says so.
 import { asProblem } from "../lib/api.js";
-import { html, render, useEffect, useId, useLayoutEffect, useRef, useState } from "../lib/html.js";
+import { html, render, useId, useLayoutEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { forgetTyped } from "../lib/typed.js";
 import { Button, Icon } from "./basic.js";
@@ -21,13 +21,6 @@ export function Dialog({ title, onClose, children, foot, wide, firm }) {
   const [asking, setAsking] = useState(false);
   const before = useRef(null); // what had the focus before the question
   const id = useId();
-  useLayoutEffect(() => {
-    const dialog = box.current;
-    dialog.showModal();
-    const first = dialog.querySelector("[autofocus], .dialog-body input:not([type=hidden]), .dialog-body textarea, .dialog-body select, .dialog-foot button");
-    first?.focus();
-    return () => dialog.open && dialog.close();
-  }, []);
   const dismiss = () => {
     if (firm || asking) return;
     if (!box.current.querySelector("form[data-typed]")) { onClose(); return; }
@@ -35,10 +28,9 @@ export function Dialog({ title, onClose, children, foot, wide, firm }) {
     setAsking(true);
   };
   const keep = () => { setAsking(false); before.current?.focus(); };
-  const press = (event) => { if (event.target === box.current && outside(box.current, event)) dismiss(); };
   const escape = useRef();
   escape.current = asking ? keep : dismiss;
-  useEffect(() => {
+  useLayoutEffect(() => { // before there is a focus: a quick Escape must not be lost
     const keys = (event) => {
       if (event.key !== "Escape" || box.current !== [...document.querySelectorAll("dialog[open]")].at(-1)) return;
       event.preventDefault();
@@ -47,6 +39,14 @@ export function Dialog({ title, onClose, children, foot, wide, firm }) {
     document.addEventListener("keydown", keys); // wherever the focus is: a click beside a field takes it away
     return () => document.removeEventListener("keydown", keys);
   }, []);
+  useLayoutEffect(() => {
+    const dialog = box.current;
+    dialog.showModal();
+    const first = dialog.querySelector("[autofocus], .dialog-body input:not([type=hidden]), .dialog-body textarea, .dialog-body select, .dialog-foot button");
+    first?.focus();
+    return () => dialog.open && dialog.close();
+  }, []);
+  const press = (event) => { if (event.target === box.current && outside(box.current, event)) dismiss(); };
   return html`<dialog ref=${box} class=${`dialog${wide ? " dialog-wide" : ""}`} closedby="none" aria-labelledby=${id} onMouseDown=${press}
     onCancel=${(event) => { event.preventDefault(); dismiss(); }}>
     <div class="dialog-head"><h2 id=${id}>${title}</h2>
