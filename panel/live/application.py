@@ -6,6 +6,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
 
+from panel.core.api.idempotency import IN_FLIGHT_AFTER_S
+from panel.core.errors import IdempotencyInFlightError
 from panel.core.processes import Heartbeat
 from panel.live.http import (
     DisconnectedError,
@@ -20,6 +22,7 @@ from panel.live.http import (
     respond,
 )
 from panel.live.hub import EventHub
+from panel.live.repeats import Repeats, StillUnderWayError
 from panel.live.slots import BusyError, Slots
 from panel.live.streams import events
 from panel.live.waits import wait, waiting_for
@@ -37,6 +40,7 @@ class Application:
     def __init__(self, *, django: Asgi, slots: int, wait_s: float, redis_url: str) -> None:
         self._django = django
         self._slots = Slots(slots, wait_s)
+        self._repeats = Repeats()
         self._hub = EventHub(redis_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +64,9 @@ class Application:
         except BusyError:
             detail = "The panel is very busy. Nothing was done; try again in a few seconds."
             await refuse(scope, send, status=503, code="overloaded", detail=detail, retry_after_s=2)
+        except StillUnderWayError:
+            error = IdempotencyInFlightError()
+            await refuse(scope, send, status=409, code=error.code, detail=str(error), retry_after_s=IN_FLIGHT_AFTER_S)
         except TooLargeError:
             await refuse(scope, send, status=413, code="too_large", detail="The request is too large.")
         except TimeoutError:
@@ -70,7 +77,7 @@ class Application:
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive)
         answer = Kept(send)
-        async with self._slots.admit():
+        async with self._repeats.turn(scope, done=lambda: answer.status < 300), self._slots.admit():
             await self._django(scope, replay(body, receive), answer)
         await answer.flush()
 
@@ -112,10 +119,12 @@ class Kept:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.status = 500  # until it is known
         self._messages: list[Message] = []
         self._bytes = 0
 
     async def __call__(self, message: Message) -> None:
+        self.status = message.get("status", self.status)
         self._messages.append(message)
         self._bytes += len(message.get("body", b""))
         if self._bytes > KEPT_BYTES:

@@ -1,7 +1,8 @@
 """``Idempotency-Key``: the answer is kept in the transaction of its effects, and given again to repeats.
 
 Repeats wait for the first by an advisory lock of the transaction, so a process that dies in between
-leaves nothing to clean up: either both the effects and the answer are there, or neither.
+leaves nothing to clean up: either both the effects and the answer are there, or neither. Repeats to the same
+web process wait before they come here (``panel.live.repeats``), so that they do not keep it from others.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from panel.core.errors import IdempotencyInFlightError, IdempotencyMismatchError
 from panel.core.models import IdempotencyRecord
 
 WAIT_MS = 10_000
+WAIT_LEFT = "innkeeper.idempotency_wait_ms"  # in the ASGI scope, for one that has waited before
+IN_FLIGHT_AFTER_S = 2
 _ONCE = "root_password", "token", "set_password_url"  # shown in the first answer only
 
 
@@ -49,7 +52,7 @@ def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
 def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Response]) -> Response:
     digest, client_id = _request_hash(request, actor), cast(UUID, actor.client_id)
     with transaction.atomic():
-        _lock(f"{client_id}:{key}")
+        _lock(f"{client_id}:{key}", wait_ms=getattr(request._request, "scope", {}).get(WAIT_LEFT))
         records = IdempotencyRecord.objects.filter(client_id=client_id, key=key)
         # Whether or not the chore that clears them away has run. It may run now: then there is nothing to delete.
         records.filter(created_at__lt=Now() - timedelta(days=settings.IDEMPOTENCY_DAYS)).delete()
@@ -62,24 +65,24 @@ def _once(request: Request, actor: Actor, key: str, answer: Callable[[], Respons
             key=key,
             request_hash=digest,
             status_code=response.status_code,
-            body=_without_secrets(response.data),
+            body=_kept(response.data),
             location=response.get("Location", ""),
             etag=response.get("ETag", ""),
         )
         return response
 
 
-def _lock(name: str) -> None:
+def _lock(name: str, *, wait_ms: int | None = None) -> None:
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = %s", [WAIT_MS])
+            cursor.execute("SET LOCAL lock_timeout = %s", [WAIT_MS if wait_ms is None else wait_ms])
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
             cursor.execute("SET LOCAL lock_timeout = 0")
     except OperationalError as error:
         if getattr(error.__cause__, "pgcode", "") != "55P03":
             raise
-        raise IdempotencyInFlightError(retry_after_s=2) from error
+        raise IdempotencyInFlightError(retry_after_s=IN_FLIGHT_AFTER_S) from error
 
 
 def _request_hash(request: Request, actor: Actor) -> str:
@@ -91,19 +94,23 @@ def _request_hash(request: Request, actor: Actor) -> str:
     return hmac.new(settings.TOKEN_PEPPER.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def _without_secrets(body: Any) -> Any:
-    kept = json.loads(json.dumps(body, cls=JSONEncoder)) if body is not None else None
+def _kept(body: Any) -> str | None:
+    """Return an answer without its secrets, as text: PostgreSQL would give its fields back in another order."""
+    if body is None:
+        return None
+    kept = json.loads(json.dumps(body, cls=JSONEncoder))
     if isinstance(kept, dict):
         for name in _ONCE:
             if kept.get(name) is not None:
                 kept |= {name: None, f"{name}_shown": True}
-    return kept
+    return json.dumps(kept)
 
 
 def _replay(record: IdempotencyRecord, digest: str) -> Response:
     if record.request_hash != digest:
         raise IdempotencyMismatchError
-    response = Response(record.body, status=record.status_code)
+    body = json.loads(record.body) if isinstance(record.body, str) else record.body  # as an older version kept it
+    response = Response(body, status=record.status_code)
     response["Idempotent-Replayed"] = "true"
     for name, value in {"Location": record.location, "ETag": record.etag}.items():
         if value:
