@@ -14,8 +14,9 @@ class HostsConfig(AppConfig):
         import hosts.operations  # noqa: F401 - registers operations
         from hosts import selectors
         from hosts.services import retry
-        from panel.core.naming import named_by
+        from panel.core.naming import named_by, named_by_jobs
 
         retry.connect()
         named_by("host", selectors.host_names)
         named_by("image", selectors.image_names)
+        named_by_jobs("image.copy", selectors.copy_names)

@@ -14,9 +14,10 @@ class VmsConfig(AppConfig):
         import vms.metrics
         import vms.operations
         import vms.services.restored  # noqa: F401 - has its part in a restore
-        from panel.core.naming import named_by
+        from panel.core.naming import named_by, named_by_jobs
         from vms import selectors
         from vms.services import actions, bulk, retry
+        from vms.states import GuestAction
         from vms.touch import touch_trigger_renew
 
         post_migrate.connect(touch_trigger_renew, sender=self)
@@ -25,3 +26,4 @@ class VmsConfig(AppConfig):
         bulk.connect()
         named_by("guest", selectors.guest_names)
         named_by("difference", selectors.difference_names)
+        named_by_jobs(GuestAction.ADOPT, selectors.adoption_names)

@@ -54,7 +54,7 @@ def guests_in_trouble(now: datetime) -> Iterator[Finding]:
         code="guests_paused_disk_full",
         since=sums["full_since"],
         sentence=_FULL,
-        hint=_("Make room in the pool, then start them again."),
+        hint=_("Make room in the pool, then start what is paused: it goes on where it was."),
         link="/guests?power_state=paused",
     )
     yield from several(

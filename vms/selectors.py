@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -23,6 +23,7 @@ from django.db.models import (
     prefetch_related_objects,
 )
 from django.db.models.functions import Coalesce, Now, TruncDate
+from django.utils import timezone
 
 from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
@@ -99,8 +100,13 @@ def guests_chosen(actor: Actor, ids: Collection[UUID], *, field: str) -> list[Gu
 
 
 def difference_list_for(actor: Actor) -> QuerySet[Difference]:
-    """Differences, closed ones included; only for those who see the fleet. Each knows whether its guest is there."""
+    """Differences, closed ones included; only for those who see the fleet."""
     actor.require(Permission.FLEET_VIEW)
+    return difference_rows()
+
+
+def difference_rows() -> QuerySet[Difference]:
+    """Differences, each with whether its guest is there."""
     active = Guest.objects.filter(pk=OuterRef("object_id"), lifecycle=Lifecycle.ACTIVE)
     return Difference.objects.select_related("host", "customer").annotate(guest_is_active=Exists(active))
 
@@ -145,6 +151,12 @@ def _by_day(field: str, since: datetime) -> dict[date, int]:
 def guest_names(ids: Collection[UUID]) -> dict[UUID, str]:
     """Return the names of guests, deleted ones included."""
     return dict(Guest.objects.filter(pk__in=ids).values_list("pk", "name"))
+
+
+def adoption_names(jobs: Sequence[Job]) -> dict[tuple[str, UUID], str]:
+    """Return the names that were asked for of servers to be taken over: a take-over that failed leaves no guest."""
+    names = {job: (job.params.get("asked") or job.params.get("found") or {}).get("name", "") for job in jobs}
+    return {(one.type, one.resource_id): name for job, name in names.items() for one in job.resources.all()}
 
 
 def with_details(guests: list[Guest]) -> list[Guest]:
@@ -231,12 +243,19 @@ def guest_status(guest: Guest, job: Job | None, reasons: list[str]) -> tuple[str
     return _POWER[power_of(guest)], _power_reason(guest)
 
 
+def _seen(at: datetime | None) -> str:
+    """Return "14:02 UTC", with its day when that is another one than today."""
+    if at is None:
+        return "never"
+    day = "" if at.date() == timezone.now().date() else f" on {at:%Y-%m-%d}"
+    return f"{at:%H:%M} UTC{day}"
+
+
 def _power_reason(guest: Guest) -> str:
     if guest.power_state == PowerState.UNKNOWN:
-        seen = f"{guest.observed_at:%H:%M} UTC" if guest.observed_at else "never"
-        return f"The host does not answer for it; last seen {seen}."
+        return f"The host does not answer for it; last seen {_seen(guest.observed_at)}."
     if power_of(guest) == PowerState.UNKNOWN:
-        return f"Nobody has looked at it since; last seen {guest.observed_at:%H:%M} UTC."
+        return f"The panel has not looked at it lately; last seen {_seen(guest.observed_at)}."
     if guest.power_state == PowerState.PAUSED:
         if guest.state_reason == "disk_full":
             return "Paused because the host's storage is full. When there is room again, start it to let it go on."

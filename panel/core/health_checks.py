@@ -183,6 +183,7 @@ def takeovers(now: datetime) -> Iterator[Finding]:
     """Workers that were lost in the middle of a job, in the last hour."""
     lost = JobAttempt.objects.filter(outcome=AttemptOutcome.LOST, ended_at__gte=now - LATELY)
     found = lost.aggregate(count=Count("pk"), first=Min("ended_at"))
+    jobs = list(lost.order_by().values_list("job_id", flat=True).distinct()[:2])
     yield from several(
         found["count"],
         severity=Severity.NOTICE if found["count"] < MANY_FAILED else Severity.WARNING,
@@ -190,14 +191,14 @@ def takeovers(now: datetime) -> Iterator[Finding]:
         since=found["first"],
         sentence=_LOST,
         hint=_("Nothing is lost by it. When it goes on, look at the workers' log and at their machine's memory."),
-        link="/jobs?status=running",
+        link=f"/jobs/{jobs[0]}" if len(jobs) == 1 else "/jobs",
     )
 
 
 def _words(action: str) -> str:
-    """Return "create guest" for "guest.create"."""
+    """Return "create guest" for "guest.create"; verbs of several words name their object themselves."""
     thing, _dot, verb = action.partition(".")
-    return f"{verb.replace('-', ' ')} {thing}".strip()
+    return verb.replace("-", " ") if "-" in verb else f"{verb} {thing}".strip()
 
 
 @health_check

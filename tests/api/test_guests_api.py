@@ -203,11 +203,15 @@ def test_what_nobody_has_looked_at_for_two_minutes_is_unknown_with_when_it_was_s
     rows.update(observed_at=seen)
     shown = admin_api.get(path).json()
     assert (shown["status"], shown["power_state"], shown["power_wanted"]) == ("unknown", "unknown", "on")
-    assert shown["status_reason"] == f"Nobody has looked at it since; last seen {seen:%H:%M} UTC."
+    assert shown["status_reason"].startswith(f"The panel has not looked at it lately; last seen {seen:%H:%M} UTC")
     assert datetime.fromisoformat(shown["observed_at"]) == seen
     assert shown in admin_api.get("/guests").json()["results"]
     assert ids_of(admin_api.get("/guests", power_state="unknown")) == [guest["id"]]
     assert ids_of(admin_api.get("/guests", power_state="running")) == []
+    long_ago = timezone.now() - timedelta(days=3)
+    rows.update(observed_at=long_ago)
+    why = admin_api.get(path).json()["status_reason"]
+    assert why.endswith(f"last seen {long_ago:%H:%M} UTC on {long_ago:%Y-%m-%d}.")
     # What is offered is what is done.
     assert {one["action"]: one["allowed"] for one in shown["supports"]}["start"]
     assert admin_api.post(f"{path}/actions/start").status_code == 202

@@ -171,6 +171,7 @@ def test_jobs_that_lost_their_worker_lately(well, admin_api):
     found = only(admin_api)
     assert (found["code"], found["severity"]) == ("leases_lost", "notice")
     assert found["sentence"] == "1 job lost its worker in the last hour and was taken over."
+    assert found["link"] == f"/jobs/{job.pk}"
 
 
 def test_a_backup_is_missed_and_grows_old(well, admin_api):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from panel.core import retry
-from panel.core.models import AuditEntry, Job, JobStatus
+from panel.core.models import AuditEntry, Job, JobResource, JobStatus
 from tests import factories, stock
 from tests.client import problem, queries_of
 
@@ -52,6 +52,21 @@ def test_the_raw_error_and_who_of_the_staff_asked_are_for_staff(owner_api, opera
     assert billing_api.get(f"/jobs/{job.pk}").json()["error"] == plain
     shown = operator_api.get(f"/jobs/{job.pk}").json()
     assert (shown["error"], shown["actor"]) == ({**plain, "detail": "host-7: qemu said no"}, "root@house.example")
+
+
+def test_jobs_name_also_what_has_no_row_of_its_own(admin_api, customer):
+    host, image = stock.host_make(name="fsn-01"), stock.image_make(name="Debian 12")
+    params = {"host": str(host.pk), "image": str(image.pk), "host_type": "kvm"}
+    copy = factories.job_make(action="image.copy", params=params)
+    JobResource.objects.create(job=copy, type="host-image", resource_id=uuid.uuid4(), slot="holding")
+    adopt = factories.job_make(
+        customer=customer, guest_id=uuid.uuid4(), action="guest.adopt", params={"asked": {"name": "erp"}}, **FAILED
+    )
+    for job, name in ((copy, "Debian 12 (KVM) → fsn-01"), (adopt, "erp")):
+        assert [one["name"] for one in admin_api.get(f"/jobs/{job.pk}").json()["resources"]] == [name]
+    bare = factories.job_make(action="image.copy")
+    JobResource.objects.create(job=bare, type="host-image", resource_id=uuid.uuid4(), slot=None)
+    assert admin_api.get(f"/jobs/{bare.pk}").json()["resources"][0]["name"] == ""
 
 
 def test_jobs_name_what_they_work_on_in_the_same_number_of_queries_for_any_number(owner_api, customer):

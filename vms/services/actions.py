@@ -14,7 +14,7 @@ from panel.core.jobs import job_submit
 from panel.core.models import Job
 from vms.models import Guest
 from vms.selectors import power_of, power_shown
-from vms.states import RULES, GuestAction, Rule, check_allowed
+from vms.states import RULES, GuestAction, Rule, check_allowed, refusal
 
 _HOUSEKEEPING = frozenset({str(GuestAction.SCRUB_SEED)})  # nobody is refused because of these
 # Those of the kind "power" wait for the guest to go down: a deaf one must not keep a worker from all others.
@@ -69,14 +69,22 @@ def guest_locked(guest: Guest) -> Guest:
 
 def action_check(guest: Guest, action: GuestAction) -> Rule:
     """Return the action's rule. Raises: InvalidStateError."""
-    return check_allowed(
-        action,
-        lifecycle=guest.lifecycle,
-        power_state=power_of(guest),
-        suspended=guest.suspensions.exists(),
-        deleting=guest.deletion_requested_at is not None,
-        taken_over=bool(guest.domain_name),
-    )
+    return check_allowed(action, **_state(guest))
+
+
+def action_refusal(guest: Guest, action: GuestAction) -> str:
+    """Return why the action would be refused, or "". Asks for nothing when the suspensions were prefetched."""
+    return refusal(action, **_state(guest))
+
+
+def _state(guest: Guest) -> dict[str, Any]:
+    return {
+        "lifecycle": guest.lifecycle,
+        "power_state": power_of(guest),
+        "suspended": bool(guest.suspensions.all()),
+        "deleting": guest.deletion_requested_at is not None,
+        "taken_over": bool(guest.domain_name),
+    }
 
 
 def guest_job(

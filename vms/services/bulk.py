@@ -13,6 +13,7 @@ from panel.core.parents import parent_make, parent_recompute
 from panel.core.retry import retryable
 from vms.models import Guest
 from vms.services.actions import guest_action_submit
+from vms.services.hindrances import bulk_hindrances
 from vms.states import RULES, GuestAction
 
 LIMIT = 100
@@ -49,7 +50,7 @@ class BulkOutcome:
 
 def connect() -> None:
     """Make jobs of many retryable and let only those cancel them who may ask for their action."""
-    retryable([bulk_name(action) for action in BULK_ACTIONS], bulk_again)
+    retryable([bulk_name(action) for action in BULK_ACTIONS], bulk_again, hindrances=bulk_hindrances)
     for action in BULK_ACTIONS:
         cancel_needs([bulk_name(action)], RULES[action].permission)
 

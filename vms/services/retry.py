@@ -7,9 +7,17 @@ from panel.core.actors import Actor
 from panel.core.errors import InvalidStateError
 from panel.core.models import Job
 from panel.core.permissions import Permission
-from panel.core.retry import retryable
+from panel.core.retry import never_retryable, retryable
 from vms.models import Difference, Guest
 from vms.services.actions import guest_action_submit
+from vms.services.hindrances import (
+    CLOSED,
+    DELETED,
+    action_hindrances,
+    guest_hindrance,
+    release_hindrances,
+    repair_hindrances,
+)
 from vms.services.reconcile.actions import difference_release, difference_repair
 from vms.states import RULES, GuestAction, Lifecycle
 
@@ -30,9 +38,12 @@ AGAIN = (
 def connect() -> None:
     """Make failed jobs on guests retryable."""
     for action in AGAIN:
-        retryable([action], guest_job_again, needs=RULES[_as(action)].permission)
-    retryable([GuestAction.REPAIR], repair_again, needs=Permission.FLEET_MANAGE)
-    retryable(["volume.release"], release_again, needs=Permission.FLEET_MANAGE)
+        retryable([action], guest_job_again, needs=RULES[_as(action)].permission, hindrances=action_hindrances)
+    manage = Permission.FLEET_MANAGE
+    retryable([GuestAction.REPAIR], repair_again, needs=manage, hindrances=repair_hindrances)
+    retryable(["volume.release"], release_again, needs=manage, hindrances=release_hindrances)
+    never_retryable(GuestAction.RESET_ROOT_PASSWORD, "Nothing keeps the password: ask for a new one at the server.")
+    never_retryable(GuestAction.SCRUB_SEED, "The panel does this again by itself.")
 
 
 def guest_job_again(actor: Actor, job: Job) -> Job:
@@ -44,14 +55,9 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
     action = GuestAction(job.action)
     guest, params = guest_of_job(job), job.params
     actor.require(RULES[_as(action)].permission, guest.customer_id)
-    if action is GuestAction.CREATE and guest.build_number > 1:
-        # Its undo would take away a disk that another job has made.
-        raise InvalidStateError("The server has been built since. Rebuild it instead.")
+    if why := guest_hindrance(job, guest):
+        raise InvalidStateError(why, current=guest.lifecycle)
     if action is GuestAction.REBUILD:
-        begun = guest.build_number + 1 == params["build_number"] and not params.get("reverted")
-        halfway = begun and guest.lifecycle == Lifecycle.ERROR
-        if guest.build_number != params["build_number"] and not halfway:
-            raise InvalidStateError("The rebuild changed nothing. Ask for it anew.")
         params = {"build_number": guest.build_number + 1}
     return guest_action_submit(actor=actor, guest=guest, action=action, params=params)
 
@@ -65,7 +71,7 @@ def guest_of_job(job: Job) -> Guest:
     """Return the guest that a job worked on. Raises InvalidStateError: it is gone."""
     guest = Guest.objects.filter(pk=job.resources.get(type="guest").resource_id).first()
     if guest is None or guest.lifecycle == Lifecycle.DELETED:
-        raise InvalidStateError("The server has been deleted.")
+        raise InvalidStateError(DELETED)
     return guest
 
 
@@ -92,5 +98,5 @@ def release_again(actor: Actor, job: Job) -> Job:
 def _difference(difference_id: UUID | str | None) -> Difference:
     row = Difference.objects.filter(pk=difference_id).first() if difference_id else None
     if row is None:
-        raise InvalidStateError("The difference is closed.")
+        raise InvalidStateError(CLOSED)
     return row

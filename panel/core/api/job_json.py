@@ -10,7 +10,7 @@ from panel.core.cancelling import can_cancel, may_cancel
 from panel.core.job_details import with_details
 from panel.core.models import AttemptOutcome, Job, JobAttempt, JobStatus
 from panel.core.permissions import Permission
-from panel.core.retry import can_retry, may_retry
+from panel.core.retry import may_retry
 
 HOUSE = "hosting company"
 NO_COPY = {"bytes_done": None, "bytes_total": None, "rate_bytes_s": None}
@@ -89,7 +89,11 @@ class JobOut(serializers.Serializer[Any]):
     children = JobChildrenOut(allow_null=True, help_text="Of a job of many; null for others.")
     cancel_requested = serializers.BooleanField()
     can_cancel = serializers.BooleanField(help_text="`actions/cancel` would ask it to end, and you may do that.")
-    can_retry = serializers.BooleanField(help_text="`actions/retry` would begin its work again.")
+    can_retry = serializers.BooleanField(help_text="`actions/retry` would begin its work again, as far as is known.")
+    retry_refusal = serializers.CharField(
+        allow_blank=True,
+        help_text="Why one that failed or was cancelled, and that is yours to try again, cannot be now.",
+    )
     request_id = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -128,7 +132,7 @@ def job_json(job: Job, actor: Actor) -> dict[str, Any]:
         "children": _children(job),
         "cancel_requested": job.cancel_requested_at is not None,
         "can_cancel": can_cancel(job) and may_cancel(actor, job),
-        "can_retry": can_retry(job) and may_retry(actor, job),
+        **_retry(job, actor),
         "request_id": job.request_id,
         "created_at": job.created_at,
         "started_at": job.started_at,
@@ -147,6 +151,12 @@ def _attempt(attempt: JobAttempt, actor: Actor) -> dict[str, Any]:
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
     }
+
+
+def _retry(job: Job, actor: Actor) -> dict[str, Any]:
+    refusal: str | None = job.retry_refusal  # type: ignore[attr-defined]
+    asked = refusal is not None and may_retry(actor, job)
+    return {"can_retry": asked and not refusal, "retry_refusal": refusal if asked else ""}
 
 
 def _children(job: Job) -> dict[str, int] | None:

@@ -134,6 +134,7 @@ class JobDetailView(PanelView):
                     "cancel_requested": False,
                     "can_cancel": True,
                     "can_retry": False,
+                    "retry_refusal": "",
                     "request_id": "7d1c6c0a2b6e4d2f",
                     "created_at": "2026-01-31T12:00:00Z",
                     "started_at": "2026-01-31T12:00:00.2Z",
@@ -182,7 +183,8 @@ class JobRetryView(PanelView):
 
     @extend_schema(
         summary="Try a failed job again",
-        description="Submits the same work as a new job, with today's rights and state. See `can_retry`.",
+        description="Submits the same work as a new job, with today's rights and state. See `can_retry`, and "
+        "`retry_refusal` for why it cannot be done now.",
         request=EmptyIn,
         responses={202: JobAnswerOut},
     )
