@@ -125,10 +125,21 @@ def test_one_that_is_off_is_asked_why_and_uses_nothing():
     assert domain.asked.total() <= 4
 
 
-def test_fifty_containers_a_second_are_asked_and_no_more():
+@pytest.mark.parametrize("state", [libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_SHUTOFF])
+def test_fifty_containers_a_second_are_asked_and_no_more(state):
     began = time.monotonic()
-    each(*(Container(nics=1) for _ in range(20)))()
+    each(*(Container(nics=1, state=state) for _ in range(20)))()
     assert 0.4 <= time.monotonic() - began < 2
+
+
+def test_what_was_found_out_about_a_container_goes_with_it():
+    gone, stays = Container(nics=1), Container(nics=1)
+    domains = [gone, stays]
+    session = Session(conn=Conn(domains), sockets=[], pid=0)
+    states.each(session)
+    domains.remove(gone)
+    states.each(session)
+    assert list(session.facts["nics"]) == [uuid.UUID(bytes=stays.UUID())]
 
 
 def test_bulk_statistics_are_added_up_and_what_is_not_said_is_not_known():

@@ -1,10 +1,14 @@
 """libvirt's event loop, one thread in each process that talks to hosts. Keep-alive needs it."""
 
+import logging
 import os
 import threading
+import time
 
 import libvirt
 
+logger = logging.getLogger(__name__)
+_AGAIN_AFTER_S = 1.0
 _lock = threading.Lock()
 _registered_in: int | None = None
 
@@ -27,7 +31,11 @@ def start_event_loop() -> bool:
 
 def _run() -> None:
     while True:
-        libvirt.virEventRunDefaultImpl()
+        try:
+            libvirt.virEventRunDefaultImpl()
+        except Exception:  # should this thread end, no event is heard and no connection kept alive any more
+            logger.exception("libvirt's event loop stumbled; it goes on")
+            time.sleep(_AGAIN_AFTER_S)
 
 
 def _ignore(_context: object, _error: object) -> None:

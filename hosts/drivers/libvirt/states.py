@@ -70,15 +70,16 @@ def bulk(session: Session) -> list[DomainInfo]:
 def each(session: Session) -> list[DomainInfo]:
     """Ask for all domains one by one, at most four calls each; one that goes meanwhile is left out."""
     found = []
-    for domain in session.conn.listAllDomains():
+    domains = session.conn.listAllDomains()
+    usage.forget_others(session, domains)
+    for domain in domains:
         began = time.monotonic()
         try:
             found.append(_asked(session, domain))
         except libvirt.libvirtError as error:
             if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 raise
-        if domain.ID() >= 0:
-            time.sleep(max(0.0, _EACH_S - (time.monotonic() - began)))
+        time.sleep(max(0.0, _EACH_S - (time.monotonic() - began)))
     return found
 
 

@@ -1,5 +1,6 @@
 """What a domain that is on has used, from libvirt's bulk statistics or, where there are none, asked for one by one."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def _disk_counters(domain: Any) -> list[int | None]:
 
 def _net_counters(session: Session, domain: Any) -> tuple[int | None, int | None]:
     """Return the bytes received and sent; nothing at the first look at a run, which finds the nics' names out."""
-    known: dict[UUID, tuple[int, list[str]]] = session.once("nics", dict)
+    known = _nics(session)
     identity, run = UUID(bytes=domain.UUID()), domain.ID()
     if known.get(identity, (None,))[0] != run:
         targets = from_text(domain.XMLDesc()).iterfind("devices/interface/target")
@@ -97,6 +98,19 @@ def _net_counters(session: Session, domain: Any) -> tuple[int | None, int | None
         _raise_unless_about_it(error)
         return None, None
     return sum(one[0] for one in counters), sum(one[4] for one in counters)
+
+
+def forget_others(session: Session, domains: Collection[Any]) -> None:
+    """Keep what was found out about these domains only: a session may outlive many others."""
+    known, living = _nics(session), {UUID(bytes=domain.UUID()) for domain in domains}
+    for identity in known.keys() - living:
+        known.pop(identity, None)
+
+
+def _nics(session: Session) -> dict[UUID, tuple[int, list[str]]]:
+    """Return the names of domains' nics, with the run that they were found out in."""
+    found: dict[UUID, tuple[int, list[str]]] = session.once("nics", dict)
+    return found
 
 
 def _raise_unless_about_it(error: libvirt.libvirtError) -> None:
