@@ -55,31 +55,38 @@ class _Guarded:
 
 
 class Measured:
-    """A driver whose calls are measured, for whoever bounds them by other means."""
+    """A driver whose calls are measured, for whoever bounds them by other means.
 
-    def __init__(self, driver: HypervisorDriver) -> None:
-        self._driver = driver
+    ``was_cut`` tells of a call that failed whether it did because it was overdue.
+    """
+
+    def __init__(self, driver: HypervisorDriver, *, was_cut: Callable[[], bool]) -> None:
+        self._driver, self._was_cut = driver, was_cut
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._driver, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            with timed(name, level=logging.DEBUG):
+            with timed(name, level=logging.DEBUG, was_cut=self._was_cut):
                 return method(*args, **kwargs)
 
         return call
 
 
 @contextmanager
-def timed(name: str, *, level: int) -> Iterator[None]:
-    """Measure how long a hypervisor takes to answer a call that is made in the block, and log it at ``level``."""
+def timed(name: str, *, level: int, was_cut: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Measure how long a hypervisor takes to answer a call that is made in the block, and log it at ``level``.
+
+    ``was_cut`` tells of one that failed whether it did because it was overdue.
+    """
     began, outcome = time.monotonic(), "error"
     try:
         yield
         outcome = "ok"
-    except (DeadlinePassedError, HostTimeoutError):
-        outcome = "timeout"
-        HOST_CALLS_ABANDONED.labels(process_kind(), name).inc()
+    except Exception as error:
+        if isinstance(error, DeadlinePassedError | HostTimeoutError) or was_cut():
+            outcome = "timeout"
+            HOST_CALLS_ABANDONED.labels(process_kind(), name).inc()
         raise
     finally:
         seconds = time.monotonic() - began

@@ -1,6 +1,9 @@
 """How the collector goes about it: what it asks a host, and what a call that hangs costs."""
 
+import threading
 import time
+from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -9,11 +12,16 @@ from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
 from hosts.models import Host, HostConnection
+from lab.server import wait_until
+from panel.core.metrics import REGISTRY
 from tests.services.guests import order
 from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
 from vms.collector import watcher
+from vms.collector.lanes import Lane
 from vms.collector.lease import Lease
+from vms.collector.process import Collector
+from vms.collector.watcher import HostWatcher
 from vms.collector.writing import write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,3 +83,54 @@ def test_a_collector_that_was_stopped_for_a_while_writes_nothing_more(one_host, 
     assert abs((lease.now() - timezone.now()).total_seconds()) < 5
     lease.give_back()
     assert not lease.holds(one_host.pk)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector with its lanes, whose main thread is the test's."""
+    lost_before, made = Lane.lost, Collector()
+    made.lease.renew()
+    yield made
+    Lane.lost = lost_before
+    for lane in made._lanes.values():
+        lane.close()
+        lane.join(until=time.monotonic() + 5)
+    made.lease.give_back()
+
+
+def test_a_host_whose_call_never_ends_is_written_down_as_silent(guest, kvm, collector):
+    """Its thread is given up, so nobody brings an answer."""
+    seen = timezone.now() - timedelta(seconds=30)
+    Looking(kvm.pk).look()
+    type(guest).objects.update(observed_at=seen)
+    HostConnection.objects.update(last_seen_at=seen)
+    go_on = threading.Event()
+    thread = threading.Thread(target=go_on.wait, name="look", daemon=True)
+    thread.start()
+    collector._thread_lost(collector._watch(HostWatcher(kvm)), thread)
+
+    def is_known() -> bool:
+        guest.refresh_from_db()
+        kvm.refresh_from_db()
+        return bool(guest.power_state == "unknown" and kvm.last_error)
+
+    wait_until(is_known, "the host is silent", timeout_s=10)
+    assert guest.observed_at == seen
+    go_on.set()
+
+
+def test_a_call_that_was_cut_because_it_took_too_long_is_counted_as_such(one_host, fleet, kvm, monkeypatch):
+    def counted(outcome: str) -> float:
+        labels = {"process": "manage", "call": "domain_list", "outcome": outcome}
+        return REGISTRY.get_sample_value("innkeeper_host_call_duration_seconds_count", labels) or 0.0
+
+    monkeypatch.setattr(watcher, "CALL_DEADLINE_S", 0.5)
+    monkeypatch.setattr(watcher, "EACH_DOMAIN_S", 0.0)
+    before = counted("timeout"), counted("error")
+    fleet.admin.set_fault(one_host.name, "domain_list", FaultKind.HANG)
+    assert Looking(kvm.pk).ask().hung
+    fleet.admin.release_hangs(one_host.name)
+    assert (counted("timeout"), counted("error")) == (before[0] + 1, before[1])
+    fleet.admin.set_fault(one_host.name, "domain_list", FaultKind.ERROR)
+    assert not Looking(kvm.pk).ask().hung
+    assert (counted("timeout"), counted("error")) == (before[0] + 1, before[1] + 1)

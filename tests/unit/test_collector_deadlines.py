@@ -2,10 +2,13 @@
 
 import threading
 import time
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from vms.collector import deadlines
 from vms.collector.deadlines import Deadlines
@@ -58,13 +61,16 @@ def test_a_call_that_ended_in_time_gives_no_thread_up(closed):
     assert lost == []
 
 
-def test_a_thread_is_given_up_once_also_when_it_hangs_again():
+def test_a_thread_is_given_up_once_also_when_it_hangs_again(monkeypatch):
     collector = Collector()
     failed: list[float] = []
     for lane in collector._lanes.values():
         lane.close()
     lost_before = Lane.lost
-    watch: Any = SimpleNamespace(failed=lambda *, now: failed.append(now))
+    watch: Any = SimpleNamespace(
+        failed=lambda *, now: failed.append(now), watcher=SimpleNamespace(unanswered=lambda asked_at: None)
+    )
+    monkeypatch.setattr(collector.lease, "now", timezone.now)
     go_on = threading.Event()
     thread = threading.Thread(target=go_on.wait, name="look", daemon=True)
     thread.start()
@@ -77,3 +83,34 @@ def test_a_thread_is_given_up_once_also_when_it_hangs_again():
     collector._lanes["look"]._work.put(None)  # the one in its place
     go_on.set()
     Lane.lost = lost_before
+
+
+def test_hosts_that_were_silent_keep_no_thread_from_the_others(monkeypatch):
+    collector, go_on, looked = Collector(), threading.Event(), threading.Event()
+    collector._next_follow_up = float("inf")
+
+    def hang(asked_at: datetime) -> None:
+        go_on.wait(20)
+        raise RuntimeError("let go on")
+
+    def answer(asked_at: datetime) -> None:
+        looked.set()
+        raise RuntimeError("asked")
+
+    def watch(look: Any, *, is_silent: bool) -> Any:
+        connection = SimpleNamespace(pk=uuid4(), host_id=uuid4())
+        return SimpleNamespace(
+            watcher=SimpleNamespace(connection=connection, look=look), is_silent=is_silent, failed=lambda *, now: None,
+            look_due=lambda *, now: True, told=frozenset,
+        )  # fmt: skip
+
+    watches = [*(watch(hang, is_silent=True) for _ in range(50)), watch(answer, is_silent=False)]
+    collector._watches = {one.watcher.connection.pk: one for one in watches}
+    held = frozenset(one.watcher.connection.host_id for one in watches)
+    monkeypatch.setattr(collector.lease, "held", lambda: held)
+    monkeypatch.setattr(collector.lease, "now", timezone.now)
+    collector._ask_what_is_due()
+    assert looked.wait(5)
+    go_on.set()
+    for lane in collector._lanes.values():
+        lane.close()

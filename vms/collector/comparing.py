@@ -4,6 +4,7 @@ import logging
 import threading
 from datetime import timedelta
 from functools import partial
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from hosts import registry
+from hosts.calls import Measured
+from hosts.drivers.base import HypervisorDriver
 from hosts.models import HostConnection
 from hosts.states import HostState
 from panel.core.errors import DriverError
@@ -77,8 +80,8 @@ class Comparisons:
 
     def _compare_in(self, turn: Turn, row: HostConnection) -> None:
         driver = registry.driver_of(row)
-        with _deadlines.within(DEADLINE_S, driver, on_lost=partial(self._lost, turn, row)):
-            compare_in_turn(driver, row, turn)
+        with _deadlines.within(DEADLINE_S, driver, on_lost=partial(self._lost, turn, row)) as was_cut:
+            compare_in_turn(cast(HypervisorDriver, Measured(driver, was_cut=was_cut)), row, turn)
 
     def _lost(self, turn: Turn, row: HostConnection, thread: threading.Thread) -> None:
         """Give up a thread that not even closing its driver brought back; its host is compared when it is due again."""

@@ -38,8 +38,8 @@ class Deadlines:
     @contextmanager
     def within(
         self, seconds: float, driver: HypervisorDriver, *, on_lost: Callable[[threading.Thread], None]
-    ) -> Iterator[None]:
-        """Bound a call that is made in the block.
+    ) -> Iterator[Callable[[], bool]]:
+        """Bound a call that is made in the block. Gives what tells whether it was overdue and had its driver closed.
 
         ``on_lost`` is called with the thread when not even closing the driver ends the call: it is to be given up.
 
@@ -52,7 +52,7 @@ class Deadlines:
                 self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
                 self._thread.start()
         try:
-            yield
+            yield lambda: call.closed
         except DriverError:
             if call.closed:
                 raise HostTimeoutError from None

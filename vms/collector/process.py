@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -20,10 +21,11 @@ from panel.core.logs import log_scope
 from vms.collector.chores import guarded, run_chores
 from vms.collector.comparing import Comparisons
 from vms.collector.consoles import boots_to_read, consoles_write
+from vms.collector.deadlines import GIVE_UP_AFTER_S
 from vms.collector.lanes import LOST_LIMIT, Lane, is_lost
 from vms.collector.lease import Lease
 from vms.collector.watch import Watch
-from vms.collector.watcher import Answer, HostWatcher
+from vms.collector.watcher import CALL_DEADLINE_S, Answer, HostWatcher
 from vms.collector.writing import keep_usage, suspensions_enforce, write
 from vms.models import Guest
 from vms.services.unfinished import deletions_go_on
@@ -47,10 +49,12 @@ class Collector:
         self._watches: dict[UUID, Watch] = {}
         self._next_renewal = self._next_follow_up = self._next_late = 0.0
         # Together at most 64 threads, whatever the number of hosts. A hypervisor has at most one call under way in
-        # each of the first three.
+        # each of the first three; those that were silent the last time have threads of their own, so that however many
+        # hang, the others are looked at in time.
         connection_created.connect(_do_not_wait_for_disk)
         self._lanes = {
-            "look": Lane("look", size=32),
+            "look": Lane("look", size=28),
+            "look-again": Lane("look-again", size=12),
             "event": Lane("event", size=8),
             "console": Lane("console", size=6),
             "write": Lane("write", size=3, with_database=True),
@@ -129,7 +133,7 @@ class Collector:
             if watch.watcher.connection.host_id not in held:
                 continue
             if watch.look_due(now=now):
-                self._lanes["look"].submit(partial(self._look, watch))
+                self._lanes["look-again" if watch.is_silent else "look"].submit(partial(self._look, watch))
             if told := watch.told():
                 self._lanes["event"].submit(partial(self._look_at, watch, told))
         if now >= self._next_follow_up:
@@ -178,11 +182,14 @@ class Collector:
 
     def _write(self, watch: Watch, answer: Answer) -> None:
         try:
-            if self.lease.holds(answer.connection.host_id):
-                with _scope(watch):
-                    write(answer)
+            self._write_down(watch, answer)
         finally:
             self._tell(partial(self._written, watch, answer))
+
+    def _write_down(self, watch: Watch, answer: Answer) -> None:
+        if self.lease.holds(answer.connection.host_id):
+            with _scope(watch):
+                write(answer)
 
     def _written(self, watch: Watch, answer: Answer, *, now: float) -> None:
         watch.looked(answer, now=now)
@@ -214,6 +221,9 @@ class Collector:
         if not is_lost(thread):  # one that was given up may hang another time, with its next call
             self._lanes[thread.name].replace(thread)
             self._tell(watch.failed)
+            # About when it was asked: what the host has said since then counts.
+            asked_at = self.lease.now() - timedelta(seconds=CALL_DEADLINE_S + GIVE_UP_AFTER_S)
+            self._lanes["write"].submit(partial(self._write_down, watch, watch.watcher.unanswered(asked_at)))
 
 
 def _scope(watch: Watch) -> AbstractContextManager[None]:

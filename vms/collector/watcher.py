@@ -96,6 +96,10 @@ class HostWatcher:
             boot_id=self._boot_id,
         )
 
+    def unanswered(self, asked_at: datetime) -> Answer:
+        """Return the answer that there is none, for when a call did not even end when its connection was cut."""
+        return self._silence(HostTimeoutError(), asked_at)
+
     def _silence(self, error: DriverError, asked_at: datetime, *, about: frozenset[UUID] | None = None) -> Answer:
         hung = isinstance(error, HostTimeoutError)
         return Answer(connection=self.connection, asked_at=asked_at, about=about, error=str(error), hung=hung)
@@ -136,5 +140,5 @@ class HostWatcher:
 
     def _call(self, call: Callable[[HypervisorDriver], T], *, extra_s: float = 0.0) -> T:
         driver = registry.driver_of(self.connection)  # each time: after a call that hung it is another one
-        with _deadlines.within(CALL_DEADLINE_S + extra_s, driver, on_lost=self.on_lost):
-            return call(cast(HypervisorDriver, Measured(driver)))
+        with _deadlines.within(CALL_DEADLINE_S + extra_s, driver, on_lost=self.on_lost) as was_cut:
+            return call(cast(HypervisorDriver, Measured(driver, was_cut=was_cut)))
