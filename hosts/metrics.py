@@ -2,14 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import product
 
 from prometheus_client.metrics_core import Metric
 
+from hosts.drivers.base import HypervisorDriver
 from hosts.models import HostConnection, StoragePool
 from hosts.states import WATCHED
 from panel.core.fleet_metrics import fleet_metrics, gauge
+from panel.core.metric_zeros import Zeros, zeros_add
+from panel.core.metrics import HOST_CALL_SECONDS, HOST_CALLS_ABANDONED
 
 NEVER_S = float("inf")  # so that an alert on a lag finds it, too
+_CALLING = ("worker", "collector")  # processes; a builder's calls show as they come
+_CALLS = sorted(HypervisorDriver.__abstractmethods__ - {"close"})
+_OUTCOMES = ("ok", "error", "timeout")
+
+# Without their buckets: what most processes never ask would be most of all metrics.
+zeros_add(
+    Zeros(
+        metric=HOST_CALL_SECONDS,
+        labels=("process", "call", "outcome"),
+        rows=lambda: product(_CALLING, _CALLS, _OUTCOMES),
+    )
+)
+zeros_add(Zeros(metric=HOST_CALLS_ABANDONED, labels=("process", "call"), rows=lambda: product(_CALLING, _CALLS)))
 
 
 @fleet_metrics

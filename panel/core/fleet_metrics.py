@@ -38,31 +38,35 @@ class FleetMetrics:
         return []
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics, at most ``KEPT_S`` old."""
-        global _kept
-        with _lock:
-            if time.monotonic() >= _kept[0]:
-                found = list(_ask())
-                _kept = (time.monotonic() + KEPT_S, found)
-            return _kept[1]
+        """Return the metrics, at most ``KEPT_S`` old; which stores answer is asked each time."""
+        answers = GaugeMetricFamily("innkeeper_up", "1 when a store answers.", labels=["store"])
+        answers.add_metric(["redis"], redis_answers())
+        found: list[Metric] = []
+        try:
+            found = _lately(database_now())
+        except DATABASE_ERRORS as error:
+            logger.warning("the fleet's metrics cannot be read: %s", error)
+            answers.add_metric(["postgresql"], 0)
+        else:
+            answers.add_metric(["postgresql"], 1)
+        return [answers, *found]
 
 
-def _ask() -> Iterable[Metric]:
-    answers = GaugeMetricFamily("innkeeper_up", "1 when a store answers.", labels=["store"])
-    answers.add_metric(["redis"], redis_answers())
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = %s", [QUERY_MS])
-            now = database_now()
-            found = [metric for source in _sources for metric in source(now)]
-            cursor.execute("SET LOCAL statement_timeout = 0")
-    except DATABASE_ERRORS as error:
-        logger.warning("the fleet's metrics cannot be read: %s", error)
-        found = []
-        answers.add_metric(["postgresql"], 0)
-    else:
-        answers.add_metric(["postgresql"], 1)
-    return [answers, *found]
+def _lately(now: datetime) -> list[Metric]:
+    global _kept
+    with _lock:
+        if time.monotonic() >= _kept[0]:
+            found = _ask(now)
+            _kept = (time.monotonic() + KEPT_S, found)
+        return _kept[1]
+
+
+def _ask(now: datetime) -> list[Metric]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = %s", [QUERY_MS])
+        found = [metric for source in _sources for metric in source(now)]
+        cursor.execute("SET LOCAL statement_timeout = 0")
+    return found
 
 
 def gauge(name: str, help_text: str, labels: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> GaugeMetricFamily:

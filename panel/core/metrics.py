@@ -49,6 +49,7 @@ HTTP_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=REQUESTS_S,
 )
+HTTP_REFUSALS = ("events_unavailable", "overloaded", "too_large", "too_slow")
 HTTP_REFUSED = Counter(
     "innkeeper_http_requests_refused", "Requests that were answered before they were admitted.", ["code"]
 )

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.core import Metric
@@ -66,6 +67,15 @@ def test_a_fresh_installation_shows_zeros_and_not_nothing():
     http = "innkeeper_http_request_duration_seconds"
     assert value(found, http, f"{http}_count", method="GET", route="/metrics", status="200") >= 0
     assert value(found, "innkeeper_guests", lifecycle="active", power_state="unknown") == 0
+    calls = "innkeeper_host_call_duration_seconds"
+    for call in ("domain_list", "domain_start", "volume_clone"):
+        labels = {"process": "collector", "call": call}
+        assert value(found, "innkeeper_host_calls_abandoned", "innkeeper_host_calls_abandoned_total", **labels) >= 0
+        for outcome in ("ok", "error", "timeout"):
+            count = value(found, calls, f"{calls}_count", outcome=outcome, **labels)
+            assert value(found, calls, f"{calls}_bucket", outcome=outcome, le="+Inf", **labels) == count
+    refused = "innkeeper_http_requests_refused"
+    assert value(found, refused, f"{refused}_total", code="overloaded") >= 0
     for action, operation in registered().items():
         assert value(found, "innkeeper_jobs", action=action, status="queued") == 0
         assert value(found, "innkeeper_jobs_failed_last_hour", action=action) == 0
@@ -77,6 +87,20 @@ def test_a_fresh_installation_shows_zeros_and_not_nothing():
         ):
             count = value(found, name, f"{name}_count", action=action, **labels)
             assert value(found, name, f"{name}_bucket", action=action, le="+Inf", **labels) == count
+
+
+def test_which_stores_answer_is_asked_each_time(monkeypatch):
+    monkeypatch.setattr(fleet_metrics, "KEPT_S", 60.0)
+    assert value(scrape(), "innkeeper_up", store="postgresql") == 1
+
+    def away() -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(fleet_metrics, "database_now", away)
+    monkeypatch.setattr(fleet_metrics, "redis_answers", lambda: False)
+    found = scrape()
+    assert [value(found, "innkeeper_up", store=store) for store in ("postgresql", "redis")] == [0, 0]
+    assert "innkeeper_guests" not in found
 
 
 def test_what_was_measured_stands_in_the_place_of_its_zero():
