@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_process_init, worker_ready, worker_shutdown
+from celery.utils.log import get_multiprocessing_logger
 from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -34,6 +35,7 @@ def _say_what_it_is(options: dict[str, Any] | None = None, **_: Any) -> None:
 @setup_logging.connect
 def _log_as_all_do(**_: Any) -> None:
     """Keep Celery from setting up logs of its own; children inherit these."""
+    get_multiprocessing_logger()  # makes it, and it would keep to itself what the pool says of a killed child
     logging.config.dictConfig(settings.LOGGING)
 
 

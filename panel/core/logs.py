@@ -45,6 +45,7 @@ def process_is(kind: str) -> None:
     logging.captureWarnings(True)
     sys.excepthook = lambda kind, error, trace: _uncaught((kind, error, trace))
     threading.excepthook = lambda args: _uncaught((args.exc_type, args.exc_value, args.exc_traceback))
+    sys.unraisablehook = lambda args: _uncaught((args.exc_type, args.exc_value, args.exc_traceback))
 
 
 def process_kind() -> str:
@@ -103,7 +104,7 @@ def json_formatter() -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             _finish,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(),  # ASCII: can be written anywhere, and is one line to everybody
         ],
     )
 

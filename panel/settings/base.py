@@ -248,6 +248,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "celery": {"level": "INFO"},
+        "multiprocessing": {"level": "WARNING", "propagate": True},
         # Named with no handlers, so that those which their own set-up gave them are taken away.
         "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
         "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},

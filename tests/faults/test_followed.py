@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +90,18 @@ def test_every_line_of_every_process_is_json_and_names_its_process(installation,
     assert {line["file"] for line in found} >= {"web", "worker", "builder", "collector"}
     assert [line for line in found if line["file"] != line["process"]] == []
     assert {"uvicorn.error", "celery.worker.strategy"} <= {line["logger"] for line in found}
+
+
+def test_what_celery_says_of_a_child_that_was_killed_is_json_too(installation, ordered):
+    worker = installation.panel.processes["worker2"].pid
+    children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+
+    def said() -> list[str]:
+        return [line["event"] for line in lines(installation) if line["logger"] == "multiprocessing"]
+
+    wait_until(lambda: bool(said()), "the pool says that a child was killed", timeout_s=30)
+    assert [f"pid:{children[0]}" in one and "SIGKILL" in one for one in said()] == [True]
 
 
 def test_no_secret_is_in_any_log(installation, ordered):

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -89,3 +91,43 @@ def test_what_looks_like_a_secret_is_cut(text, secret):
 def test_what_is_no_secret_stays():
     text = "job 3f0e0a52-6a3e-4d5e-9d52-0c1f5f3f6a10 of guest.start: the token has expired, sha 0a1b"
     assert redacted(text) == text
+
+
+def test_a_line_is_one_line_to_everybody_and_can_be_written_anywhere():
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "a\u2028b\x85c\ud800 “d”", (), None)
+    text = json_formatter().format(record)
+    assert text.isascii()
+    assert len(text.splitlines()) == 1
+    assert json.loads(text)["event"] == "a\u2028b\x85c\ud800 “d”"
+
+
+_WHAT_NOBODY_CAUGHT = """
+import logging, sys, threading
+from panel.core.logs import json_formatter, process_is
+
+class Broken:
+    def __del__(self):
+        raise ValueError("in a destructor")
+
+def fail():
+    raise ValueError("in a thread")
+
+handler = logging.StreamHandler(sys.stdout)
+handler.setFormatter(json_formatter())
+logging.basicConfig(handlers=[handler])
+process_is("collector")
+del (broken := [Broken()])[0]
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+raise ValueError("at the end")
+"""
+
+
+def test_what_nobody_caught_is_one_line_too():
+    done = subprocess.run([sys.executable, "-c", _WHAT_NOBODY_CAUGHT], capture_output=True, text=True, check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["exception"].splitlines()[-1] for line in found] == [
+        "ValueError: in a destructor", "ValueError: in a thread", "ValueError: at the end",
+    ]  # fmt: skip
+    assert done.stderr == ""
