@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hosts.usage.resolutions import COARSE, RESOLUTIONS, Resolution, ceil_to, floor_to
 from panel.core.errors import InvalidInputError
 
-MOST_POINTS = 6000  # a day of the finest samples, and some
+MOST_POINTS = 9000  # a month of five minutes, a year of hours, and some
 GOOD_POINTS = 720  # what a step is chosen for when none is given
 STEPS = (15, 60, 300, 900, 3600, 21600, 86400)
 _DAY_S = 86400
@@ -61,7 +61,8 @@ def span_between(*, begin: datetime, end: datetime | None, step_s: int | None, n
         raise InvalidInputError(fields={"step": f"Use one of: {', '.join(map(str, STEPS))}."})
     span = Span(floor_to(begin, wanted), ceil_to(end, wanted), wanted, _resolution(wanted))
     if not _kept(begin, wanted, now):
-        raise InvalidInputError(fields={"step": f"Steps so small are kept for {span.resolution.kept.days} days only."})
+        kept = f"{days} days" if (days := span.resolution.kept.days) > 1 else "a day"
+        raise InvalidInputError(fields={"step": f"Steps so small are kept for {kept} only."})
     if span.count > MOST_POINTS:
         raise InvalidInputError(fields={"step": f"These are more than {MOST_POINTS} points: use a larger step."})
     return span

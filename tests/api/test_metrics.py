@@ -150,6 +150,13 @@ def test_from_and_to_choose_the_step_and_cover_the_whole_stretch(viewer_api, gue
     assert (found["step_s"], len(found["timestamps"])) == (86400, 31)
 
 
+@pytest.mark.parametrize(("range_name", "step_s", "days"), [("24h", 15, 1), ("30d", 300, 30), ("1y", 3600, 365)])
+def test_all_samples_that_are_kept_of_a_range_can_be_had_at_once(viewer_api, guest, range_name, step_s, days):
+    found = metrics(viewer_api, f"/guests/{guest.pk}/metrics", range=range_name, step=step_s)
+    assert found["step_s"] == found["resolution_s"] == step_s
+    assert abs(len(found["timestamps"]) - days * 86400 // step_s) <= max(1, 86400 // step_s)
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -164,7 +171,8 @@ def test_from_and_to_choose_the_step_and_cover_the_whole_stretch(viewer_api, gue
         ({"step": "-15"}, "step"),
         ({"step": "x"}, "step"),
         ({"from": ago(days=1, minutes=6), "step": "15"}, "step"),
-        ({"range": "30d", "step": "300"}, "step"),
+        ({"range": "30d", "step": "60"}, "step"),
+        ({"from": days_ago(600), "step": "3600"}, "step"),
         ({"from": days_ago(300), "to": days_ago(299), "step": "60"}, "step"),
         ({"resolution": "15"}, "resolution"),
     ],
