@@ -51,6 +51,15 @@ def answers() -> bool:
         return False
 
 
+def messages_waiting(queue: str) -> int:
+    """Return how many messages wait in a Celery queue, a Redis list of its name; 0 while Redis is away."""
+    try:
+        with asked() as client:
+            return int(client.llen(queue))
+    except redis.RedisError:
+        return 0
+
+
 def _take_turn() -> None:
     global _ask_again_at
     with _lock:

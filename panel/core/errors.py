@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
+def writable(text: str) -> str:
+    """Return ``text`` with what PostgreSQL keeps in no text (NUL, lone surrogates) spelt out: hosts say all sorts."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
 class PanelError(Exception):
     """Something went wrong."""
 
@@ -15,8 +20,8 @@ class PanelError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str = "", *, detail: str = "", **facts: Any) -> None:
-        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
-        self.detail = detail
+        super().__init__(writable(message) or (self.__doc__ or "").strip().splitlines()[0])
+        self.detail = writable(detail)
         self.facts: Mapping[str, Any] = facts
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from panel.core.clock import database_now
-from panel.core.errors import JobCancelledError, JobLostError, PanelError
+from panel.core.errors import JobCancelledError, JobLostError, PanelError, writable
 from panel.core.jobs import cancel_requested, job_fenced, job_finish, job_report, job_verify
 from panel.core.metrics import JOB_SECONDS, STEP_SECONDS
 from panel.core.models import Job, JobStatus, JobUndo
@@ -182,6 +182,12 @@ def undo_replay(operation: Operation) -> list[str]:
     return left
 
 
+def undo_left(job: Job) -> list[str]:
+    """Return what a job's journal has, for one whose undoing was cut off again and again."""
+    entries = job.undo_entries.order_by("-pk").values_list("inverse", flat=True)
+    return [f"{inverse}: undoing it was cut off each time." for inverse in entries]
+
+
 def close(operation: Operation, status: JobStatus, error: PanelError | None = None, detail: str = "") -> None:
     """Write a job's outcome and its effects in one transaction."""
     checkpoint_reached(operation.job, CLOSING, "before")
@@ -196,7 +202,7 @@ def close(operation: Operation, status: JobStatus, error: PanelError | None = No
             for entry in operation.job.steps:
                 if entry["status"] == "running":
                     entry.update(status="error", finished_at=timezone.now().isoformat())
-            detail = "\n".join(filter(None, [detail, trouble]))
+            detail = writable("\n".join(filter(None, [detail, trouble])))
             fields |= {"error_code": error.code, "error_message": str(error), "error_detail": detail}
         job_finish(operation.job, status, **fields)
         ended_at = database_now()

@@ -4,17 +4,20 @@ import logging
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from panel.core import events
 from panel.core.attempts import attempts_lost
+from panel.core.doorbell import messages_waiting
 from panel.core.jobs import LONGEST_WAIT_S, jobs_due, send, waiting_let_in
 from panel.core.logs import log_scope
 from panel.core.metrics import TAKEOVERS
-from panel.core.models import HostSlot, JobStatus
+from panel.core.models import HostSlot, Job, JobStatus
 from panel.core.stranded import run_here
 
 logger = logging.getLogger(__name__)
 WORKERS_QUEUE = "jobs"
+ENOUGH_MESSAGES = 1000  # in a queue: workers are away or behind, and more they would only have to read in vain
 _TAKE_BACK = """
 UPDATE core_job SET status = 'queued', lease_until = NULL, run_after = NULL, sent_at = NULL,
        retries = retries + 1
@@ -54,9 +57,16 @@ def sweep() -> int:
         job__status__in=[JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED]
     ).update(job=None)
     waiting_let_in()
-    due = list(jobs_due().order_by("created_at").values_list("pk", "queue")[:500])
+    due = list(_to_send().order_by("created_at").values_list("pk", "queue")[:500])
     for position, (job_id, queue) in enumerate(due):
         if not send(job_id, queue):
             run_here(job_id for job_id, queue in due[position:] if queue == WORKERS_QUEUE)
             break
     return len(lost) + len(due)
+
+
+def _to_send() -> QuerySet[Job]:
+    """Return the jobs that are due, without those in whose queue there are messages enough."""
+    due = jobs_due()
+    queues = due.order_by().values_list("queue", flat=True).distinct()
+    return due.exclude(queue__in=[queue for queue in queues if messages_waiting(queue) >= ENOUGH_MESSAGES])

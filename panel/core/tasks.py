@@ -27,7 +27,7 @@ from panel.core.host_slots import silence_note
 from panel.core.jobs import JOB_TASK, job_claim, job_finish, job_renew, job_requeue
 from panel.core.logs import carried, log_scope
 from panel.core.models import Job, JobStatus
-from panel.core.operations import Operation, close, registered, undo_replay
+from panel.core.operations import Operation, close, registered, undo_left, undo_replay
 
 logger = logging.getLogger(__name__)
 
@@ -142,8 +142,8 @@ def _attempt(operation: Operation) -> None:
 
 
 def _prepare(operation: Operation) -> None:
-    """Load what the job works on, unless too many attempts were cut off: then end it, once with undoing."""
-    given_up = operation.job.retries - settings.JOB_RETRY_LIMIT
+    """Load what the job works on, unless too many attempts were cut off: then end it (see ``_cut_off``)."""
+    given_up = _cut_off(operation.job)
     if given_up <= 1:
         operation.prepare()
         operation.prepared = True
@@ -151,12 +151,19 @@ def _prepare(operation: Operation) -> None:
         raise JobGivenUpError
 
 
+def _cut_off(job: Job) -> int:
+    """Return how many attempts came after the last that a job may have: the first of them prepares and undoes, the
+    second, should preparing end its worker, only undoes, and one after that does neither.
+    """
+    return max(0, job.retries - settings.JOB_RETRY_LIMIT)
+
+
 def _raw(error: PanelError) -> str:
     return f"{type(error).__name__}: {error}" if isinstance(error, DriverError) else ""
 
 
 def _end(operation: Operation, status: JobStatus, error: PanelError, detail: str = "") -> None:
-    left = undo_replay(operation)
+    left = undo_replay(operation) if _cut_off(operation.job) <= 2 else undo_left(operation.job)
     if operation.prepared and not error.retryable:
         operation.look_again()
     if left:

@@ -9,7 +9,7 @@ from celery import current_app
 from django.db import connection
 from django.utils import timezone
 
-from panel.core import cancelling, jobs, operations, sweeper, tasks
+from panel.core import cancelling, doorbell, jobs, operations, sweeper, tasks
 from panel.core.actors import SYSTEM
 from panel.core.errors import (
     DriverError,
@@ -205,6 +205,32 @@ def test_sweeper_leaves_living_attempts_alone_and_sends_what_nobody_claimed(monk
     sweeper.sweep()
     assert sent == [(job.pk, "jobs")]
     assert Job.objects.get(pk=living.pk).status == JobStatus.RUNNING
+
+
+def test_the_sweeper_adds_no_messages_to_a_queue_that_has_enough(monkeypatch):
+    waiting = {"jobs": sweeper.ENOUGH_MESSAGES, "builder": sweeper.ENOUGH_MESSAGES - 1}
+    sent = []
+    job, image = submit(), submit(queue="builder")
+
+    def take(job_id: uuid.UUID, queue: str) -> bool:
+        sent.append(job_id)
+        return True
+
+    monkeypatch.setattr(sweeper, "messages_waiting", waiting.get)
+    monkeypatch.setattr(sweeper, "send", take)
+    for now_waiting, expected in ((waiting["jobs"], [image.pk]), (0, [image.pk, job.pk, image.pk])):
+        waiting["jobs"] = now_waiting
+        Job.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
+        sweeper.sweep()
+        assert sent == expected
+
+
+def test_messages_that_wait_are_counted():
+    queue = f"t-{uuid.uuid4().hex[:12]}"
+    assert doorbell.messages_waiting(queue) == 0
+    job = submit(queue=queue)
+    jobs.send(job.pk, queue)
+    assert doorbell.messages_waiting(queue) == 2
 
 
 def test_without_a_broker_the_sweeper_runs_the_jobs(monkeypatch, settings):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from panel.core import cancelling, jobs, operations, stranded, sweeper, tasks
 from panel.core.actors import SYSTEM
-from panel.core.errors import DriverError, JobLostError, ResourceBusyError
+from panel.core.errors import DriverError, HostUnreachableError, JobLostError, ResourceBusyError
 from panel.core.models import HostSlot, Job, JobResource, JobStatus, JobUndo
 from tests.services.test_jobs import TRACE, Probe, claim, claim_and_run, probe, submit  # noqa: F401 - a fixture
 
@@ -301,3 +301,40 @@ def _closing(call: Callable[[], object]) -> None:
             call()
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize("number", [0, 0xD800])
+def test_a_job_ends_whatever_its_error_says(probe, number):  # noqa: F811
+    said = f"What is {chr(number)}?"
+    probe.fails = {"second": DriverError(said, detail=said), "undo first": DriverError(said)}
+    job = claim_and_run(submit())
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "driver_failed")
+    shown = said.encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
+    assert job.error_message == shown
+    assert job.error_detail == f"{shown}\nNot undone:\nunmake: {shown}"
+    assert job.attempts.get().error_message == shown
+
+
+def test_a_job_whose_error_cannot_be_written_is_tried_again(probe):  # noqa: F811
+    probe.fails = {"second": HostUnreachableError("cut \x00 short")}
+    job = claim_and_run(submit())
+    assert (job.status, job.retries) == (JobStatus.QUEUED, 1)
+    assert job.attempts.get().error_message == "cut \\x00 short"
+
+
+def test_a_job_ends_whatever_a_mistake_of_ours_says(probe):  # noqa: F811
+    probe.fails = {"second": ValueError("cut \x00 short")}
+    job = claim_and_run(submit())
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "internal_error")
+    assert "ValueError: cut \\x00 short" in job.error_detail
+
+
+def test_given_up_job_ends_also_when_undoing_is_what_kills_its_workers(settings):
+    job = submit()
+    JobUndo.objects.create(job=job, step="first", inverse="unmake", before={"what": "first"})
+    Job.objects.filter(pk=job.pk).update(retries=settings.JOB_RETRY_LIMIT + 3)
+    job = claim_and_run(job)
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "job_given_up")
+    assert TRACE == ["failed"]
+    assert job.error_detail == "Not undone:\nunmake: undoing it was cut off each time."
+    assert JobUndo.objects.count() == 1
