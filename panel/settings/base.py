@@ -215,6 +215,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 3,
     "socket_connect_timeout": 1,
+    # No acknowledgements in Redis: one that fails would never be taken off a worker's count of unfinished messages,
+    # and a worker whose count is full takes no message ever again. Nothing needs them; lost messages are sent again.
+    "ack_emulation": False,
     # Kombu's own waits add up to 6 s for each message while Redis is away; a request must not pay for that.
     "max_retries": 1,
     "interval_start": 0,

@@ -55,6 +55,10 @@ class Installation:
         accepted: dict[str, Any] = answer.body
         return accepted
 
+    def listening(self) -> bool:
+        """Whether both workers and the builder wait for a message; each does, again and again, while it has room."""
+        return "blocked_clients:3" in self.panel.redis.command("INFO", "clients").splitlines()
+
 
 def order_body(name: str) -> dict[str, Any]:
     """Return the body of an order for a small KVM guest."""

@@ -130,6 +130,7 @@ def amid(site: Installation, crowd: Crowd, disaster: Callable[[], None], *, at: 
     settled(site, crowd, jobs)
     alive = {name for name, process in site.panel.processes.items() if process.is_alive}
     assert alive == {"web", "web2", "builder", "worker1", "worker2", "collector1", "collector2"}
+    wait_until(site.listening, "both workers and the builder listen", timeout_s=10, poll_s=0.1)
 
 
 def test_redis_flushed(site, crowd):
