@@ -105,8 +105,11 @@ def _rows(kind: Kind, subjects: Sequence[UUID], span: Span) -> list[dict[str, An
 def _open_samples(
     kind: Kind, subject: UUID, *, streams: Iterable[str], span: Span, after_s: int
 ) -> Iterable[tuple[int, float, list[float | None]]]:
-    """Yield (when, seconds covered, values) of what no table has yet: samples that begin at ``after_s`` or later."""
-    seen: set[int] = set()
+    """Yield (when, seconds covered, values) of what no table has yet: samples that begin at ``after_s`` or later.
+
+    Of two streams (a host's hypervisors) the first one that knows a value gives it.
+    """
+    seen: set[tuple[int, int]] = set()  # when, which series
     for observations in remembered(streams):
         if not observations:
             continue
@@ -117,9 +120,14 @@ def _open_samples(
             ):
                 for slot, covered in enumerate(window.covered_s):
                     at_s = start_ms // 1000 + slot * FINE.step_s
-                    if covered and at_s >= after_s and at_s not in seen:
-                        seen.add(at_s)
-                        yield at_s, covered, [values[slot] for values in window.values]
+                    if not covered or at_s < after_s:
+                        continue
+                    values = [
+                        None if (at_s, series) in seen else of_series[slot]
+                        for series, of_series in enumerate(window.values)
+                    ]
+                    seen.update((at_s, series) for series, value in enumerate(values) if value is not None)
+                    yield at_s, covered, values
 
 
 def recent_cpu(kind: Kind, subjects: Sequence[UUID], *, now: datetime) -> tuple[Span, dict[UUID, list[float | None]]]:
