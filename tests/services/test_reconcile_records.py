@@ -20,11 +20,12 @@ from panel.core.errors import DriverError
 from tests.services.comparing import found, only
 from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
-from vms.models import Comparison, Difference, Guest
+from vms.models import Comparison, Difference, DifferenceKind, Guest
 from vms.operations import survey as surveys
 from vms.operations.survey import compare_connection, survey
 from vms.services.reconcile import actions, panel_checks
 from vms.services.reconcile.compare import host_compare, panel_compare
+from vms.services.reconcile.record import differences_forget
 from vms.services.reconcile.settle import settled
 from vms.services.reconcile.turns import PANEL, Turn, turn_failed, turn_take, turn_written
 
@@ -265,3 +266,18 @@ def test_an_error_of_a_check_ends_the_panel_s_turn(db, monkeypatch):
     with pytest.raises(KeyError):
         panel_compare()
     assert Comparison.objects.get(pk=PANEL).error == "The panel could not compare its own records (KeyError)."
+
+
+def test_what_was_closed_a_year_ago_is_forgotten_and_nothing_else():
+    now = timezone.now()
+    for key, state, closed in (
+        ("old", "closed", now - timedelta(days=366)),
+        ("new", "closed", now - timedelta(days=364)),
+        ("open", "open", None),
+    ):
+        Difference.objects.create(
+            kind=DifferenceKind.WRONG_SIZE, severity="low", key=key, object_type="guest", label=key, state=state,
+            last_seen_at=now - timedelta(days=400), closed_at=closed,
+        )  # fmt: skip
+    assert differences_forget() == 1
+    assert set(Difference.objects.values_list("key", flat=True)) == {"new", "open"}

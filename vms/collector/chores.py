@@ -13,6 +13,7 @@ from hosts.usage.store import partitions_ensure
 from panel.core.maintenance import daily_maintenance
 from panel.core.sweeper import sweep
 from vms.services.observation import observed_not_in_future
+from vms.services.reconcile.record import differences_forget
 
 logger = logging.getLogger(__name__)
 _DAILY_EVERY_S = 3600.0
@@ -31,6 +32,7 @@ def run_chores(stop: threading.Event) -> None:
         if time.monotonic() >= next_daily:
             guarded("daily", daily_maintenance)
             guarded("usage partitions", partitions_ensure)
+            guarded("old differences", differences_forget)
             next_daily = time.monotonic() + _DAILY_EVERY_S
         stop.wait(settings.JOB_SWEEP_S)
     connection.close()

@@ -8,12 +8,14 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from panel.core import events
 from vms.models import Difference, DifferenceKind, DifferenceState
 from vms.models.differences import LIVING
 from vms.services.reconcile.snapshots import Finding, NotAll
 
+KEPT_CLOSED = timedelta(days=365)
 APART = timedelta(seconds=60)  # between two looks that count as proof
 _KEPT = {
     "severity": "text", "label": "text", "host_id": "uuid", "host_type": "text", "customer_id": "uuid",
@@ -55,6 +57,12 @@ def differences_record(
         Difference.objects.filter(pk__in=gone).update(**closed)
     if changed or gone:
         events.publish("difference", "all")
+
+
+def differences_forget() -> int:
+    """Delete what was closed long ago; the audit trail has who did what. Returns how many there were."""
+    forgotten, _ = Difference.objects.filter(state=DifferenceState.CLOSED, closed_at__lt=Now() - KEPT_CLOSED).delete()
+    return forgotten
 
 
 def plain(value: Any) -> Any:
