@@ -19,7 +19,8 @@ from panel.core.selectors import customer_list_for
 from vms.api.serializers import AcceptedOut
 from vms.api.views import accepted
 from vms.selectors import difference_get_for
-from vms.services.adoption import AdoptRequest, NicRequest
+from vms.services.adoption import AdoptRequest
+from vms.services.adoption_nics import NicRequest
 
 
 class AdoptNicIn(StrictSerializer):

@@ -18,7 +18,8 @@ from panel.core.permissions import Permission
 from panel.core.retry import retryable
 from vms.models import Difference, DifferenceKind, DifferenceState
 from vms.services.actions import action_refusal
-from vms.services.adoption import AdoptRequest, NicRequest
+from vms.services.adoption import AdoptRequest
+from vms.services.adoption_nics import NicRequest
 from vms.services.hindrances import CLOSED, hindrances_by_guest
 from vms.services.retry import guest_of_job
 from vms.states import GuestAction

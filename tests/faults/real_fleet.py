@@ -29,7 +29,8 @@ from tests.faults.deeds import Deeds
 from tests.simulated_fleet import HostSight, jobs_run
 from vms.models import Guest
 from vms.services.access import guest_reset_root_password
-from vms.services.adoption import AdoptRequest, NicRequest, guest_adopt
+from vms.services.adoption import AdoptRequest, guest_adopt
+from vms.services.adoption_nics import NicRequest
 from vms.services.guests import guest_delete
 from vms.states import GuestAction
 

@@ -21,7 +21,8 @@ from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
 from vms.operations.survey import compare_connection
-from vms.services.adoption import AdoptRequest, NicRequest, guest_adopt
+from vms.services.adoption import AdoptRequest, guest_adopt
+from vms.services.adoption_nics import NicRequest
 from vms.services.allocation import give_back
 from vms.services.guests import guest_delete
 from vms.services.reconcile.compare import panel_compare

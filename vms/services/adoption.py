@@ -6,26 +6,26 @@ let it exceed both, because it is there already.
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool, Volume
+from hosts.models import Host, HostConnection, Image, StoragePool, Volume
 from hosts.services.capacity import host_take, pool_take
 from hosts.states import ImageState
 from panel.core import events
 from panel.core.actors import Actor
-from panel.core.errors import CapacityError, InvalidInputError, InvalidStateError
+from panel.core.errors import CapacityError, InvalidStateError
 from panel.core.models import Customer, Job
 from panel.core.units import GIB
-from vms.models import Difference, Disk, Guest, Nic
+from vms.models import Difference, Disk, Guest
 from vms.services.actions import guest_audit, guest_job
+from vms.services.adoption_nics import NicRequest, nic_make, nics_settled
 from vms.services.allocation import amounts, quota_take
 from vms.services.reconcile.actions import ADOPT, refusals
 from vms.states import GuestAction, PowerWanted
@@ -47,20 +47,6 @@ def adopted(*, guest: Guest, params: Mapping[str, Any]) -> None:
     """Do it. Called in the transaction that closes the job."""
     for call in _AFTER:
         call(guest, params)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NicRequest:
-    """What staff say of a nic: the network it is in, and its addresses. Without them what was found counts."""
-
-    mac: str
-    network: Network | None = None
-    addresses: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as a job keeps it."""
-        network = str(self.network.pk) if self.network else None
-        return {"mac": self.mac, "network": network, "addresses": list(self.addresses)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +78,11 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
     if said := refusals(row)[ADOPT] or obstacle(row):
         raise InvalidStateError(said, current=row.state)
     found, host = row.found, Host.objects.get(pk=row.on_host_id)
-    networks = _networks(host, found, request)
+    nics = nics_settled(host=host, found=found, asked_for=request.nics)
     disks = own_disks(found)
     sizes_gib = [-(-disk["capacity_bytes"] // GIB) for disk in disks]
     size = {"vcpus": found["vcpus"], "memory_mib": found["memory_mib"], "disk_gib": sum(sizes_gib)}
-    v4 = sum(ipaddress.ip_address(one).version == 4 for _, _, addresses in networks for one in addresses)
+    v4 = sum(ipaddress.ip_address(one).version == 4 for _, _, addresses in nics for one in addresses)
     _quota_take(request, amounts(**size, addresses=v4))
     _room_take(host, size, over_limit=request.over_limit)
     pools = [_pool(host, disk) for disk in disks]
@@ -104,8 +90,8 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
     guest = _guest_make(row, request, host, pools[0], size)
     for index, (disk, pool, size_gib) in enumerate(zip(disks, pools, sizes_gib, strict=True)):
         _disk_make(guest, index, disk, pool, size_gib)
-    for index, (mac, network, addresses) in enumerate(networks):
-        _nic_make(guest, index, mac, network, addresses)
+    for index, (mac, network, addresses) in enumerate(nics):
+        nic_make(guest=guest, index=index, mac=mac, network=network, addresses=addresses)
     params = {"found": found, "asked": request.as_json(), **request.params}
     job = guest_job(actor, guest, GuestAction.ADOPT, params=params)
     guest_audit(actor, guest, "guest.adopt.requested", domain=(None, found["name"]), host=(None, host.name))
@@ -143,92 +129,6 @@ def obstacle(row: Difference) -> str:
         if known.filter(owner_id__isnull=False).exists():
             return f"Its disk {name} belongs to a server of the panel's."
     return ""
-
-
-# ── networks ────────────────────────────────────────────────────────────────────────────────────────
-def _networks(host: Host, found: Mapping[str, Any], request: AdoptRequest) -> list[tuple[str, Network, list[str]]]:
-    """Return (MAC, network, addresses) of each nic, all of them checked."""
-    asked = {nic.mac.lower(): nic for nic in request.nics}
-    there = {nic["mac"] for nic in found["nics"]}
-    errors = {f"nics.{mac}": "The domain has no such nic." for mac in asked if mac not in there}
-    settled, seen = [], set[str]()
-    for nic in found["nics"]:
-        mac = nic["mac"]
-        wish = asked.get(mac, NicRequest(mac=mac))
-        network = wish.network or Network.objects.filter(hosts=host, bridge=nic["bridge"]).order_by("name").first()
-        said = _network_obstacle(host, nic, network)
-        addresses = [str(ipaddress.ip_address(one)) for one in (wish.addresses or nic["addresses"]) if _is_address(one)]
-        if not said and network is not None:
-            said = _addresses_obstacle(network, addresses, seen)
-            settled.append((mac, network, addresses))
-        if not said and Nic.objects.filter(mac=mac).exists():
-            said = "Another server has this MAC."
-        if said:
-            errors[f"nics.{mac}"] = said
-    if errors:
-        raise InvalidInputError(fields=errors)
-    return settled
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return "%" not in text and ipaddress.ip_address(text) is not None
-    except ValueError as error:
-        raise InvalidInputError(fields={"nics": f"{text[:60]} is not an address."}) from error
-
-
-def _network_obstacle(host: Host, nic: Mapping[str, Any], network: Network | None) -> str:
-    if network is None:
-        return f"No network of the panel's has the bridge {nic['bridge'] or '(none)'} on this host: make it first."
-    if network.bridge != nic["bridge"] or not network.hosts.filter(pk=host.pk).exists():
-        return f"It is on the bridge {nic['bridge'] or '(none)'}, and the network {network.name} is not."
-    return ""
-
-
-def _addresses_obstacle(network: Network, addresses: Sequence[str], seen: set[str]) -> str:
-    if not addresses:
-        return "State its addresses: with the rules against stolen addresses it may send from no other."
-    for address in addresses:
-        parsed = ipaddress.ip_address(address)
-        cidr = network.cidr_v4 if parsed.version == 4 else network.cidr_v6
-        if not cidr or parsed not in ipaddress.ip_network(cidr):
-            return f"{address} is not in the network {network.name}."
-        if address in (network.gateway_v4, network.gateway_v6):
-            return f"{address} is the network's gateway."
-        if address in seen:
-            return f"{address} is stated twice."
-        seen.add(address)
-        if IPAddress.objects.filter(network=network, address=address, owner_id__isnull=False).exists():
-            return f"{address} belongs to another server."
-    return ""
-
-
-def _nic_make(guest: Guest, index: int, mac: str, network: Network, addresses: Sequence[str]) -> None:
-    try:
-        with transaction.atomic():
-            nic = Nic.objects.create(guest=guest, index=index, network=network, mac=mac)
-    except IntegrityError as error:
-        raise InvalidInputError(fields={f"nics.{mac}": "Another server has this MAC."}) from error
-    for address in addresses:
-        _address_take(network, address, guest_id=guest.pk, nic_id=nic.pk)
-    events.publish("network", network.pk)
-
-
-def _address_take(network: Network, address: str, *, guest_id: UUID, nic_id: UUID) -> None:
-    taken = {"owner_id": guest_id, "nic_id": nic_id, "taken_at": timezone.now()}
-    rows = IPAddress.objects.filter(network=network, address=address)
-    if rows.filter(owner_id__isnull=True).update(**taken):
-        return
-    parsed = ipaddress.ip_address(address)
-    cidr = network.cidr_v4 if parsed.version == 4 else network.cidr_v6
-    offset = int(parsed) - int(ipaddress.ip_network(cidr).network_address)
-    try:
-        with transaction.atomic():  # an IPv6 address, or one that is kept back from being handed out
-            IPAddress.objects.create(
-                network=network, address=address, family=parsed.version, order=min(offset, 2**62), **taken
-            )
-    except IntegrityError as error:
-        raise InvalidInputError(fields={"nics": f"{address} belongs to another server."}) from error
 
 
 # ── quota and room ──────────────────────────────────────────────────────────────────────────────────
