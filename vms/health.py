@@ -9,7 +9,7 @@ from django.utils.translation import ngettext_lazy
 
 from hosts.drivers.types import PowerState
 from panel.core.health import Finding, Severity, duration_words, few, health_check, several
-from vms.models import Comparison, Difference, DifferenceState, Guest
+from vms.models import Comparison, Difference, DifferenceKind, DifferenceState, Guest
 from vms.models.differences import Severity as DifferenceSeverity
 from vms.services.unfinished import next_try_at
 from vms.states import Lifecycle
@@ -108,17 +108,54 @@ def comparisons_failed(_now: datetime) -> Iterator[Finding]:
     yield from few(found, code="comparisons_failed", link="/hosts")
 
 
+_STOPPED = ngettext_lazy(
+    "The panel has stopped acting by itself: %(count)s guest waits (%(kinds)s).",
+    "The panel has stopped acting by itself: %(count)s guests wait (%(kinds)s).",
+    "count",
+)
+_STOPPED_KINDS = {
+    "repair": ngettext_lazy("%(count)s repair", "%(count)s repairs", "count"),
+    "suspend": ngettext_lazy("%(count)s stop of a suspended guest", "%(count)s stops of suspended guests", "count"),
+    "delete": ngettext_lazy("%(count)s deletion tried anew", "%(count)s deletions tried anew", "count"),
+}
+
+
+@health_check
+def automatic_stopped(_now: datetime) -> Iterator[Finding]:
+    """What the limiter keeps from being done."""
+    for row in Difference.objects.filter(kind=DifferenceKind.AUTOMATIC_STOPPED, state=DifferenceState.OPEN):
+        yield from several(
+            row.found.get("waiting", 0),
+            severity=Severity.CRITICAL,
+            code="automatic_stopped",
+            since=row.created_at,
+            sentence=_STOPPED,
+            kinds=_kinds_words(row.found),
+            hint=_(
+                "By itself it touches at most %(most)s in %(minutes)s minutes and goes on at that pace. Look whether "
+                "all of it is right, above all after a restore: then let all go on at once, under Differences."
+            )
+            % {"most": row.expected["at_most"], "minutes": row.expected["minutes"]},
+            link=f"/differences?kind={row.kind}",
+        )
+
+
+def _kinds_words(found: dict[str, int]) -> str:
+    words = {kind: (sentence, found.get(kind, 0)) for kind, sentence in _STOPPED_KINDS.items()}
+    return ", ".join(str(sentence % {"count": count}) for sentence, count in words.values() if count)
+
+
 @health_check
 def differences_open(_now: datetime) -> Iterator[Finding]:
     """What the panel, its hosts and billing do not agree on and nobody has settled."""
-    rows = Difference.objects.filter(state=DifferenceState.OPEN).values("severity").order_by()
-    for row in rows.annotate(count=Count("pk"), since=Min("created_at")):
+    rows = Difference.objects.filter(state=DifferenceState.OPEN).exclude(kind=DifferenceKind.AUTOMATIC_STOPPED)
+    for row in rows.values("severity").order_by().annotate(count=Count("pk"), since=Min("created_at")):
         yield from several(
             row["count"],
             severity=_MATTERS[DifferenceSeverity(row["severity"])],
             code=f"differences_{row['severity']}",
             since=row["since"],
             sentence=_DIFFERENCES,
-            hint=_("Nothing is changed by itself. Look at each, and take over, repair, release or ignore it."),
+            hint=_("Nothing is deleted because of them. Look at each, and take over, repair, release or ignore it."),
             link=f"/differences?severity={row['severity']}&state=open",
         )

@@ -87,6 +87,33 @@ def test_a_repair_is_asked_for_and_leads_to_its_job(page: Page) -> None:
     api(page, "POST", f"{job}/actions/cancel", {})
 
 
+def test_what_the_limiter_has_stopped_is_told_and_goes_on_when_staff_say_so(admin: Visitor, page: Page) -> None:
+    found = {"done": 3, "waiting": 7, "repair": 0, "suspend": 6, "delete": 1, "names": ["web-1", "web-2"]}
+    expected = {"at_most": 3, "minutes": 10}
+    admin.site.sql(
+        "INSERT INTO vms_difference (id, created_at, updated_at, version, kind, severity, state, key, host_type, "
+        "object_type, label, expected, found, last_seen_at, proofs, ignored_by, ignored_reason, closed_how, "
+        "repair_asked_by) SELECT gen_random_uuid(), now(), now(), 1, 'automatic-stopped', 'high', 'open', "
+        "'automatic-stopped', '', 'panel', 'Automatic actions have stopped', "
+        f"'{json.dumps(expected)}', '{json.dumps(found)}', now(), 1, '', '', '', ''"
+    )
+    admin.open("/health")
+    said = "7 guests wait (6 stops of suspended guests, 1 deletion tried anew)."
+    expect(page.locator("main")).to_contain_text(said)
+    admin.open("/differences")
+    label = "Automatic actions have stopped"
+    expect(row(page, label)).to_contain_text(
+        "Waiting: 6 stops of suspended guests, 1 deletion tried anew (web-1, web-2, …). By itself the panel touches at "
+        "most 3 guests in 10 minutes."
+    )
+    assert axe_violations(admin) == []
+    dialog = choose(page, label, "Let all go on")
+    expect(dialog).to_contain_text("After a restore look first")
+    dialog.get_by_role("button", name="Let all of them go on").last.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(row(page, label)).to_have_count(0, timeout=SLOW_MS)  # nothing waits in the demo
+
+
 def test_a_file_is_released_only_with_its_name_typed(admin: Visitor, page: Page) -> None:
     dialog = choose(page, "old-web.qcow2", "Release")
     expect(dialog).to_contain_text("The file is deleted with all data in it")

@@ -9,7 +9,8 @@ from tests.services.comparing import found
 from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
-from vms.services.reconcile import actions, automatic
+from vms.services.limiter import WINDOW
+from vms.services.reconcile import actions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,7 +75,7 @@ def test_all_are_repaired_when_somebody_asks_as_fast_as_the_limiter_lets(forgott
         stopped = Difference.objects.filter(kind="automatic-stopped", state="open")
         assert [row.found["waiting"] for row in stopped] == ([3 - done] if done < 3 else [])
         assert jobs_run() == []
-        Job.objects.filter(action="guest.repair").update(created_at=timezone.now() - automatic.WINDOW)
+        Job.objects.filter(action="guest.repair").update(created_at=timezone.now() - WINDOW)
         look()
     assert found() == []
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 from hosts.models import HostConnection, StoragePool
 from vms.collector.consoles import boots_to_read, consoles_write
 from vms.collector.watcher import Answer, HostWatcher
-from vms.collector.writing import suspensions_enforce, write
+from vms.collector.writing import write
+from vms.services.suspension import suspensions_enforce
 
 
 class Looking:

@@ -119,8 +119,9 @@ class DifferenceRepairView(DifferenceActionView):
     def post(self, request: Request, difference_id: UUID) -> Response:
         """Brings the host back to what the panel has; no server is stopped for it. What a running server takes only
         when it starts is set for its next start, and `takes_effect` says so. A wrong total is set at once (200). Of a
-        host that knows none of its guests all are defined again, as fast as the limiter of automatic repairs lets:
-        `job` is the first one, null when none could begin yet.
+        host that knows none of its guests all are defined again, as fast as the limiter lets: `job` is the first
+        one, null when none could begin yet. Of `automatic-stopped` all that waits for the limiter is done now, as your
+        request, up to 200 guests at a time: suspended ones are stopped, deletions tried anew. `found` says how many.
         """
         parsed(EmptyIn, request)
         return self.done(actions.difference_repair(actor=self.actor, difference=self.difference(difference_id)))

@@ -26,8 +26,10 @@ from vms.collector.lanes import LOST_LIMIT, Lane, is_lost
 from vms.collector.lease import Lease
 from vms.collector.watch import Watch
 from vms.collector.watcher import CALL_DEADLINE_S, Answer, HostWatcher
-from vms.collector.writing import keep_usage, suspensions_enforce, write
+from vms.collector.writing import keep_usage, write
 from vms.models import Guest
+from vms.services.reconcile.stopped import stopped_tell
+from vms.services.suspension import suspensions_enforce
 from vms.services.unfinished import deletions_go_on
 
 logger = logging.getLogger(__name__)
@@ -162,6 +164,7 @@ class Collector:
         if late:
             suspensions_enforce(host_ids)
             deletions_go_on(host_ids)
+            stopped_tell()
         self._inbox.put(partial(self._read, boots_to_read(host_ids, late=late)))
 
     def _look(self, watch: Watch) -> None:

@@ -1,11 +1,7 @@
 """What a hypervisor said, written down, and what follows from it."""
 
-from collections.abc import Collection
-from uuid import UUID
-
 from hosts.services import observation as hosts_observation
 from hosts.usage.recorder import HostUsage
-from panel.core.models import Job
 from vms.collector.watcher import Answer
 from vms.services import boot, observation, suspension
 
@@ -31,7 +27,7 @@ def write(answer: Answer) -> int:
         about=answer.about,
     )
     if observed.suspended:
-        suspensions_enforce([host_id])
+        suspension.suspensions_enforce([host_id])
     if observed.restarted and answer.about is None:
         boot.power_restore(host_id=host_id, host_type=host_type, boot_id=answer.boot_id)
     hosts_observation.pools_record(answer.pools)
@@ -52,9 +48,3 @@ def _write_silence(answer: Answer) -> int:
     connection = answer.connection
     hosts_observation.connection_silent(connection=connection, error=answer.error, at=answer.asked_at)
     return observation.host_silent(host_id=connection.host_id, host_type=connection.host_type, asked_at=answer.asked_at)
-
-
-def suspensions_enforce(host_ids: Collection[UUID]) -> list[Job | None]:
-    """Have guests stopped that run though they are suspended."""
-    running = suspension.running_though_suspended(host_ids)
-    return [suspension.suspension_enforce(guest=guest) for guest in running]

@@ -27,7 +27,7 @@ class DifferenceKind(models.TextChoices):
     TOTAL_WRONG = "total-wrong", "Total not equal to the sum"
     SUBSCRIPTION_WITHOUT_GUEST = "subscription-without-guest", "Subscription without guest"
     GUEST_OF_ENDED_SUBSCRIPTION = "guest-of-ended-subscription", "Guest of an ended subscription"
-    AUTOMATIC_STOPPED = "automatic-stopped", "Automatic repair stopped"
+    AUTOMATIC_STOPPED = "automatic-stopped", "Automatic actions stopped"
     POOL_LOST_VOLUMES = "pool-lost-volumes", "Pool has none of its volumes"
     HOST_LOST_GUESTS = "host-lost-guests", "Host knows none of its guests"
 

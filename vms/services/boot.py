@@ -3,6 +3,9 @@
 The boot id tells. A guest that was last seen running under another boot of its host, is off under the present one and
 is wanted on did not ask to be off. One that its owner powered off from inside is wanted off by then, and stays so.
 
+The limiter (``vms.services.limiter``) does not count these starts: they lose nothing, owners have asked for them, and a
+whole host's guests must come back. How many start at once is limited here.
+
 Filters and a container's file systems are put back by the start itself: libvirt's hook does that before anything of
 the guest runs, and forbids the start when it cannot (ADR 8).
 """

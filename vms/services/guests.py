@@ -1,5 +1,6 @@
 """Making a guest, asking whether it could be made, renaming and deleting it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -151,10 +152,10 @@ def guest_rename(*, actor: Actor, guest: Guest, **changes: Any) -> Guest:
 
 
 @transaction.atomic
-def guest_delete(*, actor: Actor, guest: Guest) -> Job:
+def guest_delete(*, actor: Actor, guest: Guest, params: Mapping[str, Any] | None = None) -> Job:
     """Delete a guest and its disks. Takes effect at once; the job waits for the present one and asks it to end.
 
-    Asking again returns the job that is at work on it.
+    Asking again returns the job that is at work on it. ``params``: of the job, which needs none.
     """
     locked = guest_locked(guest)
     waiting = job_at_work(locked, GuestAction.DELETE)
@@ -165,7 +166,7 @@ def guest_delete(*, actor: Actor, guest: Guest) -> Job:
         "job"
     ):
         _make_way(row)
-    job = guest_job(actor, locked, GuestAction.DELETE)
+    job = guest_job(actor, locked, GuestAction.DELETE, params=params)
     locked.deletion_requested_at = locked.deletion_requested_at or timezone.now()  # not when it is tried again
     locked.power_wanted = PowerWanted.OFF
     locked.save(update_fields=["deletion_requested_at", "power_wanted"])

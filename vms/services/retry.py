@@ -18,6 +18,7 @@ from vms.services.hindrances import (
     release_hindrances,
     repair_hindrances,
 )
+from vms.services.limiter import MARK
 from vms.services.reconcile.actions import difference_release, difference_repair
 from vms.states import RULES, GuestAction, Lifecycle
 
@@ -53,7 +54,8 @@ def guest_job_again(actor: Actor, job: Job) -> Job:
         InvalidStateError: the guest is gone, or the action makes no sense any more.
     """
     action = GuestAction(job.action)
-    guest, params = guest_of_job(job), job.params
+    guest = guest_of_job(job)
+    params = {name: value for name, value in job.params.items() if name != MARK}  # somebody asks for it now
     actor.require(RULES[_as(action)].permission, guest.customer_id)
     if why := guest_hindrance(job, guest):
         raise InvalidStateError(why, current=guest.lifecycle)

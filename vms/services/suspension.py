@@ -1,7 +1,9 @@
 """Withholding service: a set of reasons, what to start again when none is left, and seeing to it that it is so."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -16,9 +18,12 @@ from panel.core.errors import PanelError
 from panel.core.models import Job, JobResource, ResourceSlot
 from vms.models import Guest, GuestSuspension
 from vms.services.actions import action_check, guest_audit, guest_job, guest_locked, job_at_work
+from vms.services.limiter import AUTOMATIC, WINDOW, as_limiter_lets, touched_first
 from vms.states import RULES, GuestAction, Lifecycle, PowerWanted
 
 ENFORCE_AGAIN_AFTER = timedelta(minutes=1)
+ASKED_LATELY = WINDOW  # so long stopping the guest is part of what somebody asked for, not the panel's own doing
+_AT_ONCE = 50
 _ON = (PowerState.RUNNING, PowerState.PAUSED)
 _STARTING = [a for a, rule in RULES.items() if rule.wanted == PowerWanted.ON or a is GuestAction.UNSUSPEND]
 
@@ -93,47 +98,65 @@ def _of_guest(guest: Guest) -> QuerySet[JobResource]:
     return JobResource.objects.filter(type="guest", resource_id=guest.pk, slot__isnull=False)
 
 
-def _again(actor: Actor, guest: Guest, action: GuestAction) -> Job | None:
+def _again(actor: Actor, guest: Guest, action: GuestAction, params: Mapping[str, Any] | None = None) -> Job | None:
     """Have done what was decided before and does not hold. It is in the audit trail like every accepted change."""
-    job = _next_in_line(actor, guest, action)
+    job = _next_in_line(actor, guest, action, params)
     if job is not None:
         guest_audit(actor, guest, f"{action}.requested")
     return job
 
 
-def _next_in_line(actor: Actor, guest: Guest, action: GuestAction) -> Job | None:
+def _next_in_line(
+    actor: Actor, guest: Guest, action: GuestAction, params: Mapping[str, Any] | None = None
+) -> Job | None:
     """Return the job that will do it, in front of whatever waits; None when what waits needs the guest off anyway."""
     row = _of_guest(guest).filter(slot=ResourceSlot.WAITING).select_related("job").first()
     if row is None:
-        return job_at_work(guest, action) or guest_job(actor, guest, action)
+        return job_at_work(guest, action) or guest_job(actor, guest, action, params=params)
     if row.job.action == action:
         return row.job
     if action is GuestAction.SUSPEND and row.job.action == GuestAction.RESIZE:
         return None
     suspended = action is GuestAction.SUSPEND
     job_drop(row.job, reason="The server was suspended." if suspended else "The server's suspension has ended.")
-    return guest_job(actor, guest, action)
+    return guest_job(actor, guest, action, params=params)
 
 
 # ── for the collector ───────────────────────────────────────────────────────────────────────────────
-def running_though_suspended(host_ids: Collection[UUID]) -> list[Guest]:
+def suspensions_enforce(host_ids: Collection[UUID]) -> list[Job]:
+    """Have guests stopped that run though they are suspended: at once what was asked for lately; others as limited."""
+    running = _running_though_suspended().filter(host_id__in=host_ids)
+    asked = running.filter(_asked_lately())[:_AT_ONCE]
+    stopped = [job for guest in asked if (job := suspension_enforce(actor=SYSTEM, guest=guest)) is not None]
+    others = touched_first(running.exclude(_asked_lately()))[:_AT_ONCE]
+    enforce = partial(suspension_enforce, actor=SYSTEM, params=AUTOMATIC)
+    return stopped + as_limiter_lets((guest.pk, partial(enforce, guest=guest)) for guest in others)
+
+
+def suspensions_waiting() -> QuerySet[Guest]:
+    """Guests that run though they are suspended and that the limiter decides about."""
+    return _running_though_suspended().exclude(_asked_lately())
+
+
+def _running_though_suspended() -> QuerySet[Guest]:
     """Guests seen running though they are suspended, with nobody at work and no try in the last minute."""
     of_guest = JobResource.objects.filter(type="guest", resource_id=OuterRef("pk"))
     recent = of_guest.filter(job__action=GuestAction.SUSPEND, job__created_at__gte=Now() - ENFORCE_AGAIN_AFTER)
-    return list(
-        Guest.objects.filter(
-            Exists(GuestSuspension.objects.filter(guest=OuterRef("pk"))),
-            ~Exists(of_guest.filter(slot=ResourceSlot.HOLDING)),
-            ~Exists(recent),
-            host_id__in=host_ids,
-            lifecycle=Lifecycle.ACTIVE,
-            power_state__in=_ON,
-            deletion_requested_at__isnull=True,
-        )[:50]
+    return Guest.objects.filter(
+        Exists(GuestSuspension.objects.filter(guest=OuterRef("pk"))),
+        ~Exists(of_guest.filter(slot=ResourceSlot.HOLDING)),
+        ~Exists(recent),
+        lifecycle=Lifecycle.ACTIVE,
+        power_state__in=_ON,
+        deletion_requested_at__isnull=True,
     )
 
 
-def suspension_enforce(*, guest: Guest) -> Job | None:
+def _asked_lately() -> Exists:
+    return Exists(GuestSuspension.objects.filter(guest=OuterRef("pk"), created_at__gte=Now() - ASKED_LATELY))
+
+
+def suspension_enforce(*, actor: Actor, guest: Guest, params: Mapping[str, Any] | None = None) -> Job | None:
     """Submit the job that stops a suspended guest; None when it is suspended no more, or busy."""
     try:
         with transaction.atomic():
@@ -141,6 +164,6 @@ def suspension_enforce(*, guest: Guest) -> Job | None:
             if not locked.suspensions.exists():
                 return None
             action_check(locked, GuestAction.SUSPEND)
-            return _again(SYSTEM, locked, GuestAction.SUSPEND)
+            return _again(actor, locked, GuestAction.SUSPEND, params)
     except PanelError:
         return None

@@ -1,11 +1,12 @@
 """Deletions that failed are tried again: what was given up must not run, or take up room, for ever.
 
 Each failure doubles the wait, from five minutes to six hours: a host that cannot delete something is seldom asked, and
-does not fill the list of jobs.
+does not fill the list of jobs. They pass the limiter: what a restored backup wants deleted is not gone at once.
 """
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +29,10 @@ from django.db.models.functions import Coalesce, Least, Now, Power
 
 from hosts.models import HostConnection
 from panel.core.actors import SYSTEM
-from panel.core.errors import PanelError
 from panel.core.models import Job, JobResource
 from vms.models import Guest
 from vms.services.guests import guest_delete
+from vms.services.limiter import AUTOMATIC, as_limiter_lets, touched_first
 from vms.states import GuestAction, Lifecycle
 
 AGAIN_AFTER = timedelta(minutes=5)  # the first failure
@@ -42,8 +43,14 @@ _AT_ONCE = 20
 
 def deletions_go_on(host_ids: Collection[UUID]) -> list[Job]:
     """Delete anew what is to be deleted and has not been, with nobody at work, when its wait is over."""
-    rows = _unfinished().filter(again_at__lte=Now(), host_id__in=host_ids).order_by("again_at")
-    return [job for guest in rows[:_AT_ONCE] if (job := _again(guest)) is not None]
+    rows = touched_first(deletions_waiting().filter(host_id__in=host_ids))[:_AT_ONCE]
+    again = partial(guest_delete, actor=SYSTEM, params=AUTOMATIC)
+    return as_limiter_lets((guest.pk, partial(again, guest=guest)) for guest in rows)
+
+
+def deletions_waiting() -> QuerySet[Guest]:
+    """Guests whose deletion would be tried again now."""
+    return _unfinished().filter(again_at__lte=Now())
 
 
 def next_try_at() -> datetime | None:
@@ -74,10 +81,3 @@ def _wait() -> Func:
     doubled = Power(Value(2.0), Least(F("failed_times") - 1.0, Value(_DOUBLINGS)))
     seconds = Least(doubled * AGAIN_AFTER.total_seconds(), Value(AT_MOST.total_seconds()))
     return Func(seconds, template="make_interval(secs => %(expressions)s)")
-
-
-def _again(guest: Guest) -> Job | None:
-    try:
-        return guest_delete(actor=SYSTEM, guest=guest)
-    except PanelError:  # it has been deleted meanwhile, or somebody else works on it
-        return None

@@ -1,6 +1,6 @@
 // Words for what the panel, its hosts and billing do not agree on.
 import { bytes, mib } from "./format.js";
-import { _ } from "./i18n.js";
+import { _, plural } from "./i18n.js";
 
 const KINDS = {
   "domain-without-guest": () => _("Domain without guest"),
@@ -16,7 +16,7 @@ const KINDS = {
   "total-wrong": () => _("Total not equal to the sum"),
   "subscription-without-guest": () => _("Subscription without guest"),
   "guest-of-ended-subscription": () => _("Guest of an ended subscription"),
-  "automatic-stopped": () => _("Automatic repair has stopped"),
+  "automatic-stopped": () => _("Automatic actions have stopped"),
   "pool-lost-volumes": () => _("Storage pool has none of its volumes"),
   "host-lost-guests": () => _("Host knows none of its guests"),
 };
@@ -35,6 +35,18 @@ const COUNTED = {
 };
 const totals = (values) => Object.entries(values).map(([name, value]) => `${value} ${COUNTED[name]?.() || name}`).join(", ");
 const nicsOf = (nics) => Object.entries(nics).map(([mac, nic]) => `${mac} ${nic.bridge} ${nic.addresses.join(" ")}`).join("; ");
+
+const STOPPED = {
+  repair: (count) => plural("%(count)s repair", "%(count)s repairs", count),
+  suspend: (count) => plural("%(count)s stop of a suspended guest", "%(count)s stops of suspended guests", count),
+  delete: (count) => plural("%(count)s deletion tried anew", "%(count)s deletions tried anew", count),
+};
+/** What the limiter keeps from being done, with some of the guests' names. */
+function stopped(expected, { waiting, names = [], ...counts }) {
+  const kinds = Object.keys(STOPPED).filter((kind) => counts[kind]).map((kind) => STOPPED[kind](counts[kind])).join(", ");
+  const told = [...names, waiting > names.length && "…"].filter(Boolean).join(", ");
+  return [_("Waiting: %(kinds)s (%(names)s).", { kinds, names: told }), plural("By itself the panel touches at most %(count)s guest in %(minutes)s minutes.", "By itself the panel touches at most %(count)s guests in %(minutes)s minutes.", expected.at_most, { minutes: expected.minutes })].join(" ");
+}
 
 /** What is and what should be, in one line. */
 export function summary({ kind, expected, found }) {
@@ -55,7 +67,7 @@ export function summary({ kind, expected, found }) {
     case "guest-of-ended-subscription": return _("Nobody pays for it any more.");
     case "pool-lost-volumes": return _("Nothing is in %(path)s, where %(count)s volumes should be: is the file system mounted?", { path: found.path, count: expected.volumes });
     case "host-lost-guests": return found.restarted ? _("The host’s libvirt knows none of its %(count)s guests. It has started anew since they were seen.", { count: expected.guests }) : _("The host’s libvirt knows none of its %(count)s guests.", { count: expected.guests });
-    case "automatic-stopped": return _("%(waiting)s servers wait: at most %(most)s are repaired by itself in %(minutes)s minutes.", { waiting: found.waiting, most: expected.at_most, minutes: expected.minutes });
+    case "automatic-stopped": return stopped(expected, found);
     default: return "";
   }
 }

@@ -33,9 +33,12 @@ async function act(row, list, action, body) {
 
 const REPAIRED = {
   "total-wrong": () => _("The total is set to the sum."),
-  "host-lost-guests": () => _("All its guests are defined again on their disks, and started if they should run: one after the other, as fast as the limiter of automatic repairs lets. Those that are urgent can be repaired one by one."),
+  "host-lost-guests": () => _("All its guests are defined again on their disks, and started if they should run: one after the other, as fast as the limiter lets. Those that are urgent can be repaired one by one."),
+  "automatic-stopped": () => _("All that waits is done now, as your request: guests are repaired, suspended ones are stopped, and deletions are tried again. After a restore look first whether the panel still knows what is so: what it deletes is lost."),
 };
-const repair = (row, list) => openDialog((close) => html`<${Confirm} title=${_("Repair %(name)s", { name: row.label })} submit=${_("Repair %(name)s", { name: row.label })} danger=${false}
+const isStopped = (row) => row.kind === "automatic-stopped";
+const repairTitle = (row) => (isStopped(row) ? _("Let all of them go on") : _("Repair %(name)s", { name: row.label }));
+const repair = (row, list) => openDialog((close) => html`<${Confirm} title=${repairTitle(row)} submit=${repairTitle(row)} danger=${isStopped(row)}
   onClose=${close} onConfirm=${async () => { await act(row, list, "repair"); close(); }}>
   <p>${summary(row)}</p>
   <p>${REPAIRED[row.kind]?.() || _("The host is brought back to what the panel has. No running server is stopped for it: what can be changed only at a start is set for the next one.")}</p><//>`);
@@ -66,9 +69,13 @@ const ITEMS = {
   ignore: { text: _("Ignore"), icon: "eye", note: _("Leave it as it is, with a reason."), run: (row, list) => openDialog((close) => html`<${IgnoreDialog} row=${row} list=${list} onClose=${close} />`) },
 };
 
+const itemOf = (row, action) => (action === "repair" && isStopped(row) ? { ...ITEMS.repair, text: _("Let all go on"), icon: "player-play", note: _("Do now what waits.") } : ITEMS[action]);
+
 const actions = (row, list) => html`<${Menu} label=${_("What to do about %(name)s", { name: row.label })} buttonClass="icon-button tight" button=${html`<${Icon} name="dots" />`}
-  items=${row.actions.map(({ action, allowed, reason }) => ({ text: ITEMS[action].text, icon: ITEMS[action].icon, note: ITEMS[action].note, danger: action === "release" && row.confirm,
-    disabled: !allowed, reason, onSelect: () => ITEMS[action].run(row, list) }))} />`;
+  items=${row.actions.map(({ action, allowed, reason }) => {
+    const { text, icon, note, run } = itemOf(row, action);
+    return { text, icon, note, danger: action === "release" && row.confirm, disabled: !allowed, reason, onSelect: () => run(row, list) };
+  })} />`;
 
 function stateOf(row) {
   if (row.repair_asked_by && row.state !== "closed") return html`<small>${_("%(who)s asked for all to be repaired: its turn comes.", { who: row.repair_asked_by })}</small>`;

@@ -1,6 +1,6 @@
 """What staff can do about a difference. Nothing of it happens unless somebody asks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,22 +9,24 @@ from django.db import transaction
 from django.utils import timezone
 
 from hosts.drivers.types import HostType, PowerState
-from hosts.models import Host, IPAddress, StoragePool, Volume
+from hosts.models import IPAddress, StoragePool, Volume
 from hosts.services.addresses import addresses_release
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
-from panel.core.errors import CapacityError, InvalidInputError, InvalidStateError
+from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.jobs import job_submit
-from panel.core.models import Customer, Job
+from panel.core.models import Job
 from vms.models import Difference, DifferenceKind, DifferenceState, Guest
-from vms.services.actions import guest_action_submit
-from vms.services.reconcile.automatic import repairs_go_on
+from vms.services.limiter import limiter_lock
+from vms.services.reconcile.automatic import repair_submit, repairs_go_on
 from vms.services.reconcile.panel_checks import total_now
 from vms.services.reconcile.settle import settled
 from vms.services.reconcile.snapshots import Finding
+from vms.services.reconcile.stopped import all_go_on, stopped_tell
+from vms.services.reconcile.totals import total_set
 from vms.services.reconcile.turns import turns_wait
-from vms.states import GuestAction, Lifecycle
+from vms.states import Lifecycle
 
 K = DifferenceKind
 ADOPT, REPAIR, RELEASE, IGNORE = "adopt", "repair", "release", "ignore"
@@ -73,7 +75,7 @@ def _adopt_refusal(row: Difference) -> str:
 
 
 def _repair_refusal(row: Difference) -> str:
-    if row.kind in (K.TOTAL_WRONG, K.HOST_LOST_GUESTS):
+    if row.kind in (K.TOTAL_WRONG, K.HOST_LOST_GUESTS, K.AUTOMATIC_STOPPED):
         return ""
     if row.kind not in _BY_GUEST_JOB:
         return "There is nothing on the host that could be repaired."
@@ -142,6 +144,8 @@ def difference_ignore(*, actor: Actor, difference: Difference, reason: str) -> S
 def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
     """Bring the host (by a job), or a total of the panel's (at once), back to what it should be.
 
+    What the limiter has stopped goes on: all that waits now, as this person's request.
+
     Raises:
         InvalidStateError: this difference cannot be repaired, or not in this state.
         ResourceBusyError: somebody is at work on the guest.
@@ -156,17 +160,21 @@ def difference_repair(*, actor: Actor, difference: Difference) -> Settled:
 def _repair(actor: Actor, difference: Difference, total: Finding | None) -> Settled:
     if difference.kind == K.HOST_LOST_GUESTS:
         turns_wait(host_id=difference.on_host_id, host_type=difference.host_type)  # it is about many rows
+    if difference.kind == K.AUTOMATIC_STOPPED:
+        limiter_lock()  # before the row, as those take both who tell what is stopped
     row = _checked(difference.pk, REPAIR)
     if row.kind == K.TOTAL_WRONG:
-        changes = _total_set(row, total) if total is not None else {}
+        changes = total_set(row, total) if total is not None else {}
         _audit(actor, row, "repaired", **changes)
         settled(row, how="repaired")
         row.refresh_from_db()
         return Settled(difference=row)
     if row.kind == K.HOST_LOST_GUESTS:
         return _lost_repair(actor, row)
+    if row.kind == K.AUTOMATIC_STOPPED:
+        return _stopped_go_on(actor, row)
     guest = Guest.objects.get(pk=row.about_id)
-    job = guest_action_submit(actor=actor, guest=guest, action=GuestAction.REPAIR, params={"difference": str(row.pk)})
+    job = repair_submit(row, actor=actor)
     _audit(actor, row, "repair.requested")
     running = guest.power_state in (PowerState.RUNNING, PowerState.PAUSED)
     later = running and row.kind not in _AT_ONCE
@@ -182,26 +190,15 @@ def _lost_repair(actor: Actor, row: Difference) -> Settled:
     guests = lost.update(repair_asked_by=actor.label[:254])
     _audit(actor, row, "repair.requested", guests=(None, guests))
     jobs = repairs_go_on(host_id=row.on_host_id, host_type=row.host_type)
+    stopped_tell()
     return Settled(difference=row, job=jobs[0] if jobs else None)
 
 
-_TOTALS: Mapping[str, Any] = {"host": Host, "pool": StoragePool, "customer": Customer}
-
-
-def _total_set(row: Difference, total: Finding) -> dict[str, tuple[Any, Any]]:
-    """Move the totals by what was missing when they were counted."""
-    owner = _TOTALS[row.object_type].objects.select_for_update().get(pk=row.about_id)
-    changes = {}
-    for name, amount in total.expected.items():
-        before = getattr(owner, name)
-        used = before + amount - total.found[name]
-        limit = getattr(owner, name.replace("used_", "limit_"), None)
-        if limit is not None and used > limit:
-            raise CapacityError(f"The sum of {name} is {used}, more than the {limit} that may be sold.")
-        changes[name] = (before, used)
-        setattr(owner, name, used)
-    owner.save(update_fields=list(changes))
-    return changes
+def _stopped_go_on(actor: Actor, row: Difference) -> Settled:
+    jobs = all_go_on(actor=actor)
+    _audit(actor, row, "repair.requested", guests=(None, len(jobs)))
+    row.refresh_from_db()
+    return Settled(difference=row, job=jobs[0] if jobs else None)
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from vms.services.reconcile.panel_checks import panel_checks
 from vms.services.reconcile.panel_view import panel_view
 from vms.services.reconcile.record import differences_record
 from vms.services.reconcile.snapshots import Finding, HostView, NotAll, PanelView
+from vms.services.reconcile.stopped import stopped_tell
 from vms.services.reconcile.turns import Turn, turn_failed, turn_take, turn_written
 from vms.services.reconcile.volume_checks import volume_checks
 
@@ -62,6 +63,7 @@ def host_compare(*, connection: HostConnection, host: HostView, turn: Turn) -> b
         )
         addresses_seen_used(host_id=connection.host_id, addresses=unowned)
     repairs_go_on(host_id=connection.host_id, host_type=connection.host_type)
+    stopped_tell()
     return True
 
 
