@@ -9,6 +9,7 @@ from billing.money import hourly_text, monthly_text
 from billing.states import SubscriptionStatus
 from hosts.drivers.types import HostType
 from panel.core.api.job_json import JobOut
+from panel.core.api.schema import shown_before
 from vms.api.serializers import GuestOut
 
 Shape = serializers.Serializer[Any]
@@ -136,8 +137,11 @@ class OrderAnswerOut(SubscriptionAnswerOut):
     """What a billing system's order answers."""
 
     root_password = serializers.CharField(
-        required=False, help_text="Only when one was made, and only in the first answer. It is kept nowhere."
+        required=False,
+        allow_null=True,
+        help_text="Only when one was made, and only in the first answer. It is kept nowhere.",
     )
+    root_password_shown = shown_before()
 
 
 class GuestOrderAnswerOut(OrderAnswerOut):

@@ -9,6 +9,7 @@ from hosts.drivers.types import HostType, PowerState
 from panel.core.actors import Actor
 from panel.core.api.input import StrictSerializer
 from panel.core.api.job_json import JobOut
+from panel.core.api.schema import shown_before
 from panel.core.permissions import Permission
 from vms.models import Guest
 from vms.selectors import STATUSES, guest_status, power_of
@@ -183,3 +184,4 @@ class AcceptedOut(serializers.Serializer[Any]):
     guest = GuestOut()
     job = JobOut()
     root_password = serializers.CharField(required=False, allow_null=True, help_text="Shown once, only here.")
+    root_password_shown = shown_before()

@@ -28,7 +28,7 @@ from panel.core.models import IdempotencyRecord
 WAIT_MS = 10_000
 WAIT_LEFT = "innkeeper.idempotency_wait_ms"  # in the ASGI scope, for one that has waited before
 IN_FLIGHT_AFTER_S = 2
-_ONCE = "root_password", "token", "set_password_url"  # shown in the first answer only
+ONCE = "root_password", "token", "set_password_url"  # shown in the first answer only
 
 
 def idempotent(request: Request, answer: Callable[[], Response]) -> Response:
@@ -100,7 +100,7 @@ def _kept(body: Any) -> str | None:
         return None
     kept = json.loads(json.dumps(body, cls=JSONEncoder))
     if isinstance(kept, dict):
-        for name in _ONCE:
+        for name in ONCE:
             if kept.get(name) is not None:
                 kept |= {name: None, f"{name}_shown": True}
     return json.dumps(kept)

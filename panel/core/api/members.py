@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from panel.core.actors import Actor
 from panel.core.api.input import EmptyIn, StrictSerializer
 from panel.core.api.paging import page
-from panel.core.api.schema import list_parameters, page_of
+from panel.core.api.schema import list_parameters, page_of, shown_before
 from panel.core.api.views import PanelView, parsed
 from panel.core.models import CustomerRole, Membership
 from panel.core.people.members import member_add, member_remove, member_set_password_link, member_set_role
@@ -60,12 +60,14 @@ class MemberAddedOut(MemberOut):
     """The answer to adding a member."""
 
     set_password_url = serializers.CharField(allow_null=True, help_text=f"For a new user. {LINK_HELP}")
+    set_password_url_shown = shown_before()
 
 
 class LinkOut(serializers.Serializer[Any]):
     """A link to hand over."""
 
-    set_password_url = serializers.CharField(help_text=LINK_HELP)
+    set_password_url = serializers.CharField(allow_null=True, help_text=LINK_HELP)
+    set_password_url_shown = shown_before()
 
 
 def member_json(actor: Actor, membership: Membership) -> dict[str, Any]:

@@ -11,15 +11,24 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="Repeat a request with the same key and you get the first answer again, not a second effect. "
-    "Kept for seven days per client.",
+    description="Repeat a request with the same key and you get the first answer again (`Idempotent-Replayed: true`), "
+    "not a second effect. Kept for seven days per client. While the first one is under way a repeat waits up to ten "
+    "seconds, then it is refused with 409 `idempotency_in_flight`: send it again after `Retry-After`. With another "
+    "body or path it is refused with 422 `idempotency_key_reused`. What was refused leaves the key free.",
 )
+REPLAYED = {"schema": {"type": "string", "enum": ["true"]}, "description": "Only in answers that are given again."}
+RETRY_AFTER = {"schema": {"type": "integer"}, "description": "Seconds, where trying again makes sense."}
 PAGING = [
     OpenApiParameter(
         "limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, description="Rows a page."
     ),
     OpenApiParameter("cursor", str, description="`next` of the page before; bound to sort and filters."),
 ]
+
+
+def shown_before() -> serializers.BooleanField:
+    """Return the field that an answer given again has for what is null in it, as only the first one showed it."""
+    return serializers.BooleanField(required=False, help_text="True in answers given again: the first one showed it.")
 
 
 def page_of(row: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
@@ -73,8 +82,12 @@ class PanelSchema(AutoSchema):
             "description": "Problem (RFC 9457).",
             "content": {"application/problem+json": {"schema": PROBLEM}},
         }
+        if self.method == "POST":
+            for answer in (body for status, body in bodies.items() if status.startswith("2")):
+                answer["headers"] = {**answer.get("headers", {}), "Idempotent-Replayed": REPLAYED}
         for status in self._problem_statuses():
-            bodies.setdefault(status, reference)
+            retried = {"headers": {"Retry-After": RETRY_AFTER}} if status in ("409", "429", "503") else {}
+            bodies.setdefault(status, {**reference, **retried})
         return bodies
 
     def _problem_statuses(self) -> list[str]:

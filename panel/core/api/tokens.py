@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from panel.core.api.input import StrictSerializer
 from panel.core.api.paging import page
 from panel.core.api.query import uuid_param
-from panel.core.api.schema import list_parameters, page_of
+from panel.core.api.schema import list_parameters, page_of, shown_before
 from panel.core.api.views import PanelView, parsed
 from panel.core.models import ApiClient, ApiToken, ClientRole, TokenScope
 from panel.core.people.tokens import client_create, client_update, token_create, token_revoke
@@ -53,6 +53,7 @@ class TokenCreatedOut(TokenOut):
     """The answer to making a token."""
 
     token = serializers.CharField(allow_null=True, help_text="64 letters and digits. Shown only now.")
+    token_shown = shown_before()
 
 
 class ClientIn(StrictSerializer):

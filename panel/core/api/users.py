@@ -12,7 +12,7 @@ from panel.core.api.input import EmptyIn, StrictSerializer
 from panel.core.api.members import LINK_HELP, LinkOut
 from panel.core.api.paging import page
 from panel.core.api.query import bool_param, text_param
-from panel.core.api.schema import list_parameters, page_of
+from panel.core.api.schema import list_parameters, page_of, shown_before
 from panel.core.api.views import PanelView, check_if_match, parsed, with_etag
 from panel.core.models import StaffRole, User
 from panel.core.people.users import set_password_path, user_create, user_set_password_link, user_update
@@ -69,6 +69,7 @@ class UserCreatedOut(UserOut):
     """The answer to making a user."""
 
     set_password_url = serializers.CharField(allow_null=True, help_text=LINK_HELP)
+    set_password_url_shown = shown_before()
 
 
 def user_json(user: User) -> dict[str, Any]:
