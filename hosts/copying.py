@@ -1,8 +1,13 @@
 """How far a step is that copies data: told by the driver in its own thread, written down by the job's."""
 
+import logging
 import time
 
+from django.db import InterfaceError, OperationalError, connection
+
 from panel.core.operations import Operation
+
+logger = logging.getLogger(__name__)
 
 
 class CopyProgress:
@@ -34,6 +39,8 @@ class CopyProgress:
     def report(self) -> None:
         """Write down how far the step is; nothing before its first copy and after its end.
 
+        A database that is away for a moment ends no copy: what comes after it asks whether the job is still its own.
+
         Raises:
             JobLostError: another attempt has taken over.
         """
@@ -41,9 +48,10 @@ class CopyProgress:
             return
         done = self._before_bytes + self._done_bytes
         total = max(self._expected_bytes, self._before_bytes + self._total_bytes)
-        self._operation.progress(
-            100 * done // total if total else 0,
-            bytes_done=done,
-            bytes_total=total,
-            rate_bytes_s=int(done / max(0.001, time.monotonic() - self._began)),
-        )
+        rate_bytes_s = int(done / max(0.001, time.monotonic() - self._began))
+        percent = 100 * done // total if total else 0
+        try:
+            self._operation.progress(percent, bytes_done=done, bytes_total=total, rate_bytes_s=rate_bytes_s)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("progress not written: %s", error)
+            connection.close()  # the next one begins with a new one

@@ -2,14 +2,21 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
+from hosts import copying, registry
+from hosts.calls import guarded
 from hosts.copying import CopyProgress
+from hosts.drivers.base import HypervisorDriver
 from panel.core import deadlines
 from panel.core.deadlines import DeadlinePassedError, call_within
+from panel.core.errors import JobLostError
 
 
 class Told:
@@ -55,6 +62,46 @@ def test_nothing_is_said_of_a_step_that_is_over(operation):
     operation.step_now = SimpleNamespace(name="next")
     copied.report()
     assert operation.said == []
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_for_a_moment_ends_no_copy(operation, monkeypatch, error):
+    closed = []
+    monkeypatch.setattr(copying, "connection", SimpleNamespace(close=lambda: closed.append(True)))
+    copied = CopyProgress(operation, step="copy")
+    copied.begin()
+    copied.told(1, 2)
+    with monkeypatch.context() as away:
+        away.setattr(Told, "progress", raising(error))
+        copied.report()
+    copied.report()
+    assert (closed, [percent for percent, _ in operation.said]) == ([True], [50])
+
+
+def test_a_copy_of_an_attempt_that_was_overtaken_is_cut(monkeypatch):
+    monkeypatch.setattr(deadlines, "MEANWHILE_S", 0.01)
+    cut = threading.Event()
+    driver = SimpleNamespace(volume_clone=lambda: cut.wait(10), close=cut.set)
+    monkeypatch.setitem(registry._drivers, (0, UUID(int=0), ""), driver)
+    call = guarded(
+        lambda: cast(HypervisorDriver, driver),
+        fence=lambda: None,
+        deadline_s=lambda: 10.0,
+        meanwhile=raising(JobLostError),
+    )
+    with pytest.raises(JobLostError):
+        call.volume_clone()  # type: ignore[call-arg]
+    assert cut.is_set()
+    assert driver not in registry._drivers.values()
+
+
+def raising(error: type[Exception]) -> Callable[..., None]:
+    """Return a function that raises."""
+
+    def away(*_: Any, **__: Any) -> None:
+        raise error
+
+    return away
 
 
 def test_the_waiting_thread_reports_while_a_call_is_under_way(monkeypatch):
