@@ -11,7 +11,7 @@ from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
 
 from panel.core.garbage import collect_seldom
-from panel.core.logs import process_is
+from panel.core.logs import line_at_once, process_is
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings.production")
 
@@ -37,6 +37,9 @@ def _log_as_all_do(**_: Any) -> None:
     """Keep Celery from setting up logs of its own; children inherit these."""
     get_multiprocessing_logger()  # makes it, and it would keep to itself what the pool says of a killed child
     logging.config.dictConfig(settings.LOGGING)
+    from celery.apps import worker  # only there when this is one
+
+    worker.safe_say = line_at_once  # what it says when a signal ends it
 
 
 @worker_ready.connect

@@ -4,6 +4,7 @@ Ids are bound to a context (``log_scope``) and are on every line until it ends, 
 begins with an empty context: ``carried`` gives it the caller's.
 """
 
+import contextlib
 import contextvars
 import logging
 import os
@@ -51,6 +52,13 @@ def process_is(kind: str) -> None:
 def process_kind() -> str:
     """Return what ``process_is`` said, or "manage"."""
     return _process
+
+
+def line_at_once(event: str, *_: object) -> None:
+    """Write one line past all handlers: for a signal's handler, which may come in the middle of another line."""
+    record = logging.LogRecord("panel", logging.INFO, __file__, 0, event, (), None)
+    with contextlib.suppress(OSError):
+        os.write(2, f"{json_formatter().format(record)}\n".encode())
 
 
 def _uncaught(found: Any) -> None:

@@ -175,3 +175,15 @@ def test_a_restore_to_yesterday_destroys_nothing_on_the_hosts(installation, orde
     since = installation.host.calls(host=HOST)[asked:]
     assert [call.call for call in since if call.call in changing] == []
     admin.done(installation.order("after-the-restore"), timeout_s=60)
+
+
+def test_how_each_process_ends_is_json_too(installation, ordered):
+    """The last test here: afterwards nothing runs any more."""
+    for process in installation.panel.processes.values():
+        process.send(signal.SIGTERM)
+    for process in installation.panel.processes.values():
+        process.stop(timeout_s=10)
+    installation.panel.processes.clear()
+    ends = [line for line in lines(installation) if "Warm shutdown" in line["event"]]
+    said = {(line["file"], line["process"], line["pid"]) for line in ends}  # one that was told twice says it twice
+    assert sorted(one[:2] for one in said) == [("builder", "builder"), *[("worker", "worker")] * 2]
