@@ -11,7 +11,8 @@ class HostsConfig(AppConfig):
     def ready(self) -> None:
         import hosts.health
         import hosts.metrics
-        import hosts.operations  # noqa: F401 - registers operations
+        import hosts.operations
+        import hosts.services.restored  # noqa: F401 - all of these register what they do
         from hosts import selectors
         from hosts.services import retry
         from panel.core.naming import named_by, named_by_jobs

@@ -3,16 +3,23 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.models.hosts import SILENT_AFTER
 from hosts.services.addresses import free_v4
+from hosts.services.restored import uncompared
 from hosts.states import WATCHED
-from panel.core.health import Finding, Severity, duration_words, few, health_check
+from panel.core.health import Finding, Severity, duration_words, few, health_check, several
 
 FULL, ALMOST = 0.85, 0.95
+_UNCOMPARED = ngettext_lazy(
+    "%(count)s host has not been looked at since the panel was restored.",
+    "%(count)s hosts have not been looked at since the panel was restored.",
+    "count",
+)
 
 
 @health_check
@@ -100,6 +107,21 @@ def full_pools(_now: datetime) -> Iterator[Finding]:
                 )
             )
     yield from few(sorted(found, key=lambda one: one.severity), code="pools_full", link="/hosts")
+
+
+@health_check
+def hosts_uncompared(_now: datetime) -> Iterator[Finding]:
+    """Hosts that are waited for since a restore."""
+    rows = uncompared().aggregate(count=Count("host", distinct=True), since=Min("uncompared_since"))
+    yield from several(
+        rows["count"],
+        severity=Severity.WARNING,
+        code="hosts_uncompared",
+        since=rows["since"],
+        sentence=_UNCOMPARED,
+        hint=_("Until then their networks give new servers no address. It takes half a minute while collectors run."),
+        link="/hosts",
+    )
 
 
 @health_check

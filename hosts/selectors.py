@@ -120,7 +120,7 @@ def networks_counted(networks: list[Network]) -> list[Network]:
         .annotate(
             v4=Count("pk", filter=Q(family=4)),
             v4_taken=Count("pk", filter=Q(family=4, owner_id__isnull=False)),
-            v6_taken=Count("pk", filter=Q(family=6)),
+            v6_taken=Count("pk", filter=Q(family=6, owner_id__isnull=False)),
         )
     }
     for network in networks:
@@ -131,7 +131,7 @@ def networks_counted(networks: list[Network]) -> list[Network]:
 def address_list_for(actor: Actor) -> QuerySet[IPAddress]:
     """Every IPv4 address of every network, free or taken, and the taken IPv6 ones."""
     actor.require(Permission.FLEET_VIEW)
-    return IPAddress.objects.select_related("network")
+    return IPAddress.objects.exclude(family=6, owner_id__isnull=True).select_related("network")
 
 
 def address_search(rows: QuerySet[IPAddress], text: str) -> QuerySet[IPAddress]:

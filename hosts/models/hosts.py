@@ -68,6 +68,7 @@ class HostConnection(Record):
     capabilities = models.JSONField(default=list)  # [{capability, available, reason}]
     last_seen_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
+    uncompared_since = models.DateTimeField(null=True)  # when the panel was restored; null: compared since then
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "host_type"], name="hosts_connection_type")]

@@ -33,7 +33,7 @@ class Network(VersionedRecord):
 
 
 class IPAddress(Record):
-    """An address of a network. IPv4: a row each, free while ``owner_id`` is null. IPv6: a row when taken."""
+    """An address of a network. IPv4: a row each, free while ``owner_id`` is null. IPv6: a row once taken or seen."""
 
     network = models.ForeignKey(Network, on_delete=models.CASCADE, related_name="addresses")
     address = models.GenericIPAddressField()
@@ -49,6 +49,9 @@ class IPAddress(Record):
         indexes = [
             models.Index(
                 fields=["network", "order"], condition=Q(owner_id__isnull=True, family=4), name="hosts_address_free"
+            ),
+            models.Index(
+                fields=["seen_used_at"], condition=Q(owner_id__isnull=True, family=6), name="hosts_address_seen_v6"
             ),
             models.Index(fields=["owner_id"], name="hosts_address_owner"),
             models.Index(fields=["address"], name="hosts_address_value"),

@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from hosts.models import IPAddress, Network
+from hosts.services.restored import uncompared
 from panel.core import events
-from panel.core.errors import CapacityError
+from panel.core.errors import CapacityError, NotReadyError
 
 _V6_TRIES = 8
 _V6_COUNTED = 4096  # subnets up to this size are searched; in larger ones nearly every random address is free
@@ -21,7 +22,7 @@ SEEN_USED_FOR = timedelta(minutes=20)  # several comparisons of a host: what use
 
 
 def free_v4() -> Q:
-    """Return the condition of IPv4 addresses that may be given out: nobody owns them, and nobody was seen to use them.
+    """Return the condition of IPv4 addresses that may be given out: of nobody, and not seen used.
 
     What runs may use an address that the panel does not know of: a server that was made after the backup that was
     restored, or one of somebody else's.
@@ -30,11 +31,54 @@ def free_v4() -> Q:
     return unused & Q(family=4, owner_id__isnull=True)
 
 
+def _stale_v6() -> Q:
+    """Return the condition of IPv6 rows that are of no use any more: seen used, and not for a while."""
+    return Q(family=6, owner_id__isnull=True, seen_used_at__lt=Now() - SEEN_USED_FOR)
+
+
 def addresses_seen_used(*, host_id: UUID, addresses: Collection[str]) -> None:
     """Note that domains on a host use these addresses, which nobody owns: they are not given out for a while."""
-    if addresses:
-        rows = IPAddress.objects.filter(network__hosts=host_id, address__in=addresses, owner_id__isnull=True)
-        rows.update(seen_used_at=Now())
+    IPAddress.objects.filter(_stale_v6()).delete()
+    if not addresses:
+        return
+    seen = [
+        IPAddress(network=network, address=str(address), family=6, order=_order(network, address), seen_used_at=Now())
+        for network, address in _v6_within(host_id, addresses)
+    ]
+    IPAddress.objects.bulk_create(seen, ignore_conflicts=True)
+    rows = IPAddress.objects.filter(network__hosts=host_id, address__in=addresses, owner_id__isnull=True)
+    rows.update(seen_used_at=Now())
+
+
+def v6_without_row(*, host_id: UUID, addresses: Collection[str]) -> set[str]:
+    """Return those of ``addresses``, none of which has a row, that a network of the host could give out."""
+    return {str(address) for _, address in _v6_within(host_id, addresses)}
+
+
+def _v6_within(host_id: UUID, addresses: Collection[str]) -> list[tuple[Network, ipaddress.IPv6Address]]:
+    """Return the IPv6 addresses that a network of the host could give out, each with its network."""
+    parsed = [found for one in addresses if (found := _v6(one)) is not None]
+    if not parsed:
+        return []
+    networks = [
+        (network, ipaddress.IPv6Network(network.cidr_v6), {str(network.gateway_v6), *network.reserved})
+        for network in Network.objects.filter(hosts=host_id).exclude(cidr_v6="")
+    ]
+    return [
+        (network, one) for one in parsed for network, subnet, kept in networks if one in subnet and str(one) not in kept
+    ]
+
+
+def _v6(text: str) -> ipaddress.IPv6Address | None:
+    """Return what somebody's domain says is an address; None when it is no plain IPv6 one."""
+    try:
+        return None if "%" in text else ipaddress.IPv6Address(text)
+    except ValueError:
+        return None
+
+
+def _order(network: Network, address: ipaddress.IPv6Address) -> int:
+    return min(int(address) - int(ipaddress.IPv6Network(network.cidr_v6).network_address), 2**62)
 
 
 def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IPAddress]:
@@ -44,7 +88,11 @@ def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IP
 
     Raises:
         CapacityError: the network has no free address.
+        NotReadyError: nobody knows yet which of them are in use.
     """
+    # Read before the addresses: what a comparison has found is written together with its end.
+    if uncompared().filter(host__networks=network).exists():
+        raise NotReadyError
     events.publish("network", network.pk)
     taken: list[IPAddress] = []
     if network.cidr_v4:
@@ -83,11 +131,12 @@ def _take_v6(network: Network, owner_id: UUID, nic_id: UUID, *, preferred: int |
             continue
         try:
             with transaction.atomic():
+                IPAddress.objects.filter(_stale_v6(), network=network, address=address).delete()
                 return IPAddress.objects.create(
                     network=network,
                     address=address,
                     family=6,
-                    order=min(offset, 2**62),
+                    order=_order(network, subnet[offset]),
                     owner_id=owner_id,
                     nic_id=nic_id,
                     taken_at=timezone.now(),
@@ -101,7 +150,8 @@ def _v6_offset(network: Network, subnet: ipaddress.IPv6Network, reserved: set[st
     """Return an address's place in the subnet, by chance among the free ones; None when a small subnet is full."""
     if subnet.num_addresses > _V6_COUNTED:
         return 1 + secrets.randbelow(subnet.num_addresses - 1)
-    held = set(IPAddress.objects.filter(network=network, family=6).values_list("address", flat=True)) | reserved
+    rows = IPAddress.objects.filter(network=network, family=6).exclude(_stale_v6())
+    held = set(rows.values_list("address", flat=True)) | reserved
     free = [offset for offset in range(1, subnet.num_addresses) if str(subnet[offset]) not in held]
     return secrets.choice(free) if free else None
 

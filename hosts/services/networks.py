@@ -168,9 +168,11 @@ def _rows_in_step(network: Network, subnets: Subnets) -> None:
     rows = IPAddress.objects.filter(network=network)
     have = {row.address: row for row in rows.filter(family=4).select_for_update()}
     taken = {row.address for row in have.values() if row.owner_id is not None}
-    taken_v6 = set(rows.filter(family=6, address__in=subnets.reserved).values_list("address", flat=True))
+    kept_v6 = rows.filter(family=6, address__in=subnets.reserved, owner_id__isnull=False)
+    taken_v6 = set(kept_v6.values_list("address", flat=True))
     if lost := sorted((taken - set(wanted)) | taken_v6):
         raise InvalidInputError(fields={"reserved": f"{lost[0]} is in use by a server."})
+    rows.filter(family=6, owner_id__isnull=True).delete()  # seen used; the next comparison sees them again
     rows.filter(pk__in=[row.pk for address, row in have.items() if address not in wanted]).delete()
     IPAddress.objects.bulk_create(
         [

@@ -10,9 +10,11 @@ from django.db.models import Exists, F, OuterRef, Prefetch, Q
 from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.services.addresses import free_v4
+from hosts.services.restored import network_waits
 from hosts.states import HostState
 
 CONSIDERED = 50  # hosts scored for one guest; the roomiest come first
+UNCOMPARED = "It has not been looked at since the panel was restored."
 SILENT = "The host does not answer."  # a hypervisor that nobody has asked yet is not silent
 
 
@@ -51,6 +53,7 @@ class Candidate:
     pools: Sequence[StoragePool]
     networks: Sequence[Network]
     full_networks: frozenset[UUID] = frozenset()  # those of ``networks`` without a free IPv4 address
+    waiting_networks: frozenset[UUID] = frozenset()  # those that give nothing out yet, after a restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,10 @@ def _refusal(candidate: Candidate, wish: Wish) -> str:
         return "Not enough disk space is left."
     if not candidate.networks:
         return "The host has no network."
-    if all(network.pk in candidate.full_networks for network in candidate.networks):
+    ready = [network for network in candidate.networks if network.pk not in candidate.waiting_networks]
+    if not ready:
+        return UNCOMPARED
+    if all(network.pk in candidate.full_networks for network in ready):
         return "No address is left."
     return ""
 
@@ -131,7 +137,7 @@ def candidates(wish: Wish, *, all_hosts: bool = False) -> list[Candidate]:
             rows = rows.filter(location=wish.location)
         rows = rows[:CONSIDERED]
     of_type = HostConnection.objects.filter(host_type=wish.host_type, enabled=True)
-    networks = Network.objects.filter(enabled=True).annotate(has_free=_has_free())
+    networks = Network.objects.filter(enabled=True).annotate(has_free=_has_free(), waits=network_waits())
     hosts = rows.prefetch_related(
         Prefetch("connections", of_type, to_attr="of_type"),
         Prefetch("pools", StoragePool.objects.filter(for_new_guests=True).order_by("used_gib"), to_attr="all_pools"),
@@ -148,7 +154,7 @@ def _able(wish: Wish) -> Q:
     )
     pools = StoragePool.objects.filter(host=OuterRef("pk"), for_new_guests=True)
     roomy = pools.filter(limit_gib__gte=F("used_gib") + wish.disk_gib)
-    linked = Network.objects.filter(_has_free(), enabled=True, hosts=OuterRef("pk"))
+    linked = Network.objects.filter(_has_free(), ~network_waits(), enabled=True, hosts=OuterRef("pk"))
     return Q(Exists(capable), Exists(roomy), Exists(linked))
 
 
@@ -166,4 +172,5 @@ def _candidate(host: Any) -> Candidate:
         pools=host.all_pools,
         networks=host.open_networks,
         full_networks=frozenset(network.pk for network in host.open_networks if not network.has_free),
+        waiting_networks=frozenset(network.pk for network in host.open_networks if network.waits),
     )

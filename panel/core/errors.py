@@ -78,6 +78,16 @@ class CapacityError(PanelError):
     code = "no_capacity"
 
 
+class NotReadyError(CapacityError):
+    """The panel was restored a moment ago and first looks at its hosts. Try again in a minute."""
+
+    code = "not_ready"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=30)
+
+
 class JobLostError(PanelError):
     """Another attempt of this job has taken over."""
 

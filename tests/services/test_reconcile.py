@@ -198,7 +198,8 @@ def test_the_limiter_stops_what_would_touch_more_than_a_hundredth(one_host, cust
     assert kinds == ["automatic-stopped", *["filter-missing"] * 3]
     said = Difference.objects.get(kind="automatic-stopped")
     assert (said.severity, said.expected) == ("high", {"at_most": 1, "minutes": 10})
-    assert said.found == {"done": 1, "waiting": 2, "repair": 2, "suspend": 0, "delete": 0, "names": ["web-1", "web-2"]}
+    assert len(said.found.pop("names")) == 2
+    assert said.found == {"done": 1, "waiting": 2, "repair": 2, "suspend": 0, "delete": 0}
     assert [job.action for job in jobs_run()] == ["guest.repair"]
     look()
     assert jobs_run() == []

@@ -9,9 +9,9 @@ from django.db.models import F, Q
 from hosts.models import Host, IPAddress, Network, StoragePool
 from hosts.services.addresses import addresses_release, addresses_take
 from hosts.services.capacity import host_give_back, host_take, pool_give_back, pool_take
-from hosts.services.placement import SILENT, Candidate, Wish, candidates, needs_of, rank
+from hosts.services.placement import SILENT, UNCOMPARED, Candidate, Wish, candidates, needs_of, rank
 from panel.core import events
-from panel.core.errors import CapacityError, QuotaExceededError
+from panel.core.errors import CapacityError, NotReadyError, QuotaExceededError
 from panel.core.models import Customer
 from vms.models import Guest, Nic
 from vms.services.validation import GuestRequest
@@ -99,6 +99,7 @@ def place(guest: Guest, request: GuestRequest) -> Place:
 
     Raises:
         CapacityError: no host can take it; one sentence with the most telling reason.
+        NotReadyError: one may be able to when it has been looked at.
     """
     wish = wish_of(request)
     address_error: CapacityError | None = None
@@ -118,7 +119,9 @@ def place(guest: Guest, request: GuestRequest) -> Place:
         return Place(
             host=verdict.candidate.host, pool=found[0], network=found[1], notice=_notice(verdict.candidate, request)
         )
-    raise CapacityError(_no_host(str(address_error)) if address_error else why_not(wish))
+    if isinstance(address_error, NotReadyError):
+        raise address_error
+    raise CapacityError(_no_host(str(address_error))) if address_error else no_host(wish)
 
 
 class _FullError(Exception):
@@ -157,14 +160,16 @@ def nic_make(guest: Guest, network: Network) -> Nic:
             continue
 
 
-def why_not(wish: Wish) -> str:
-    """Return one sentence on why no host can take it: the refusal that is nearest to fitting."""
+def no_host(wish: Wish) -> CapacityError:
+    """Return why no host can take it, in one sentence: the refusal that is nearest to fitting."""
     refusals = [verdict.refusal for verdict in rank(candidates(wish, all_hosts=True), wish) if verdict.refusal]
     if not refusals:
-        return "No host can take this server at the moment."
+        return CapacityError("No host can take this server at the moment.")
+    if UNCOMPARED in refusals:
+        return NotReadyError()
     full = [r for r in refusals if "is left" in r or "are left" in r]
     silent = [r for r in refusals if r == SILENT]
-    return _no_host((full or silent or refusals)[0])
+    return CapacityError(_no_host((full or silent or refusals)[0]))
 
 
 def _no_host(refusal: str) -> str:

@@ -16,7 +16,7 @@ from panel.core.errors import ConflictError, InvalidInputError
 from panel.core.models import Job, JobResource, ResourceSlot
 from vms.models import Disk, Guest, GuestSecret
 from vms.services.actions import action_check, guest_audit, guest_job, guest_locked, job_at_work
-from vms.services.allocation import amounts, place, quota_error, quota_give_back, quota_take, why_not, wish_of
+from vms.services.allocation import amounts, no_host, place, quota_error, quota_give_back, quota_take, wish_of
 from vms.services.passwords import password_check, password_for, password_hash
 from vms.services.validation import GuestRequest, request_errors
 from vms.states import GuestAction, PowerWanted
@@ -124,7 +124,7 @@ def guest_check(*, actor: Actor, explain: bool = False, **request_fields: Any) -
     wish = wish_of(request)
     verdicts = tuple(rank(candidates(wish, all_hosts=explain), wish))
     fits = any(not verdict.refusal for verdict in verdicts)
-    reason = "" if fits else why_not(wish)
+    reason = "" if fits else str(no_host(wish))
     return Feasibility(
         errors=errors,
         feasible=fits and not errors,

@@ -2,7 +2,7 @@
 
 from hosts.drivers.types import PowerState
 from panel.core.backup.aftermath import after_restore
-from vms.models import Guest
+from vms.models import Comparison, Guest
 from vms.states import Lifecycle
 
 
@@ -12,3 +12,9 @@ def guests_unseen() -> None:
     Guest.objects.filter(lifecycle=Lifecycle.ACTIVE).update(
         power_state=PowerState.UNKNOWN, state_reason="", off_since=None
     )
+
+
+@after_restore
+def comparisons_due() -> None:
+    """All hypervisors are compared as soon as they answer, also when the backup is of a moment ago."""
+    Comparison.objects.update(began_at=None)

@@ -25,6 +25,7 @@ STATUS: dict[type[errors.PanelError], int] = {
     errors.ConflictError: 409,
     errors.QuotaExceededError: 409,
     errors.CapacityError: 409,
+    errors.NotReadyError: 503,
     errors.IdempotencyMismatchError: 422,
     errors.VersionMismatchError: 412,
     errors.DriverError: 502,

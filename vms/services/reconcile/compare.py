@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from hosts.models import HostConnection
 from hosts.services.addresses import addresses_seen_used
+from hosts.services.restored import compared
 from vms.models import Difference, DifferenceKind
 from vms.services.reconcile.automatic import repairs_go_on
 from vms.services.reconcile.guest_checks import domain_checks, guest_checks
@@ -62,6 +63,7 @@ def host_compare(*, connection: HostConnection, host: HostView, turn: Turn) -> b
             stays=_not_looked_at(panel, host),
         )
         addresses_seen_used(host_id=connection.host_id, addresses=unowned)
+        compared(connection_id=connection.pk, began_at=turn.began_at)
     repairs_go_on(host_id=connection.host_id, host_type=connection.host_type)
     stopped_tell()
     return True

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from hosts.models import Host, HostConnection, ImageFile, IPAddress, StoragePool, Volume
+from hosts.services.addresses import v6_without_row
 from panel.core.models import JobResource
 from vms.models import Guest
 from vms.services.reconcile.snapshots import GuestView, NicView, PanelView, VolumeView
@@ -28,7 +29,9 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
         "nic_id", "address"
     ):
         addresses.setdefault(owner_nic, set()).add(address)  # type: ignore[arg-type]
-    used = IPAddress.objects.filter(address__in=set(used_addresses)).values_list("address", "owner_id")
+    used = set(used_addresses)
+    owners = dict(IPAddress.objects.filter(address__in=used).values_list("address", "owner_id"))
+    owners |= dict.fromkeys(v6_without_row(host_id=connection.host_id, addresses=used - owners.keys()))
     host = Host.objects.only("name", "boot_id").get(pk=connection.host_id)
     return PanelView(
         host_id=host.pk,
@@ -40,7 +43,7 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
         volumes=_volumes(connection.host_id),
         image_names=frozenset(file.volume_name for file in ImageFile.objects.only("sha256", "format")),
         busy=busy_since(began_at),
-        addresses=dict(used),
+        addresses=owners,
     )
 
 

@@ -18,6 +18,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from hosts.models import HostConnection
+from hosts.services.restored import comparison_failed
 from vms.models import Comparison
 
 PANEL = UUID(int=1)  # the comparison of what the panel alone knows
@@ -71,6 +72,7 @@ def turn_written(turn: Turn) -> Iterator[datetime | None]:
 def turn_failed(turn: Turn, *, error: str) -> None:
     """Note that a turn came to nothing, and why. What was found before stands."""
     _not_ended(turn).update(ended_turn=turn.number, error=error)
+    comparison_failed(HostConnection.objects.filter(comparison=turn.comparison_id))
 
 
 def _not_ended(turn: Turn) -> QuerySet[Comparison]:
