@@ -45,6 +45,8 @@ def main() -> None:
         print(f"limit={limit:<4} queries={len(queries)}")
         reset_queries()
     report("list limit=100", lambda: get("/guests?limit=100"))
+    report("list limit=100, only running ones", lambda: get("/guests?limit=100&power_state=running"))
+    report("list limit=100, only crashed ones", lambda: get("/guests?limit=100&power_state=crashed"))
     report("search part of a name", lambda: get("/guests?limit=100&search=web-04"))
     first = "/guests?limit=50"
     path = first

@@ -61,9 +61,20 @@ def power_shown() -> Case:
     A silent host's guests are written down as unknown; this is for when nobody is there to write. By the database's
     clock.
     """
+    unknown = When(_not_looked_at(), then=Value(PowerState.UNKNOWN.value))
+    return Case(unknown, default=F("power_state"), output_field=CharField())
+
+
+def power_shown_is(state: str) -> Q:
+    """The condition that ``power_shown`` is ``state``, in a way of which PostgreSQL knows how many rows it lets pass."""
+    if state == PowerState.UNKNOWN:
+        return Q(power_state=state) | _not_looked_at()
+    return Q(power_state=state) & ~_not_looked_at()
+
+
+def _not_looked_at() -> Q:
     since = Now() - timedelta(seconds=settings.OBSERVED_STALE_S)
-    stale = Q(lifecycle=Lifecycle.ACTIVE, host__isnull=False, observed_at__lt=since)
-    return Case(When(stale, then=Value(PowerState.UNKNOWN.value)), default=F("power_state"), output_field=CharField())
+    return Q(lifecycle=Lifecycle.ACTIVE, host__isnull=False, observed_at__lt=since)
 
 
 def power_of(guest: Guest) -> PowerState:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -89,7 +89,8 @@ class GuestListView(PanelView):
             if value := text_param(request, name):
                 if value not in values:
                     raise InvalidInputError(fields={name: f"Use one of: {', '.join(values)}."})
-                rows = rows.filter(**{"power_shown" if name == "power_state" else name: value})
+                shown = selectors.power_shown_is(value) if name == "power_state" else Q(**{name: value})
+                rows = rows.filter(shown)
         if value := text_param(request, "external_id"):
             rows = rows.filter(external_id=value)
         for name, right in (("customer", Permission.GUEST_VIEW), ("host", Permission.FLEET_VIEW)):
