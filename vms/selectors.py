@@ -66,10 +66,9 @@ def power_shown() -> Case:
 
 
 def power_shown_is(state: str) -> Q:
-    """The condition that ``power_shown`` is ``state``, in a way of which PostgreSQL knows how many rows it lets pass."""
-    if state == PowerState.UNKNOWN:
-        return Q(power_state=state) | _not_looked_at()
-    return Q(power_state=state) & ~_not_looked_at()
+    """The condition that ``power_shown`` is ``state``, such that PostgreSQL can tell how many rows pass."""
+    written, unknown = Q(power_state=state), _not_looked_at()
+    return written | unknown if state == PowerState.UNKNOWN else written & ~unknown
 
 
 def _not_looked_at() -> Q:
