@@ -8,7 +8,7 @@ from collections import Counter
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from panel.core.models import HostSlot, Job, JobStatus, ResourceSlot, SilentHost
 
@@ -72,7 +72,8 @@ def slot_take(job: Job) -> bool:
 
 
 def slot_free(job: Job) -> list[Job]:
-    """Free a job's slots. Returns who should be rung: the oldest that could run now, as many as there are slots free.
+    """Free a job's slots. Returns who should be rung: those that could run now for the longest, as many as there are
+    slots free. Who asks every second whether an image has come is never before the job that copies it.
 
     As many, not only one for each freed here: who was rung for another may not have claimed it yet. Who waits for its
     turn among the jobs of several silent hosts is left to the sweep.
@@ -88,7 +89,7 @@ def slot_free(job: Job) -> list[Job]:
         .filter(Q(run_after__isnull=True) | Q(run_after__lte=Now()))
         .exclude(pk=job.pk)
         .exclude(resources__slot=ResourceSlot.WAITING)
-        .order_by("created_at")
+        .order_by(Coalesce("run_after", "created_at"))
     )
     rung = []
     for one in waiting[:_LOOK_AT]:

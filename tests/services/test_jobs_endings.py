@@ -303,6 +303,18 @@ def _closing(call: Callable[[], object]) -> None:
         connection.close()
 
 
+def test_who_asks_again_and_again_is_not_rung_before_who_has_waited_longer(monkeypatch):
+    rung = []
+    host = uuid.uuid4()
+    HostSlot.objects.create(host_id=host, kind="build", number=0)
+    running, asking, waiting = (submit(host_id=host, slot_kind="build") for _ in range(3))
+    Job.objects.filter(pk=asking.pk).update(created_at=running.created_at, run_after=timezone.now())
+    claimed = claim(running)
+    monkeypatch.setattr(jobs, "send", lambda job_id, queue, **_: rung.append(job_id))
+    tasks.run(claimed)
+    assert rung == [waiting.pk]
+
+
 @pytest.mark.parametrize("number", [0, 0xD800])
 def test_a_job_ends_whatever_its_error_says(probe, number):  # noqa: F811
     said = f"What is {chr(number)}?"
