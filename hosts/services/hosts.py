@@ -14,7 +14,7 @@ from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
 from panel.core.errors import InvalidInputError, InvalidStateError
-from panel.core.jobs import active_job_of
+from panel.core.holding import active_job_of
 from panel.core.models import Job
 from panel.core.permissions import Permission
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 
-from panel.core.models import HostSlot, Job, JobStatus, ResourceSlot, SilentHost
+from panel.core.models import HostSlot, Job, JobResource, JobStatus, ResourceSlot, SilentHost
 
 EVERY_JOB = "job"
 SILENT = "silent"  # of a host that does not answer: one, and of the fleet
@@ -98,6 +98,12 @@ def slot_free(job: Job) -> list[Job]:
             free.subtract(needed)
             rung.append(one)
     return rung
+
+
+def could_run() -> Q:
+    """The condition of queued jobs that nothing keeps from running: no time, no holder of a resource, no full host."""
+    waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
+    return (Q(run_after__isnull=True) | Q(run_after__lte=Now())) & ~Exists(waits) & ~slot_missing()
 
 
 def slot_missing() -> Q:

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import product
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, Max, QuerySet
 from prometheus_client.metrics_core import Metric
 
 from panel.core.fleet_metrics import fleet_metrics, gauge, with_zeros
-from panel.core.host_slots import slot_missing
-from panel.core.models import AttemptOutcome, Job, JobAttempt, JobResource, JobStatus, PanelBackup, ResourceSlot
+from panel.core.host_slots import could_run
+from panel.core.models import AttemptOutcome, Job, JobAttempt, JobStatus, PanelBackup
 from panel.core.models.jobs import ACTIVE
 from panel.core.operations import registered
 from panel.core.processes import KINDS, processes_alive
@@ -57,7 +56,4 @@ def of_the_panel(_now: datetime) -> Iterable[Metric]:
 
 def waiting_jobs() -> QuerySet[Job]:
     """Queued jobs that nothing keeps from running but that no worker has taken them: no other job, no full host."""
-    waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
-    return Job.objects.filter(
-        Q(run_after__isnull=True) | Q(run_after__lte=Now()), ~Exists(waits), ~slot_missing(), status=JobStatus.QUEUED
-    ).filter(children__isnull=True)
+    return Job.objects.filter(could_run(), status=JobStatus.QUEUED, children__isnull=True)

@@ -1,4 +1,4 @@
-"""The only writer of ``Job.status``: submit, claim, report, finish, cancel.
+"""A job's life: submit, claim, report, requeue, finish.
 
 The row is the truth and the Celery message a doorbell: a lost message is sent again by the sweeper, a
 repeated one finds the job claimed. Every write of a running attempt carries its fencing token.
@@ -8,32 +8,31 @@ Locks, always in this order: the rows of the work (guest, host), then the job's 
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from panel.core import doorbell, events
 from panel.core.actors import Actor
 from panel.core.attempts import attempt_begin, attempt_end, attempt_forget
-from panel.core.errors import JobLostError, ResourceBusyError
-from panel.core.host_slots import slot_free, slot_missing, slot_take
+from panel.core.errors import JobLostError
+from panel.core.holding import Resource, let_in, lonely_let_in, resource_take
+from panel.core.host_slots import slot_free, slot_take
 from panel.core.models import AttemptOutcome, Job, JobResource, JobStatus, ResourceSlot
 from panel.core.parents import parent_recompute
 
 logger = logging.getLogger(__name__)
 
-Resource = tuple[str, UUID]
 JOB_TASK = "core.job_run"  # the one Celery task; by name, because its module stands above this one
 CLOCK_MARGIN_S = 0.1  # the worker's clock and the database's may differ this much
 LONGEST_WAIT_S = 60.0  # no job is put off for longer than this at once
-_TAKE_TRIES = 5  # holders that may end, one after the other, while one request asks
 
 
 # ── submit ──────────────────────────────────────────────────────────────────────────────────────────
@@ -75,56 +74,12 @@ def job_submit(
         slot_kind=slot_kind,
     )
     for resource_type, resource_id in sorted(resources):
-        _take_resource(job, resource_type, resource_id, may_wait=may_wait, wait_behind=wait_behind)
+        resource_take(job, resource_type, resource_id, may_wait=may_wait, wait_behind=wait_behind)
     accepted = {"job_id": str(job.pk), "action": job.action}
     transaction.on_commit(lambda: logger.info("job accepted", extra=accepted), robust=True)
     ring(job)
     events.publish("job", job.pk, customer_id=customer_id)
     return job
-
-
-def _take_resource(
-    job: Job, resource_type: str, resource_id: UUID, *, may_wait: bool, wait_behind: frozenset[str]
-) -> None:
-    for _ in range(_TAKE_TRIES):
-        if _take(job, resource_type, resource_id, ResourceSlot.HOLDING):
-            return
-        holder = _holder_locked(resource_type, resource_id)
-        if holder is None:  # it ended this very moment
-            continue
-        waits = may_wait or holder.action in wait_behind
-        if waits and _take(job, resource_type, resource_id, ResourceSlot.WAITING):
-            return
-        raise ResourceBusyError(
-            f"Another job is working on this: {holder.action}.", job_id=str(holder.pk), action=holder.action
-        )
-    raise ResourceBusyError("Another job has just finished. Try again.", job_id=None)
-
-
-def _holder_locked(resource_type: str, resource_id: UUID) -> Job | None:
-    """Return the holder with its row locked, so that it cannot end before whoever waits for it is written down."""
-    holder = active_job_of(resource_type, resource_id)
-    if holder is None:
-        return None
-    list(Job.objects.select_for_update(no_key=True).filter(pk=holder.pk))
-    still = active_job_of(resource_type, resource_id)
-    return still if still == holder else None
-
-
-def _take(job: Job, resource_type: str, resource_id: UUID, slot: ResourceSlot) -> bool:
-    try:
-        with transaction.atomic():
-            JobResource.objects.create(job=job, type=resource_type, resource_id=resource_id, slot=slot)
-    except IntegrityError:
-        return False
-    return True
-
-
-def active_job_of(resource_type: str, resource_id: UUID) -> Job | None:
-    """Return the job that holds a resource, if any."""
-    return Job.objects.filter(
-        resources__type=resource_type, resources__resource_id=resource_id, resources__slot=ResourceSlot.HOLDING
-    ).first()
 
 
 def ring(job: Job) -> None:
@@ -269,34 +224,20 @@ def job_release(job: Job) -> None:
     held = list(job.resources.filter(slot=ResourceSlot.HOLDING).values_list("type", "resource_id"))
     job.resources.update(slot=None)
     for resource_type, resource_id in held:
-        _let_in(JobResource.objects.filter(type=resource_type, resource_id=resource_id))
+        for following in let_in(JobResource.objects.filter(type=resource_type, resource_id=resource_id)):
+            ring(following)
     _pass_slot_on(job)
     if job.parent_id:
         parent_recompute(job.parent_id)
     events.publish("job", job.pk, customer_id=job.customer_id, final=True)
 
 
-def _let_in(rows: QuerySet[JobResource]) -> int:
-    """Make those of these rows that wait hold; returns how many."""
-    waiting = list(rows.filter(slot=ResourceSlot.WAITING).select_related("job"))
-    for row in waiting:
-        row.slot = ResourceSlot.HOLDING
-        row.save(update_fields=["slot"])
-        ring(row.job)
-    return len(waiting)
-
-
 def waiting_let_in() -> int:
     """Let in who waits for a resource that nobody holds, should a holder have ended unseen. Returns how many."""
-    held = JobResource.objects.filter(
-        type=OuterRef("type"), resource_id=OuterRef("resource_id"), slot=ResourceSlot.HOLDING
-    )
-    lonely = JobResource.objects.filter(~Exists(held), slot=ResourceSlot.WAITING)
-    let_in = 0
-    for pk in list(lonely.values_list("pk", flat=True)[:100]):
-        with suppress(IntegrityError), transaction.atomic():  # somebody came first: then that one lets it in
-            let_in += _let_in(JobResource.objects.filter(pk=pk))
-    return let_in
+    let_in = lonely_let_in()
+    for following in let_in:
+        ring(following)
+    return len(let_in)
 
 
 def _pass_slot_on(job: Job) -> None:
@@ -307,16 +248,3 @@ def _pass_slot_on(job: Job) -> None:
 def cancel_requested(job: Job) -> bool:
     """True when somebody asked this job to stop."""
     return Job.objects.filter(pk=job.pk, cancel_requested_at__isnull=False).exists()
-
-
-def jobs_due() -> QuerySet[Job]:
-    """Queued jobs that nobody claimed for a while and that could be claimed now, by the database's clock."""
-    stale = Now() - timedelta(seconds=settings.JOB_RESEND_S)
-    waits = JobResource.objects.filter(job=OuterRef("pk"), slot=ResourceSlot.WAITING)
-    ready = (Q(run_after__isnull=True) | Q(run_after__lte=Now())) & ~Exists(waits) & ~slot_missing()
-    return Job.objects.filter(
-        ready | Q(cancel_requested_at__isnull=False, attempt=0),
-        Q(sent_at__isnull=True) | Q(sent_at__lte=stale) | Q(run_after__gt=F("sent_at")),
-        status=JobStatus.QUEUED,
-        children__isnull=True,
-    )

@@ -1,15 +1,18 @@
 """Heals what was lost: messages nobody claimed and attempts whose worker died. Any number may run."""
 
 import logging
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 
 from panel.core import events
 from panel.core.attempts import attempts_lost
 from panel.core.doorbell import messages_waiting
-from panel.core.jobs import LONGEST_WAIT_S, jobs_due, send, waiting_let_in
+from panel.core.host_slots import could_run
+from panel.core.jobs import LONGEST_WAIT_S, send, waiting_let_in
 from panel.core.logs import log_scope
 from panel.core.metrics import TAKEOVERS
 from panel.core.models import HostSlot, Job, JobStatus
@@ -70,3 +73,14 @@ def _to_send() -> QuerySet[Job]:
     due = jobs_due()
     queues = due.order_by().values_list("queue", flat=True).distinct()
     return due.exclude(queue__in=[queue for queue in queues if messages_waiting(queue) >= ENOUGH_MESSAGES])
+
+
+def jobs_due() -> QuerySet[Job]:
+    """Queued jobs that nobody claimed for a while and that could be claimed now, by the database's clock."""
+    stale = Now() - timedelta(seconds=settings.JOB_RESEND_S)
+    return Job.objects.filter(
+        could_run() | Q(cancel_requested_at__isnull=False, attempt=0),
+        Q(sent_at__isnull=True) | Q(sent_at__lte=stale) | Q(run_after__gt=F("sent_at")),
+        status=JobStatus.QUEUED,
+        children__isnull=True,
+    )

@@ -275,10 +275,10 @@ def test_every_job_on_a_host_counts_and_those_of_other_hosts_go_on(monkeypatch):
     running = [claim(built), claim(started)]
     for job in (stopped, waits):
         assert jobs.job_claim(job.pk, worker="w") is None
-    assert not jobs.jobs_due().filter(pk__in=[stopped.pk, waits.pk]).exists()
+    assert not sweeper.jobs_due().filter(pk__in=[stopped.pk, waits.pk]).exists()
     elsewhere = submit(host_id=other)
     Job.objects.update(sent_at=timezone.now() - timedelta(hours=1))
-    assert jobs.jobs_due().filter(pk=elsewhere.pk).exists()
+    assert sweeper.jobs_due().filter(pk=elsewhere.pk).exists()
     assert jobs.job_claim(elsewhere.pk, worker="w") is not None
 
     monkeypatch.setattr(jobs, "send", lambda job_id, queue, **_: rung.append(job_id))

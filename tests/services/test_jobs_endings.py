@@ -11,7 +11,7 @@ from celery import current_app
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from panel.core import cancelling, jobs, operations, stranded, sweeper, tasks
+from panel.core import cancelling, holding, jobs, operations, stranded, sweeper, tasks
 from panel.core.actors import SYSTEM
 from panel.core.errors import DriverError, HostUnreachableError, JobLostError, ResourceBusyError
 from panel.core.models import HostSlot, Job, JobResource, JobStatus, JobUndo
@@ -198,7 +198,7 @@ def test_holder_cannot_end_between_being_asked_for_and_being_waited_for(monkeypa
     thing = uuid.uuid4()
     holder = claim(submit(thing))
     inside, ended = threading.Event(), threading.Event()
-    original = jobs._take
+    original = holding._take
 
     def take(job, resource_type, resource_id, slot):
         if slot == "waiting":
@@ -206,7 +206,7 @@ def test_holder_cannot_end_between_being_asked_for_and_being_waited_for(monkeypa
             ended.wait(0.5)  # the holder tries to end now
         return original(job, resource_type, resource_id, slot)
 
-    monkeypatch.setattr(jobs, "_take", take)
+    monkeypatch.setattr(holding, "_take", take)
     made: list[Job] = []
     asking = threading.Thread(target=_closing, args=(lambda: made.append(submit(thing, may_wait=True)),))
     asking.start()
@@ -220,13 +220,13 @@ def test_holder_cannot_end_between_being_asked_for_and_being_waited_for(monkeypa
 def test_holder_that_ended_meanwhile_is_no_reason_to_refuse(monkeypatch):
     thing = uuid.uuid4()
     holder = claim(submit(thing))
-    original = jobs.active_job_of
+    original = holding.active_job_of
 
     def ends(resource_type, resource_id):
-        monkeypatch.setattr(jobs, "active_job_of", original)
+        monkeypatch.setattr(holding, "active_job_of", original)
         tasks.run(holder)
 
-    monkeypatch.setattr(jobs, "active_job_of", ends)
+    monkeypatch.setattr(holding, "active_job_of", ends)
     assert submit(thing).resources.get().slot == "holding"
 
 
@@ -270,7 +270,7 @@ def test_without_a_broker_jobs_that_cannot_run_do_not_block_the_others(monkeypat
     host, thing = uuid.uuid4(), uuid.uuid4()
     HostSlot.objects.create(host_id=host, kind="build", number=0, job=claim(submit(thing)))
     stuck = [submit(thing, may_wait=True), *(submit(host_id=host, slot_kind="build") for _ in range(3))]
-    due = jobs.jobs_due()
+    due = sweeper.jobs_due()
     assert not due.filter(pk__in=[job.pk for job in stuck]).exists()
     free = submit()
     # Also those that cannot be claimed for a reason the query does not know.

@@ -13,8 +13,9 @@ from hosts.services.enrolment import SLOTS
 from panel.core.actors import SYSTEM
 from panel.core.errors import HostTimeoutError
 from panel.core.host_slots import FLEET, SILENT, SILENT_AT_ONCE, silence_note, silence_over
-from panel.core.jobs import job_claim, job_submit, jobs_due
+from panel.core.jobs import job_claim, job_submit
 from panel.core.models import HostSlot, Job, JobStatus, SilentHost
+from panel.core.sweeper import jobs_due
 from panel.core.tasks import run
 from tests.services.guests import order
 from tests.services.watching import Looking

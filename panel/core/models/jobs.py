@@ -23,7 +23,8 @@ FINAL = (JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELLED)
 
 
 class Job(VersionedRecord):
-    """One requested action being carried out. Only ``panel.core.jobs`` writes ``status``.
+    """One requested action being carried out. Only the kernel writes ``status`` (``panel.core.jobs``, parents,
+    cancelling, sweeper).
 
     ``attempt`` is a fencing token: every write and every hypervisor call of a run carries the number it
     was claimed with, and a run that was overtaken can do neither. ``params`` holds no secret.
