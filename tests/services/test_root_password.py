@@ -8,14 +8,14 @@ from django.utils import timezone
 from hosts.drivers.simulated import FaultKind
 from hosts.drivers.types import VolumeRef
 from hosts.models import Host, HostConnection
-from panel.core.models import Job, JobStatus
+from panel.core.models import Customer, Job, JobStatus
 from tests import factories
 from tests.services.guests import order
 from tests.services.watching import Looking
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest, GuestSecret
 from vms.operations.seed import GuestScrubSeed
-from vms.services import access
+from vms.services import access, guests
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,6 +41,20 @@ def starts(fleet, host: Host) -> int:
     """How often the host has started or restarted a guest."""
     calls = fleet.admin.calls(host=host.name)
     return sum(record.call in ("domain_start", "domain_reboot", "domain_reset") for record in calls)
+
+
+def test_a_password_is_hashed_before_others_wait_for_what_is_taken(one_host, customer, monkeypatch):
+    used = []
+
+    def hashed(password: str) -> str:
+        used.append(Customer.objects.get(pk=customer.pk).used_guests)
+        return f"hash of {len(password)} characters"
+
+    monkeypatch.setattr(guests, "password_hash", hashed)
+    made = order(customer, ssh_keys=())
+    assert used == [0]
+    assert GuestSecret.objects.get(guest=made.guest).root_password_hash == "hash of 20 characters"
+    assert Customer.objects.get(pk=customer.pk).used_guests == 1
 
 
 def test_a_server_made_with_keys_alone_has_nothing_to_scrub(guest, watcher):

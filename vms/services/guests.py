@@ -56,6 +56,7 @@ def guest_create(*, actor: Actor, **request_fields: Any) -> GuestCreated:
     if errors := request_errors(request):
         raise InvalidInputError(fields=errors)
     password = password_for(request.root_password, wanted=request.want_password or not request.ssh_keys)
+    hashed = password_hash(password) if password is not None else None  # before others wait for what is taken
     guest = Guest(
         **{f.name: getattr(request, f.name) for f in fields(GuestRequest) if f.name in _COPIED},
         hostname=request.name,
@@ -64,8 +65,8 @@ def guest_create(*, actor: Actor, **request_fields: Any) -> GuestCreated:
         password_set=password is not None,
     )
     _take_everything(guest, request)
-    if password is not None:
-        GuestSecret.objects.create(guest=guest, root_password_hash=password_hash(password))
+    if hashed is not None:
+        GuestSecret.objects.create(guest=guest, root_password_hash=hashed)
     job = guest_job(actor, guest, GuestAction.CREATE)
     audit_record(
         actor=actor,
