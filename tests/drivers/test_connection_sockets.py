@@ -12,7 +12,8 @@ import pytest
 
 from hosts.drivers.libvirt import connection
 from hosts.drivers.libvirt.connection import Connection, Session
-from tests.drivers.no_libvirtd import use
+from panel.core.errors import HostUnreachableError
+from tests.drivers.no_libvirtd import failure, use
 
 
 class Conn:
@@ -103,6 +104,29 @@ def test_host_that_hangs_while_it_is_connected_holds_up_no_other(daemons, monkey
     assert own(late)
     late.cut()
     assert (other.conn.is_cut, beside.conn.is_cut) == (False, False)
+
+
+def test_each_hypervisor_of_a_host_that_hangs_while_it_is_connected_can_be_cut(daemons, monkeypatch, in_thread):
+    connected = threading.Semaphore(0)
+
+    def hang(uri: str) -> Conn:
+        conn = Conn(uri)
+        conn.socket.settimeout(10)
+        connected.release()
+        assert conn.socket.recv(1) == b""
+        raise failure(libvirt.VIR_ERR_SYSTEM_ERROR, "cut")
+
+    monkeypatch.setattr("hosts.drivers.libvirt.sockets._TURN_S", 0.1)
+    monkeypatch.setattr(libvirt, "open", hang)
+    connections = [Connection(daemons.uri(0, kind)) for kind in ("qemu", "lxc", "xen")]
+    calls = []
+    for one in connections:
+        calls.append(in_thread(lambda one=one: use(one)))
+        assert connected.acquire(timeout=20)
+    for one, call in zip(connections, calls, strict=True):
+        one.close()
+        with pytest.raises(HostUnreachableError):
+            call.result(timeout=5)
 
 
 def test_sockets_in_doubt_are_left_alone(daemons, monkeypatch, in_thread):

@@ -1,8 +1,9 @@
 """Which sockets a libvirt connection has: libvirt has no call that names them, and only they can be shut down.
 
 A socket that opened while ``libvirt.open`` ran and leads to its host is the connection's. Another thread may open
-one to the same host meanwhile, so they take turns; but nobody waits long for a host that hangs, and where more than
-one socket is possible none is taken: never another connection's.
+one to the same host meanwhile, so they take turns; but nobody waits long for a host that hangs. Then what was there
+before the second began is the first one's, and where more than one socket is possible none is taken: never another
+connection's.
 """
 
 import os
@@ -17,9 +18,10 @@ _LIBVIRT_PORTS = set(_PORT_OF.values())
 _REACH_S = 5.0
 _TURN_S = 1.0
 
-_lock = threading.Lock()  # of the two below
+_lock = threading.Lock()  # of the three below
 _turns: dict[tuple[str, int | None], threading.Lock] = {}
 _owned: set[int] = set()  # inodes of the sockets that were given out
+_under_way: "list[Opening]" = []  # in the order that they began
 
 
 class Opening:
@@ -32,6 +34,13 @@ class Opening:
         # By its last part: libvirtd may have bound it in another mount namespace, under another path.
         self._name = os.path.basename(path) or "libvirt-sock"
         self._before = set(_sockets())
+        with _lock:
+            _under_way.append(self)
+
+    def end(self) -> None:
+        """It came to something or to nothing."""
+        with _lock:
+            _under_way.remove(self)
 
     def sockets(self) -> list[socket.socket]:
         """Return a duplicate of the connection's socket, to be given back by ``release``; nothing when in doubt."""
@@ -43,6 +52,8 @@ class Opening:
                     with suppress(OSError):
                         found.append(socket.socket(fileno=os.dup(descriptor)))
             ours = [one for one in found if self._leads_there(one, addresses)]
+            if len(ours) > 1:
+                ours = self._before_the_next(ours)
             if len(ours) != 1:
                 ours = []
             for one in found:
@@ -50,6 +61,13 @@ class Opening:
                     one.close()
             _owned.update(_inode(one) for one in ours)
             return ours
+
+    def _before_the_next(self, several: list[socket.socket]) -> list[socket.socket]:
+        """Of sockets that may be ours, return those that were there when another one began: nobody else's, if first."""
+        here = [one for one in _under_way if (one._host, one._port, one._name) == (self._host, self._port, self._name)]
+        if here[:1] != [self] or len(here) < 2:
+            return []
+        return [one for one in several if _inode(one) in here[1]._before]
 
     def cut(self) -> None:
         """End the opening itself: its socket is shut down, which makes ``libvirt.open`` fail."""
@@ -93,7 +111,11 @@ def opening(uri: str) -> Iterator[Opening]:
         turn = _turns.setdefault((parts.hostname or "", parts.port), threading.Lock())
     mine = turn.acquire(timeout=_TURN_S)
     try:
-        yield Opening(uri)
+        begun = Opening(uri)
+        try:
+            yield begun
+        finally:
+            begun.end()
     finally:
         if mine:
             turn.release()
