@@ -170,10 +170,7 @@ def failing(now: datetime) -> Iterator[Finding]:
             sentence=_FAIL,
             bad=bad,
             action=_words(action),
-            hint=_(
-                "Each failed job says what happened in a sentence, and most have a button to try again. A new root "
-                "password is asked for again on the server's page."
-            ),
+            hint=_("Each of them says what happened, and has a button to try again or says what to do instead."),
             link=f"/jobs?status=error&action={action}",
         )
 

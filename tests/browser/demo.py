@@ -11,13 +11,13 @@ from django.utils import timezone
 from billing.models import Subscription
 from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
 from panel.core.audit import audit_record
-from panel.core.models import ApiToken, Customer, Job, JobAttempt, PanelBackup, PanelProcess, User
+from panel.core.models import ApiToken, Customer, Job, PanelBackup, PanelProcess, User
 from panel.core.units import GIB
 from tests import factories, stock
+from tests.browser.demo_jobs import jobs_make
 from tests.browser.demo_usage import usage_make
 from tests.browser.pages import OPERATOR, OWNER, PASSWORD, STAFF
 from vms.models import Difference, Disk, Guest, Nic
-from vms.operations.create import GuestCreate
 
 SPOOF_REASON = "The kernel of this host cannot shape traffic: it has no sch_sfq."
 ACCELERATION_REASON = "The processor offers no hardware virtualization here, so full machines are emulated: slow."
@@ -36,9 +36,10 @@ class Demo:
     guest: Guest
     building: Guest
     broken: Guest
-    failed_job: Job
-    many_job: Job
-    running_job: Job
+    unwatched: Guest
+    unseen: Guest
+    silent_host: Host
+    jobs: dict[str, Job]
 
 
 def demo_make() -> Demo:
@@ -66,15 +67,15 @@ def demo_make() -> Demo:
     for guest in guests:
         Subscription.objects.create(customer=guest.customer, plan=plans[guest.plan_slug], guest=guest)
     mine = [guest for guest in guests if guest.customer_id == northwind.pk]
-    running, failed = _jobs(mine, northwind, owner, hosts)
-    many = _job_of_many(mine, northwind, owner)
-    _differences(hosts[0], mine[0])
+    differences = _differences(hosts[0], mine[0])
+    jobs = jobs_make(mine, northwind, owner, admin=admin, hosts=hosts, image=images[0], differences=differences)
     _audit(admin, owner, mine, hosts)
     _processes()
     usage_make(guests, hosts)
     return Demo(
         admin=admin, owner=owner, customer=northwind, host=hosts[0], slow_host=hosts[-1], network=network,
-        guest=mine[0], building=mine[1], broken=mine[7], running_job=running, failed_job=failed, many_job=many,
+        guest=mine[0], building=mine[1], broken=mine[7], unwatched=mine[9], unseen=guests[10],
+        silent_host=hosts[4], jobs=jobs,
     )  # fmt: skip
 
 
@@ -166,13 +167,18 @@ def _network(hosts: list[Host]) -> Network:
 
 NAMES = ("web-1", "web-2", "db-1", "mail", "ci-runner", "staging", "cache-1", "old-shop", "backup", "vpn",
          "git", "wiki", "monitor", "web-3", "queue-1", "search", "blog", "dns-1")  # fmt: skip
+UNWATCHED = timedelta(hours=2, minutes=12)  # nobody has looked at it for so long; its host answers
 _STATES: dict[int, dict[str, Any]] = {
     1: {"lifecycle": "provisioning", "power_state": "unknown", "power_wanted": "on"},
     3: {"power_state": "shutoff", "power_wanted": "off"},
     5: {"power_state": "paused", "state_reason": "disk_full", "power_wanted": "on"},
     7: {"lifecycle": "error", "power_state": "shutoff", "error_message": "The host's storage is full."},
-    10: {"power_state": "unknown", "power_wanted": "on"},
+    9: {"seen_ago": UNWATCHED},
+    10: {"power_state": "unknown", "seen_ago": timedelta(minutes=25)},
+    16: {"power_state": "unknown", "seen_ago": timedelta(minutes=25)},
 }
+
+_HOST_OF = {4: 0}  # else on the silent one
 
 
 def _guests(customers: list[Customer], hosts: list[Host], images: list[Image], network: Network) -> list[Guest]:
@@ -183,11 +189,13 @@ def _guests(customers: list[Customer], hosts: list[Host], images: list[Image], n
         plan = PLANS[number % 4]
         born = timezone.now() - timedelta(hours=5 + number * 31)
         state = {"lifecycle": "active", "power_state": "running", "power_wanted": "on", **_STATES.get(number, {})}
+        seen = timezone.now() - state.pop("seen_ago", timedelta())
         built = state["lifecycle"] == "active"
         guest = stock.guest_make(
-            customer, name=name, host=hosts[number % len(hosts)], image=images[1 if number in (4, 6) else 0],
+            customer, name=name, host=hosts[_HOST_OF.get(number, number % len(hosts))],
+            image=images[1 if number in (4, 6) else 0],
             host_type="lxc" if number % 3 == 2 else "kvm", plan_slug=plan["slug"], vcpus=plan["vcpus"],
-            memory_mib=plan["memory_mib"], disk_gib=plan["disk_gib"], observed_at=timezone.now(),
+            memory_mib=plan["memory_mib"], disk_gib=plan["disk_gib"], observed_at=seen,
             labels={"env": "production", "team": "web"} if number == 0 else {}, created_at=born,
             host_keys=HOST_KEYS if built else [], booted_at=born if built else None, **state,
         )  # fmt: skip
@@ -214,83 +222,9 @@ HOST_KEYS = [
     {"type": "ssh-ed25519", "fingerprint": "SHA256:qS1fO0mZcZ3eJk8xkV0l9m2hN4b7d6pQwR5tYuIoPa8"},
     {"type": "ecdsa-sha2-nistp256", "fingerprint": "SHA256:Zx9cVbNm1QwErTyUiOp2AsDfGhJkL3ZxCvBnM4QwErT"},
 ]
-_STEPS = [(step.name, step.title) for step in GuestCreate.steps]
 
 
-def _steps(done: int, last: str) -> list[dict[str, Any]]:
-    start = timezone.now() - timedelta(seconds=9)
-    rows = []
-    for number, (name, title) in enumerate(_STEPS):
-        status = "success" if number < done else last if number == done else "queued"
-        begun = start + timedelta(seconds=1.4 * number)
-        rows.append({
-            "name": name, "title": title, "status": status, "percent": 100 if number < done else 40, "note": "",
-            "started_at": begun.isoformat() if number <= done else None,
-            "finished_at": (begun + timedelta(seconds=1.3)).isoformat() if number < done else None,
-        })  # fmt: skip
-    return rows
-
-
-def _jobs(mine: list[Guest], customer: Customer, owner: User, hosts: list[Host]) -> tuple[Job, Job]:
-    now = timezone.now()
-    common = {"customer": customer, "actor_kind": "person", "actor_user": owner, "actor_label": owner.email}
-    running = factories.job_make(
-        guest_id=mine[1].pk, action="guest.create", status="running", progress_percent=52, step="ensure_defined",
-        steps=_steps(3, "running"), attempt=1, created_at=now - timedelta(seconds=11),
-        started_at=now - timedelta(seconds=9), host_id=hosts[1].pk,
-        request_id="9b1f6f7c117d1c6c", **common,
-    )  # fmt: skip
-    failed = factories.job_make(
-        guest_id=mine[7].pk, action="guest.create", status="error", progress_percent=33, step="ensure_seed",
-        steps=_steps(2, "error"), attempt=2, created_at=now - timedelta(minutes=34),
-        started_at=now - timedelta(minutes=34), finished_at=now - timedelta(minutes=33), error_code="storage_full",
-        error_message="The host's storage is full.", error_detail="virStorageVolCreateXML: No space left on device",
-        request_id="0e6a9b4c3c5e4a86", **common,
-    )  # fmt: skip
-    failed_at = now - timedelta(minutes=34)
-    for number, (outcome, message) in enumerate((("lost", ""), ("error", failed.error_message)), start=1):
-        JobAttempt.objects.create(
-            job=failed, number=number, worker=f"worker-1:{400 + number}", outcome=outcome, error_message=message,
-            started_at=failed_at + timedelta(seconds=30 * number - 30),
-            ended_at=failed_at + timedelta(seconds=29 * number),
-        )  # fmt: skip
-    for number, action in enumerate(("reboot", "shutdown", "start", "reset-root-password", "resize")):
-        begun = now - timedelta(minutes=20 + 50 * number)
-        factories.job_make(
-            guest_id=mine[(0, 2, 4)[number % 3]].pk, action=f"guest.{action}", status="success",
-            progress_percent=100, attempt=1, created_at=begun, started_at=begun,
-            finished_at=begun + timedelta(seconds=4 + number),
-            **common,
-        )  # fmt: skip
-    factories.job_make(
-        action="host.check", status="success", progress_percent=100, host_id=hosts[0].pk,
-        started_at=now - timedelta(minutes=2), finished_at=now - timedelta(minutes=1),
-    )  # fmt: skip
-    return running, failed
-
-
-def _job_of_many(mine: list[Guest], customer: Customer, owner: User) -> Job:
-    """Three servers were asked to shut down; one did not listen."""
-    begun = timezone.now() - timedelta(hours=5)
-    common: dict[str, Any] = {
-        "customer": customer, "actor_kind": "person", "actor_user": owner, "actor_label": owner.email,
-        "progress_percent": 100, "created_at": begun, "started_at": begun,
-    }  # fmt: skip
-    refused = {"error_code": "shutdown_ignored", "error_message": "The server did not react to the request in time."}
-    parent = factories.job_make(
-        action="guests.shutdown", status="error", error_code="children_failed", error_message="1 of 3 failed.",
-        finished_at=begun + timedelta(seconds=61), **common,
-    )  # fmt: skip
-    for number, at in enumerate((0, 2, 4)):
-        factories.job_make(
-            guest_id=mine[at].pk, action="guest.shutdown", parent=parent, attempt=1, **common,
-            **({"status": "error", **refused} if number == 2 else {"status": "success"}),
-            finished_at=begun + timedelta(seconds=(5, 7, 61)[number]),
-        )  # fmt: skip
-    return parent
-
-
-def _differences(host: Host, guest: Guest) -> None:
+def _differences(host: Host, guest: Guest) -> list[Difference]:
     """One that can be repaired, one that can be taken over, one whose release loses data, and one that waits."""
     disk = {
         "target": "vda", "kind": "disk", "source": "file", "path": "/var/lib/libvirt/images/erp.qcow2",
@@ -301,18 +235,24 @@ def _differences(host: Host, guest: Guest) -> None:
         "disks": [disk], "nics": [{"mac": "52:54:00:7a:10:01", "bridge": "ink4f2a", "addresses": []}],
     }  # fmt: skip
     size = {"vcpus": 2, "memory_mib": 2048}
+    stray = {"pool": "main", "name": "old-web.qcow2", "capacity_bytes": 20 * GIB}
     rows: list[tuple[str, str, str, str, dict[str, Any], dict[str, Any]]] = [
         ("wrong-size", "medium", "open", guest.name, size, {**size, "memory_mib": 8192}),
         ("domain-without-guest", "low", "open", "erp-2019", {}, erp),
-        ("volume-without-owner", "low", "open", "old-web.qcow2", {}, {"pool": "main", "capacity_bytes": 20 * GIB}),
+        ("volume-without-owner", "low", "open", "old-web.qcow2", {}, stray),
         ("volume-missing", "high", "suspected", "guest-data.qcow2", {"pool": "main", "kind": "root"}, {}),
     ]
+    made = []
     for number, (kind, severity, state, label, expected, found) in enumerate(rows):
-        Difference.objects.create(
+        row = Difference.objects.create(
             kind=kind, severity=severity, state=state, key=f"demo-{number}", host=host, host_type="kvm", label=label,
             object_type="guest" if kind == "wrong-size" else "domain", expected=expected, found=found,
             object_id=guest.pk if kind == "wrong-size" else uuid.uuid4(), last_seen_at=timezone.now(),
         )  # fmt: skip
+        made.append(row)
+    for number, row in enumerate(made):  # one after the other over the last days
+        Difference.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(hours=1 + 17 * number))
+    return made
 
 
 def _audit(admin: User, owner: User, mine: list[Guest], hosts: list[Host]) -> None:

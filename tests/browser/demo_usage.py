@@ -25,7 +25,7 @@ KIB, MIB = 1024, 1024**2
 def usage_make(guests: list[Guest], hosts: list[Host]) -> None:
     """Give running guests and all hosts six fine hours, and the first guest and the hosts a week and a year before."""
     now = timezone.now()
-    seen = [_Guest(guest) for guest in guests if guest.power_state == "running"]
+    seen = [_Guest(guest) for guest in guests if guest.power_state == "running" and _is_watched(guest, now)]
     machines = [_Host(host) for host in hosts if not host.last_error]
     begin = floor_to(now - FINE_FOR, MEDIUM.row_s)
     for start in _rows(begin, now, FINE):
@@ -36,6 +36,10 @@ def usage_make(guests: list[Guest], hosts: list[Host]) -> None:
         starts = list(_rows(end - timedelta(days=days), end, resolution))
         _fill(GUEST, resolution, seen[:1], starts)
         _fill(HOST, resolution, machines, starts)
+
+
+def _is_watched(guest: Guest, now: datetime) -> bool:
+    return guest.observed_at is not None and guest.observed_at > now - timedelta(hours=1)
 
 
 def _rows(begin: datetime, end: datetime, resolution: Resolution) -> Iterator[datetime]:

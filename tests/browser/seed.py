@@ -16,8 +16,9 @@ def main() -> None:
         "guest": demo.guest.pk,
         "building": demo.building.pk,
         "broken": demo.broken.pk,
-        "running_job": demo.running_job.pk,
-        "failed_job": demo.failed_job.pk,
-        "many_job": demo.many_job.pk,
+        "unwatched": demo.unwatched.pk,
+        "unseen": demo.unseen.pk,
+        "silent_host": demo.silent_host.pk,
+        **{name: job.pk for name, job in demo.jobs.items()},
     }
     print(json.dumps({name: str(pk) for name, pk in ids.items()}))  # noqa: T201 - read by the parent process

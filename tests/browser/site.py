@@ -27,7 +27,8 @@ SEEN = (
     "UPDATE hosts_hostconnection c SET last_seen_at = now() FROM hosts_host h "
     "WHERE h.id = c.host_id AND h.last_error = '' AND c.last_error = ''",
     "UPDATE hosts_host SET last_seen_at = now() WHERE last_error = ''",
-    "UPDATE vms_guest SET observed_at = now() WHERE lifecycle = 'active' AND power_state <> 'unknown'",
+    "UPDATE vms_guest SET observed_at = now() WHERE lifecycle = 'active' AND power_state <> 'unknown' "
+    "AND observed_at > now() - interval '1 hour'",  # others are those that nobody looks at
 )
 SEED = "import django; django.setup(); from tests.browser.seed import main; main()"
 
@@ -75,6 +76,17 @@ class Site:
     def sql(self, *statements: str) -> None:
         """Change rows as a worker would."""
         _sql(*statements, database=self.environment["DATABASE_URL"].rpartition("/")[2])
+
+    @contextmanager
+    def database_away(self) -> Iterator[None]:
+        """Let nobody in to the site's database, and cut off who is, for as long as the block lasts."""
+        name = self.environment["DATABASE_URL"].rpartition("/")[2]
+        cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        _sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", cut)
+        try:
+            yield
+        finally:
+            _sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def path(self, template: str) -> str:
         """Return a path with ``{name}`` replaced by the demo's ids."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.limiter import LABEL, limiter_stop
 from tests.browser.visitor import SLOW_MS, Visitor, api, axe_violations
 
 ADDRESSES = "203.0.113.200 2001:db8:40::200"
@@ -58,7 +59,7 @@ def test_the_filters_are_in_the_address(admin: Visitor, page: Page) -> None:
     page.get_by_role("menuitemradio", name="Wrong size").click()
     expect(page).to_have_url(re.compile(r"[?&]kind=wrong-size"))
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(row(page, "web-1")).to_contain_text("Has 2 vCPUs, 8 GiB; should have 2 vCPUs, 2 GiB")
+    expect(row(page, "web-1")).to_contain_text("Has 2 vCPUs, 8 GiB memory; should have 2 vCPUs, 2 GiB memory")
     page.go_back()
     expect(page.locator("tbody tr")).to_have_count(4)
     admin.open("/differences?severity=high")
@@ -88,30 +89,21 @@ def test_a_repair_is_asked_for_and_leads_to_its_job(page: Page) -> None:
 
 
 def test_what_the_limiter_has_stopped_is_told_and_goes_on_when_staff_say_so(admin: Visitor, page: Page) -> None:
-    found = {"done": 3, "waiting": 7, "repair": 0, "suspend": 6, "delete": 1, "names": ["web-1", "web-2"]}
-    expected = {"at_most": 3, "minutes": 10}
-    admin.site.sql(
-        "INSERT INTO vms_difference (id, created_at, updated_at, version, kind, severity, state, key, host_type, "
-        "object_type, label, expected, found, last_seen_at, proofs, ignored_by, ignored_reason, closed_how, "
-        "repair_asked_by) SELECT gen_random_uuid(), now(), now(), 1, 'automatic-stopped', 'high', 'open', "
-        "'automatic-stopped', '', 'panel', 'Automatic actions have stopped', "
-        f"'{json.dumps(expected)}', '{json.dumps(found)}', now(), 1, '', '', '', ''"
-    )
+    limiter_stop(admin.site)
     admin.open("/health")
     said = "7 guests wait (6 stops of suspended guests, 1 deletion tried anew)."
     expect(page.locator("main")).to_contain_text(said)
     admin.open("/differences")
-    label = "Automatic actions have stopped"
-    expect(row(page, label)).to_contain_text(
+    expect(row(page, LABEL)).to_contain_text(
         "Waiting: 6 stops of suspended guests, 1 deletion tried anew (web-1, web-2, …). By itself the panel touches at "
         "most 3 guests in 10 minutes."
     )
     assert axe_violations(admin) == []
-    dialog = choose(page, label, "Let all go on")
+    dialog = choose(page, LABEL, "Let all go on")
     expect(dialog).to_contain_text("After a restore look first")
     dialog.get_by_role("button", name="Let all of them go on").last.click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(row(page, label)).to_have_count(0, timeout=SLOW_MS)  # nothing waits in the demo
+    expect(row(page, LABEL)).to_have_count(0, timeout=SLOW_MS)  # nothing waits in the demo
 
 
 def test_a_file_is_released_only_with_its_name_typed(admin: Visitor, page: Page) -> None:
@@ -171,10 +163,10 @@ def test_a_mistake_of_the_page_itself_is_said_and_the_form_stays_of_use(admin: V
 
 def test_taking_over_shows_errors_at_the_fields_and_keeps_what_was_typed(admin: Visitor, page: Page) -> None:
     dialog = choose(page, "erp-2019", "Take over")
-    expect(dialog).to_contain_text("2 vCPUs, 4 GiB, 40 GiB of disk")
+    expect(dialog).to_contain_text("2 vCPUs, 4 GiB memory, 40 GiB of disk")
     plans = dialog.get_by_label("Plan", exact=True).locator("option")
     expect(plans.nth(1)).to_have_text("M1: fits", timeout=SLOW_MS)
-    for said in ("S2: does not fit, has 2 GiB", "S1: does not fit, has 1 vCPUs, 1 GiB, 20 GiB of disk",
+    for said in ("S2: does not fit, has 2 GiB memory", "S1: does not fit, has 1 vCPU, 1 GiB memory, 20 GiB of disk",
                  "Container C1: not for KVM"):  # fmt: skip
         expect(plans.filter(has_text=said)).to_have_attribute("disabled", "")
     button = dialog.get_by_role("button", name="Take over server").last

@@ -136,10 +136,10 @@ def test_after_a_rebuild_the_page_shows_its_steps_on_the_overview(visit: Callabl
     owner = visit(who="owner")
     page = owner.page
     owner.open("/servers")
-    guest = api(page, "GET", "/guests?search=vpn")["results"][0]
+    guest = api(page, "GET", "/guests?search=staging")["results"][0]
     owner.open(f"/servers/{guest['id']}?tab=settings")
     page.get_by_role("button", name="Rebuild server").click()
-    page.get_by_label("Type vpn to confirm").fill("vpn")
+    page.get_by_label("Type staging to confirm").fill("staging")
     page.get_by_role("dialog").get_by_role("button", name="Rebuild server").click()
     expect(page.get_by_role("tab", name="Overview")).to_have_attribute("aria-selected", "true", timeout=SLOW_MS)
     expect(page).not_to_have_url(re.compile("tab="))

@@ -5,6 +5,7 @@ export const OBJECT_WORDS = {
   guest: () => _("Guest"), host: () => _("Host"), customer: () => _("Customer"), user: () => _("User"), token: () => _("Token"), network: () => _("Network"),
   plan: () => _("Plan"), subscription: () => _("Service"), image: () => _("Image"), key: () => _("SSH key"), "ssh-key": () => _("SSH key"), job: () => _("Job"),
   client: () => _("Integration"), pool: () => _("Storage pool"), member: () => _("Member"), panel: () => _("Panel"),
+  difference: () => _("Difference"),
 };
 
 const ACTIONS = {
@@ -17,6 +18,9 @@ const ACTIONS = {
   "guest.resize.requested": () => _("Resize requested"), "guest.delete.requested": () => _("Deletion requested"), "guest.reset-root-password.requested": () => _("New root password requested"),
   "guest.suspended": () => _("Guest suspended"), "guest.suspend.requested": () => _("Stop of the suspended guest requested"),
   "guest.unsuspended": () => _("Suspension lifted"), "guest.unsuspend.requested": () => _("Start after the suspension requested"),
+  "guest.repair.requested": () => _("Repair requested"), "guest.adopt.requested": () => _("Take-over requested"),
+  "difference.ignored": () => _("Difference ignored"), "difference.repaired": () => _("Difference repaired"), "difference.repair.requested": () => _("Repair of a difference requested"),
+  "difference.released": () => _("Difference released"), "difference.release.requested": () => _("Release of a difference requested"),
   "host.enrolled": () => _("Host enrolled"), "host.edited": () => _("Host changed"), "host.check": () => _("Host check requested"),
   "host.maintenance-entered": () => _("Maintenance began"), "host.maintenance-left": () => _("Maintenance ended"), "pool.edited": () => _("Storage pool changed"),
   "network.created": () => _("Network created"), "network.edited": () => _("Network changed"), "network.deleted": () => _("Network deleted"),

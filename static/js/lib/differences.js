@@ -28,7 +28,8 @@ const RANK = { high: 0, medium: 1, low: 2 };
 export const severityLook = (row) => ({ high: "failed", medium: "unknown", low: "off" })[row.severity];
 export const worstFirst = (rows) => [...rows].sort((one, other) => RANK[one.severity] - RANK[other.severity]);
 
-const sized = (size) => [size.vcpus && _("%(count)s vCPUs", { count: size.vcpus }), size.memory_mib && mib(size.memory_mib), size.disk_bytes && bytes(size.disk_bytes)].filter(Boolean).join(", ");
+export const vcpus = (count) => plural("%(count)s vCPU", "%(count)s vCPUs", count);
+const sized = (size) => [size.vcpus && vcpus(size.vcpus), size.memory_mib && _("%(size)s memory", { size: mib(size.memory_mib) }), size.disk_bytes && _("%(size)s disk", { size: bytes(size.disk_bytes) })].filter(Boolean).join(", ");
 const COUNTED = {
   used_guests: () => _("guests"), used_vcpus: () => _("vCPUs"), used_memory_mib: () => _("MiB of memory"), used_addresses: () => _("IPv4 addresses"),
   used_disk_gib: () => _("GiB of disk"), used_gib: () => _("GiB of storage"),

@@ -4,6 +4,7 @@ import { _ } from "./i18n.js";
 
 const language = boot.language || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+const counted = new Intl.RelativeTimeFormat(language, { style: "short" }); // "1 mo. ago", not "last mo."
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -12,6 +13,14 @@ const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["ho
 
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+
+/** The zone in which all times stand, as "Europe/Berlin (GMT+1)". */
+export function zoneWords() {
+  const parts = new Intl.DateTimeFormat(language, { timeZoneName: "short" }).formatToParts(new Date());
+  const short = parts.find((part) => part.type === "timeZoneName").value;
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  return timeZone === short ? short : `${timeZone} (${short})`;
+}
 
 export const exactTime = (at) => exact.format(new Date(at));
 
@@ -27,7 +36,7 @@ export function momentTime(at) {
 export function relativeTime(at, now = Date.now()) {
   const seconds = (new Date(at).getTime() - now) / 1000;
   for (const [unit, size] of UNITS) {
-    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= size) return (size > 86_400 ? counted : relative).format(Math.trunc(seconds / size), unit);
   }
   return _("just now");
 }

@@ -1,4 +1,5 @@
 // What the server says in English sentences, in the reader's language and words: titles of steps, why not, what is up.
+import { boot } from "./boot.js";
 import { _ } from "./i18n.js";
 import { thing } from "./words.js";
 
@@ -30,6 +31,10 @@ const SENTENCES = {
   "The server is being deleted.": () => _("The %(thing)s is being deleted.", { thing: thing() }),
   "The server and its disk are being deleted.": () => _("The %(thing)s and its disk are being deleted.", { thing: thing() }),
   "The server is suspended.": () => _("The %(thing)s is suspended.", { thing: thing() }),
+  "The server has been deleted.": () => _("The %(thing)s has been deleted.", { thing: thing() }),
+  "The server has been built since. Rebuild it instead.": () => _("The %(thing)s has been built since. Rebuild it instead.", { thing: thing() }),
+  "None of the servers whose job failed can do this now.": () => (boot.staff ? _("None of the guests whose job failed can do this now.") : _("None of the servers whose job failed can do this now.")),
+  "Nothing keeps the password: ask for a new one at the server.": () => _("Nothing keeps the password: ask for a new one on the page of the %(thing)s.", { thing: thing() }),
   "The server could not be built.": () => _("The %(thing)s could not be built.", { thing: thing() }),
   "The server's system has crashed.": () => _("The system of the %(thing)s has crashed.", { thing: thing() }),
   "It should run: it powered off from inside, was stopped on its host, or could not be started.": () => _("It should run: it powered off from inside, was stopped on its host, or could not be started."),
@@ -43,6 +48,16 @@ const STATES = {
   active: () => _("Not possible for a %(thing)s that works.", { thing: thing() }), deleting: () => _("The %(thing)s is being deleted.", { thing: thing() }),
   deleted: () => _("The %(thing)s is deleted.", { thing: thing() }),
 };
+
+const SEEN = /; last seen .+\.$/;
+const UNSEEN = {
+  "The host does not answer for it": () => _("Its host does not answer."), "The panel has not looked at it lately": () => _("The panel has not looked at it lately."),
+};
+
+/** Why it is not known whether a guest runs; the time is left to the page, by the reader's clock. */
+export function unknownWhy(guest) {
+  return guest.observed_at && UNSEEN[guest.status_reason.replace(SEEN, "")]?.() || said(guest.status_reason);
+}
 
 export const stepWord = (title) => STEPS[title]?.() || _(title);
 

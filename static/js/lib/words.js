@@ -57,9 +57,13 @@ const ACTION_WORDS = {
   "guest.repair": () => _("Repair %(thing)s", { thing: thing() }),
   "guest.adopt": () => _("Take over %(thing)s", { thing: thing() }),
   "volume.release": () => _("Delete volume without owner"),
-  "host.enrol": () => _("Enrol host"), "host.check": () => _("Check host"), "host.evacuate": () => _("Evacuate host"),
-  "image.build": () => _("Build image"), "image.copy": () => _("Copy image to host"),
+  "host.check": () => _("Check host"),
+  "image.build": () => _("Build image"), "image.copy": () => _("Copy image"),
 };
+
+const FLEET_ACTIONS = ["guest.scrub-seed", "guest.repair", "guest.adopt"];
+/** The actions that the reader's lists of jobs have. */
+export const ACTIONS = Object.keys(ACTION_WORDS).filter((action) => boot.staff || (/^guests?\./.test(action) && !FLEET_ACTIONS.includes(action)));
 
 /** What the panel does for itself: nothing that anybody asked for or waits for. */
 export const isHousekeeping = (job) => job.action === "guest.scrub-seed";

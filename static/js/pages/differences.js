@@ -86,10 +86,10 @@ function stateOf(row) {
 }
 
 const columns = [
-  { key: "what", title: _("Difference"), class: "cell-name", cell: (row) => html`<span class="two-lines">${link(row)}<small>${kindWord(row.kind)}</small></span>` },
+  { key: "what", title: _("Difference"), class: "cell-name", cell: (row) => html`<span class="two-lines">${link(row)}${kindWord(row.kind) !== row.label && html`<small>${kindWord(row.kind)}</small>`}</span>` },
   { key: "severity", title: _("Severity"), class: "cell-state", cell: (row) => html`<${State} status=${severityLook(row)} word=${SEVERITY_WORDS[row.severity]} />` },
   { key: "details", title: _("What was found"), cell: (row) => html`<span class="two-lines"><span>${summary(row)}</span>${stateOf(row)}</span>` },
-  { key: "host", title: _("Host"), cell: (row) => (row.host ? html`<span class="row-line">${row.host_type && html`<${TypeMark} type=${row.host_type} />`}<a href=${`/hosts/${row.host}`}>${row.host_name}</a></span>` : html`<span class="muted none">–</span>`) },
+  { key: "host", title: _("Host"), class: "cell-host", cell: (row) => (row.host ? html`<span class="row-line">${row.host_type && html`<${TypeMark} type=${row.host_type} />`}<a href=${`/hosts/${row.host}`}>${row.host_name}</a></span>` : html`<span class="muted none">–</span>`) },
   { key: "age", title: _("First seen"), sort: "created_at", firstSort: "-created_at", label: true, cell: (row) => html`<${Ago} at=${row.first_seen_at} />` },
   may("fleet.manage") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: actions },
 ].filter(Boolean);

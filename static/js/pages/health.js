@@ -12,7 +12,7 @@ const LOOKS = { critical: "failed", warning: "unknown", notice: "off" };
 const GROUPS = [["critical", () => _("Does not work")], ["warning", () => _("Needs somebody soon")], ["notice", () => _("Worth knowing")]];
 const KINDS = { web: () => _("Web"), worker: () => _("Worker"), builder: () => _("Builder"), collector: () => _("Collector") };
 
-const OPENS = [[/^\/hosts\/./, () => _("Open host")], [/^\/hosts/, () => _("Show hosts")], [/^\/jobs/, () => _("Show jobs")], [/^\/guests/, () => _("Show guests")], [/^\/networks\/./, () => _("Open network")], [/^\/differences/, () => _("Show differences")]];
+const OPENS = [[/^\/hosts\/./, () => _("Open host")], [/^\/hosts/, () => _("Show hosts")], [/^\/jobs\/./, () => _("Open job")], [/^\/jobs/, () => _("Show jobs")], [/^\/guests/, () => _("Show guests")], [/^\/networks\/./, () => _("Open network")], [/^\/differences/, () => _("Show differences")]];
 const opens = (link) => (OPENS.find(([shape]) => shape.test(link))?.[1] || (() => _("Show")))();
 
 const Line = ({ item }) => html`<li class="health-line">
@@ -32,9 +32,9 @@ function Findings({ items }) {
 /** `now`: when it was looked; machines whose clocks differ must not be heard of in the future. */
 const Processes = ({ rows, now }) => html`<${Card} title=${_("Processes")} id="processes" pad=${false}>
   <div class="table-scroll"><table class="plain-table"><caption class="visually-hidden">${_("Processes of the panel that live")}</caption>
-    <thead><tr><th scope="col">${_("Process")}</th><th scope="col">${_("Machine")}</th><th scope="col">${_("Started")}</th><th scope="col">${_("Heard of")}</th></tr></thead>
+    <thead><tr><th scope="col">${_("Process")}</th><th scope="col">${_("Machine")}</th><th scope="col" class="cell-minor">${_("Started")}</th><th scope="col">${_("Heard of")}</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${`${row.machine} ${row.pid}`}><td>${KINDS[row.kind]()} <span class="muted tabular">${row.pid}</span></td><td>${row.machine}</td>
-      <td><${Ago} at=${row.started_at} /></td><td><${Ago} at=${row.seen_at < now ? row.seen_at : now} /></td></tr>`)}
+      <td class="cell-minor"><${Ago} at=${row.started_at} /></td><td><${Ago} at=${row.seen_at < now ? row.seen_at : now} /></td></tr>`)}
       ${!rows.length && html`<tr><td colspan="4" class="muted">${_("None has been heard of.")}</td></tr>`}</tbody></table></div><//>`;
 
 function summary(items) {

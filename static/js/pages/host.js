@@ -29,8 +29,8 @@ const CAPABILITIES = {
 function silence(host) {
   const types = silentTypes(host);
   if (!host.last_seen_at) return types ? _("%(types)s has not been seen here yet.", { types }) : _("The host has not been seen yet.");
-  if (types) return _("%(types)s does not answer here. Of its guests stands what was seen last.", { types });
-  return _("The host does not answer. What stands here is what was seen last.");
+  if (types) return _("%(types)s does not answer here. Of its guests stands what was seen last; they may well run. It is asked again by itself.", { types });
+  return _("The host does not answer. What stands here is what was seen last; its guests may well run. It is asked again by itself.");
 }
 
 function Capabilities({ host }) {
@@ -85,7 +85,7 @@ function HostDifferences({ host }) {
   const rows = found.data?.results || [];
   return html`<${Card} title=${_("Differences")} id="differences" action=${html`<a href=${`/differences?host=${host.id}`}>${_("Show all")}</a>`}>
     ${found.loading && html`<${Pending} lines=${1} />`}<${ProblemNotice} problem=${found.problem} retry=${found.reload} />
-    ${found.data && !rows.length && html`<p class="soft">${_("The host has what the panel has.")}</p>`}
+    ${found.data && !rows.length && html`<p class="soft">${isSilent(host) ? _("When it was seen last, the host had what the panel has.") : _("The host has what the panel has.")}</p>`}
     ${rows.length > 0 && html`<ul class="stack-small plain-list">${worstFirst(rows).slice(0, 5).map((row) => html`<li key=${row.id}><${State} status=${severityLook(row)} word=${kindWord(row.kind)} /> <span class="muted">${row.label}</span></li>`)}</ul>`}<//>`;
 }
 
@@ -105,6 +105,8 @@ function EditHost({ host, onClose, onDone }) {
       <${TextField} label=${_("Memory sold for each MiB")} inputmode="decimal" error=${problem?.field("memory_overcommit")} ...${bind("memory_overcommit")} /></div>
     <${NumberField} label=${_("Memory kept for the host, MiB")} error=${problem?.field("memory_reserve_mib")} ...${bind("memory_reserve_mib")} />`}<//>`;
 }
+
+const noSamples = (host) => (isSilent(host) ? _("No samples of this time: nobody has seen it.") : "");
 
 function Host() {
   const resource = useResource(`/hosts/${id}`, null, { when: (message) => message.type === "host" && message.id === id, every: LOOK_EVERY_MS });
@@ -131,12 +133,12 @@ function Host() {
             : { text: _("Begin maintenance"), icon: "tool", note: _("No new guests; those it has run on."), onSelect: act("enter-maintenance", _("No new guests are placed on this host.")) },
         ]} />`}<//>
     ${tabs}<${Stale} resource=${resource} />
-    ${isSilent(host) && html`<div class="page-notice"><${Notice} kind="warning">${silence(host)} ${host.last_error}<//></div>`}
+    ${isSilent(host) && html`<div class="page-notice"><${Notice} kind="warning">${silence(host)}${host.last_error && html`<br /><small>${_("It says: %(error)s", { error: host.last_error })}</small>`}<//></div>`}
     ${host.emulated && html`<div class="page-notice"><${Notice} kind="warning">${_("No hardware virtualization here: full machines (%(type)s) are emulated, about ten times slower. Containers run at full speed.", { type: TYPE_NAMES.kvm })}<//></div>`}
     <div ...${tabPanel(tab)}>${tab === "guests"
       ? html`<${GuestList} fixed=${{ host: id }} caption=${_("Guests of this host")} columns=${guestColumns({ customer: true })} empty=${{ text: _("No guest on this host.") }} />`
-      : tab === "metrics" ? html`<${Metrics} path=${`/hosts/${id}/metrics`} />`
-      : html`<div class="columns"><div class="stack"><${LastHour} path=${`/hosts/${id}/metrics`} only=${["cpu", "memory"]} /><${Room} host=${host} /><${Capabilities} host=${host} /></div><div class="stack"><${HostDifferences} host=${host} /><${HostFacts} host=${host} /><${Pools} host=${host} /></div></div>`}</div>
+      : tab === "metrics" ? html`<${Metrics} path=${`/hosts/${id}/metrics`} none=${noSamples(host)} />`
+      : html`<div class="columns"><div class="stack"><${LastHour} path=${`/hosts/${id}/metrics`} none=${noSamples(host)} only=${["cpu", "memory"]} /><${Room} host=${host} /><${Capabilities} host=${host} /></div><div class="stack"><${HostDifferences} host=${host} /><${HostFacts} host=${host} /><${Pools} host=${host} /></div></div>`}</div>
     ${editing && html`<${EditHost} host=${host} onClose=${() => setEditing(false)} onDone=${resource.mutate} />`}`;
 }
 

@@ -32,7 +32,7 @@ function Job() {
         [_("Asked"), html`<${Ago} at=${job.created_at} />`],
         [_("Began"), html`<${Ago} at=${job.started_at} />`],
         [_("Ended"), html`<${Ago} at=${job.finished_at} />`],
-        !job.children && [_("Attempt"), String(job.attempts.length)],
+        job.attempts.length > 1 && [_("Attempts"), String(job.attempts.length)],
         boot.staff && job.customer && [_("Customer"), html`<a href=${`/customers/${job.customer}`}>${customer.data?.name || (customer.loading ? html`<${Pending} />` : _("Open customer"))}</a>`],
         [_("Job id"), html`<${Copy} value=${job.id} />`],
         job.request_id && [_("Request"), html`<${Copy} value=${job.request_id} />`],

@@ -5,6 +5,7 @@ import { gib, mib, number, percent } from "../lib/format.js";
 import { html } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
 import { kindWord } from "../lib/differences.js";
+import { said } from "../lib/sentences.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Card, Empty, Icon, ProblemNotice, State } from "../ui/basic.js";
 import { LOOK_EVERY_MS, hostStatus, isSilent, silentTypes } from "../ui/hosts.js";
@@ -33,10 +34,11 @@ function problemsOf({ hosts, pools, jobs, networks, differences }) {
   const scarce = networks.filter((network) => network.enabled && network.cidr_v4 && network.addresses_v4_free === 0).map((network) => ({ key: network.id, look: "unknown",
     text: _("%(name)s has no free IPv4 address", { name: network.name }), href: `/networks/${network.id}`, action: _("Open network") }));
   const failed = jobs.filter((job) => Date.now() - new Date(job.finished_at) < DAY_MS).slice(0, 5).map((job) => ({ key: job.id, look: "failed", at: job.finished_at,
-    text: _("%(what)s failed: %(why)s", { what: [actionWord(job.action), targetName(job)].filter(Boolean).join(" "), why: job.error?.message || "" }), href: `/jobs/${job.id}`, action: _("Open job") }));
+    text: _("%(what)s failed: %(why)s", { what: [actionWord(job.action), targetName(job)].filter(Boolean).join(" "), why: said(job.error?.message) }), href: `/jobs/${job.id}`, action: _("Open job") }));
   const high = differences.filter((row) => row.severity === "high" && row.state === "open").slice(0, 5).map((row) => ({ key: row.id, look: "failed", at: row.first_seen_at,
     text: `${kindWord(row.kind)}: ${row.label}`, href: "/differences?severity=high", action: _("Open differences") }));
-  return [...silent, ...high, ...filling, ...full, ...scarce, ...failed];
+  const all = [...silent, ...high, ...filling, ...full, ...scarce, ...failed];
+  return [...all.filter((problem) => problem.look === "failed"), ...all.filter((problem) => problem.look !== "failed")];
 }
 
 /** `unknown`: what could not be asked, so that silence is not taken for health. */
@@ -103,7 +105,7 @@ function Overview() {
   const hosts = useResource("/hosts", { limit: MANY }, { when: (message) => message.type === "host", every: LOOK_EVERY_MS });
   const pools = useResource("/pools", { limit: MANY }, { when: (message) => message.type === "host", every: LOOK_EVERY_MS });
   const networks = useResource("/networks", { limit: 200 }, { when: (message) => message.type === "network" });
-  const failed = useResource("/jobs", { status: "error", limit: 20 }, { when: (message) => message.type === "job" });
+  const failed = useResource("/jobs", { status: "error", top: "true", limit: 20 }, { when: (message) => message.type === "job" });
   const active = useResource("/jobs", { active: "true", limit: 200 }, { when: (message) => message.type === "job" });
   const customers = useResource("/customers", { limit: 200 });
   const differences = useResource("/differences", { limit: 200 }, { when: (message) => message.type === "difference", every: LOOK_EVERY_MS });

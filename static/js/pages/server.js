@@ -3,10 +3,10 @@ import { post } from "../lib/api.js";
 import { boot, may, pageData, serverPath } from "../lib/boot.js";
 import { useResource, useUrlQuery } from "../lib/data.js";
 import { patchChanged } from "../lib/edit.js";
-import { money, sizeWords } from "../lib/format.js";
+import { momentTime, money, sizeWords } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
-import { said } from "../lib/sentences.js";
+import { said, unknownWhy } from "../lib/sentences.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Button, Card, Copy, Facts, GuestState, Icon, Notice, OsMark, Pending, TypeMark } from "../ui/basic.js";
 import { AuditList } from "../ui/audit.js";
@@ -63,14 +63,20 @@ function Head({ guest, onGuest, onAnswer }) {
     <div class="server-head"><div class="server-title"><${OsMark} os=${guest.os} large /><div><${Name} guest=${guest} onGuest=${onGuest} />
       <div class="server-sub"><${GuestState} guest=${guest} /><span>${guest.image_name}</span><${TypeMark} type=${guest.host_type} />
         ${guest.addresses[0] && html`<${Copy} value=${guest.addresses[0].address} />`}${guest.emulated && html`<span class="badge badge-warning" title=${_("The host has no hardware virtualization; full machines are emulated there.")}>${_("emulated: slow")}</span>`}</div></div></div>
-      ${operate && html`<div class="server-actions">${start?.allowed && html`<${Button} kind="btn-primary" icon="player-play" onClick=${run}>${boot.staff ? _("Start guest") : _("Start server")}<//>`}
+      ${operate && html`<div class="server-actions">${start?.allowed && guest.status !== "unknown" && html`<${Button} kind="btn-primary" icon="player-play" onClick=${run}>${boot.staff ? _("Start guest") : _("Start server")}<//>`}
         <${Menu} label=${_("Power")} button=${html`<${Icon} name="power" />${_("Power")}<${Icon} name="chevron-down" small />`} items=${powerItems(guest, onAnswer).filter((item) => item.text !== _("Start") || !item.disabled)} /></div>`}</div>`;
+}
+
+/** Not known is not off: said in so many words, with when it was seen and, for staff, where the reason is. */
+function Unseen({ guest }) {
+  const when = guest.observed_at && html` ${_("Last seen %(time)s", { time: momentTime(guest.observed_at) })} (<${Ago} at=${guest.observed_at} />).`;
+  return html`<div class="page-notice"><${Notice} kind="warning" action=${boot.staff && html`<a class="btn btn-sm" href="/health">${_("Show health")}</a>`}>
+    ${unknownWhy(guest)}${when} ${boot.staff ? _("It may well run: only the panel cannot see it.") : _("It may well run and be reachable: only the panel cannot see it. You need not do anything.")}<//></div>`;
 }
 
 /** `told` is a reason that stands on the page already. */
 function Notices({ guest, told = "" }) {
-  const seen = guest.status === "unknown" && guest.observed_at;
-  return html`${guest.status_reason && guest.status_reason !== told && html`<div class="page-notice"><${Notice} kind=${["error", "crashed"].includes(guest.status) ? "danger" : "warning"}>${said(guest.status_reason)}${seen ? html` <${Ago} at=${guest.observed_at} />` : ""}<//></div>`}
+  return html`${guest.status === "unknown" ? html`<${Unseen} guest=${guest} />` : guest.status_reason && guest.status_reason !== told && html`<div class="page-notice"><${Notice} kind=${["error", "crashed"].includes(guest.status) ? "danger" : "warning"}>${said(guest.status_reason)}<//></div>`}
     ${guest.notice && html`<div class="page-notice"><${Notice}>${guest.notice}<//></div>`}`;
 }
 
@@ -109,6 +115,9 @@ function Details({ guest }) {
   ]} /><//>`;
 }
 
+/** Why there may be no samples; "" when they come by themselves. */
+const noSamples = (guest) => ({ unknown: _("No samples of this time: nobody has seen it."), off: _("No samples of this time: it is off.") })[guest.status] || "";
+
 function Overview({ guest, onAnswer }) {
   const seen = useRef(new Set());
   const jobs = useResource("/jobs", { guest: id, limit: 6 }, { when: (message) => message.type === "job" || (message.type === "guest" && message.id === id) });
@@ -118,7 +127,7 @@ function Overview({ guest, onAnswer }) {
   const first = newest && (isActive(newest) || newest.status === "error" || seen.current.has(newest.id)) ? newest : null;
   const told = jobs.loading && guest.status === "error" ? guest.status_reason : first?.error?.message;
   return html`<${Notices} guest=${guest} told=${told} /><div class="columns"><div class="stack"><${RootCard} guest=${guest} onDone=${onAnswer} />${jobs.loading && html`<div class="card skeleton-card"><${Pending} lines=${3} /></div>`}${first && html`<${JobPanel} job=${first} onChange=${jobs.reload} />`}
-    ${guest.lifecycle === "active" && html`<${LastHour} path=${`/guests/${id}/metrics`} only=${["cpu", "memory", "disk", "network"]} />`}<${Recent} jobs=${rows.filter((job) => job !== first).slice(0, 5)} /></div><div class="stack"><${Details} guest=${guest} /></div></div>`;
+    ${guest.lifecycle === "active" && html`<${LastHour} path=${`/guests/${id}/metrics`} none=${noSamples(guest)} only=${["cpu", "memory", "disk", "network"]} />`}<${Recent} jobs=${rows.filter((job) => job !== first).slice(0, 5)} /></div><div class="stack"><${Details} guest=${guest} /></div></div>`;
 }
 
 const NetworkTab = ({ guest }) => html`<div class="card list-card"><table class="list"><caption>${_("Addresses")}</caption><thead><tr><th scope="col">${_("Address")}</th><th scope="col">${_("Family")}</th><th scope="col">${_("MAC")}</th></tr></thead>
@@ -148,7 +157,7 @@ function Server() {
   // What takes a while shows its steps, and its password, on the first tab.
   const begin = (result) => { answer(result); setQuery({ tab: "" }, { push: true }); scrollTo({ top: 0 }); };
   return html`<${Head} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} />${tabs}<${Stale} resource=${resource} />${tab !== "overview" && html`<${Notices} guest=${guest} />`}
-    <div ...${tabPanel(tab)}>${tab === "overview" && html`<${Overview} guest=${guest} onAnswer=${answer} />`}${tab === "metrics" && html`<${Metrics} path=${`/guests/${id}/metrics`} />`}${tab === "network" && html`<${NetworkTab} guest=${guest} />`}
+    <div ...${tabPanel(tab)}>${tab === "overview" && html`<${Overview} guest=${guest} onAnswer=${answer} />`}${tab === "metrics" && html`<${Metrics} path=${`/guests/${id}/metrics`} none=${noSamples(guest)} />`}${tab === "network" && html`<${NetworkTab} guest=${guest} />`}
       ${tab === "activity" && html`<${Activity} />`}${tab === "settings" && html`<${ServerSettings} guest=${guest} onGuest=${resource.mutate} onAnswer=${answer} onBegin=${begin} />`}</div>`;
 }
 

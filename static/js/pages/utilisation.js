@@ -5,7 +5,7 @@ import { html, useMemo } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
 import { Card, Empty, Pending, ProblemNotice, State } from "../ui/basic.js";
 import { Graph } from "../ui/graph.js";
-import { ValuesTable, percentWords, useRange, useTableView } from "../ui/metrics.js";
+import { ValuesTable, percentWords, timesNote, useRange, useTableView } from "../ui/metrics.js";
 import { PageHead, mount } from "../ui/page.js";
 
 const EVERY_MS = 300_000;
@@ -30,8 +30,10 @@ function MemoryBars({ host }) {
 
 const known = (value) => (value === null ? html`<span class="muted none">–</span>` : percentWords(value));
 
+const waited = (hosts) => hosts.some((host) => host.cpu_delay_percent);
+
 function Hosts({ hosts }) {
-  const waits = hosts.some((host) => host.cpu_delay_percent);
+  const waits = waited(hosts);
   return html`<div class="card list-card"><table class="list use-list"><caption class="visually-hidden">${_("Hosts, the idlest first")}</caption>
     <thead><tr><th scope="col">${_("Host")}</th><th scope="col">${_("State")}</th><th scope="col">${_("Processors")}</th><th scope="col" class="cell-num">${_("Average")}</th><th scope="col" class="cell-num"><abbr title=${_("CPU was below this for 95 % of the time")}>${_("95 % below")}</abbr></th>
       <th scope="col" class="cell-num">${_("Peak")}</th>${waits && html`<th scope="col" class="cell-num"><abbr title=${_("How long virtual processors were ready and waited for a real one, on average")}>${_("Waiting")}</abbr></th>`}<th scope="col">${_("Memory")}</th><th scope="col" class="cell-num">${_("In use")}</th></tr></thead>
@@ -79,7 +81,8 @@ function Utilisation() {
         ${data.fleet.cpu_percent.every((value) => value === null) ? html`<${Card}><${Empty}>${_("No samples yet: the first appear within ten minutes.")}<//><//>` : html`<${OverTime} fleet=${data.fleet} step=${data.step_s} asTable=${asTable} />`}
         ${idle > 0 && html`<p class="soft">${plural("%(count)s host was below %(limit)s % on average. Its guests may fit on the others; an emptied host can be switched off or sold anew.", "%(count)s hosts were below %(limit)s % on average. Their guests may fit on fewer hosts; an emptied host can be switched off or sold anew.", idle, { limit: IDLE_PERCENT })}</p>`}
         <div class="section-head"><h2>${_("Hosts, the idlest first")}</h2><p class="field-hint use-key"><span><i class="bar-fill is-physical"></i>${_("physical")}</span><span><i class="bar-fill is-sold"></i>${_("sold")}</span><span><i class="bar-fill is-used"></i>${_("used on average")}</span></p></div>
-        <${Hosts} hosts=${data.hosts} />`}</div>`;
+        <${Hosts} hosts=${data.hosts} />
+        <p class="field-hint">${[_("“95 % below”: for 95 % of the time the processors were less busy than this."), waited(data.hosts) && _("“Waiting”: how long virtual processors were ready and waited for a real one; above 5 % people notice."), timesNote()].filter(Boolean).join(" ")}</p>`}</div>`;
 }
 
 mount(Utilisation);

@@ -4,6 +4,7 @@ import { boot, may } from "../lib/boot.js";
 import { useRefresh, useResource } from "../lib/data.js";
 import { html, useCallback, useEffect, useRef, useState } from "../lib/html.js";
 import { _, plural } from "../lib/i18n.js";
+import { said } from "../lib/sentences.js";
 import { actionWord, isHousekeeping } from "../lib/words.js";
 import { Icon } from "../ui/basic.js";
 import { Duration, ProgressLine, isActive } from "../ui/jobs.js";
@@ -89,7 +90,7 @@ function tellEnd(job) {
   const what = [actionWord(job.action), targetName(job)].filter(Boolean).join(" ");
   const text = good ? _("%(what)s: done", { what })
     : job.status === "cancelled" ? _("%(what)s: cancelled", { what })
-      : _("%(what)s failed: %(why)s", { what, why: job.error?.message || "" });
+      : _("%(what)s failed: %(why)s", { what, why: said(job.error?.message) });
   toast(text, { kind: good ? "good" : "bad", link: { href: `/jobs/${job.id}`, text: _("Open job") } });
   if (!document.hidden) return;
   document.title = `${good ? "✓" : "✗"} ${document.title.replace(TITLE_MARK, "")}`;

@@ -1,6 +1,7 @@
 // Taking over a domain that the panel has not made: whose it becomes, its name, its networks and addresses.
 import { post } from "../lib/api.js";
 import { useResource } from "../lib/data.js";
+import { vcpus } from "../lib/differences.js";
 import { bytes, mib } from "../lib/format.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
@@ -18,7 +19,7 @@ const diskGib = (found) => ownDisks(found).reduce((sum, disk) => sum + Math.ceil
 /** What a plan has otherwise than the server that was found, in words; "" when it fits. Its disk may be larger. */
 function mismatch(plan, { found, host_type }) {
   if (!plan.host_types.includes(host_type)) return _("not for %(type)s", { type: host_type.toUpperCase() });
-  const has = [plan.vcpus !== found.vcpus && _("%(count)s vCPUs", { count: plan.vcpus }), plan.memory_mib !== found.memory_mib && mib(plan.memory_mib),
+  const has = [plan.vcpus !== found.vcpus && vcpus(plan.vcpus), plan.memory_mib !== found.memory_mib && _("%(size)s memory", { size: mib(plan.memory_mib) }),
     plan.disk_gib < diskGib(found) && _("%(count)s GiB of disk", { count: plan.disk_gib })].filter(Boolean);
   return has.length ? _("does not fit, has %(size)s", { size: has.join(", ") }) : "";
 }
@@ -59,7 +60,7 @@ export function AdoptDialog({ row, onClose, onDone }) {
   return html`<${FormDialog} wide title=${_("Take over %(name)s", { name: found.name })} submit=${_("Take over server")} onSubmit=${save} onClose=${onClose} ready=${Boolean(form.customer)}>${(problem) => html`
     <p>${_("It becomes a customer’s server without being stopped. Its disks, MACs and its name on the host stay. From then on its nics may send from the addresses below alone.")}</p>
     <${Facts} rows=${[
-      [_("Size"), `${_("%(count)s vCPUs", { count: found.vcpus })}, ${mib(found.memory_mib)}, ${_("%(count)s GiB of disk", { count: diskGib(found) })}`],
+      [_("Size"), `${vcpus(found.vcpus)}, ${_("%(size)s memory", { size: mib(found.memory_mib) })}, ${_("%(count)s GiB of disk", { count: diskGib(found) })}`],
       [_("Disks"), found.disks.filter((disk) => disk.kind === "disk").map((disk) => html`<span class="mono" key=${disk.target}>${disk.path}</span> (${disk.format}, ${bytes(disk.capacity_bytes)}) `)],
     ]} />
     <div class="fields-2"><${SelectField} label=${_("Customer")} name="customer" value=${form.customer} error=${problem?.field("customer")} onChange=${(value) => change({ customer: value })}

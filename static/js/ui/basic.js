@@ -4,6 +4,7 @@ import { useNow } from "../lib/data.js";
 import { exactTime, momentTime, number, percent, relativeTime } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { unknownWhy } from "../lib/sentences.js";
 import { TYPE_NAMES, TYPE_SENTENCES, lookOf, statusWord } from "../lib/words.js";
 
 export const Icon = ({ name, small }) => html`<svg class=${small ? "icon icon-small" : "icon"} aria-hidden="true"
@@ -19,7 +20,7 @@ export const State = ({ status, word, title }) => html`<span class=${`state stat
 /** A guest's state; of one that is unknown, when it was seen last. */
 export function GuestState({ guest }) {
   if (guest.status !== "unknown" || !guest.observed_at) return html`<${State} status=${guest.status} title=${guest.status_reason} />`;
-  const title = [exactTime(guest.observed_at), guest.status_reason].filter(Boolean).join("\n");
+  const title = [exactTime(guest.observed_at), unknownWhy(guest)].join("\n");
   return html`<${State} status="unknown" word=${_("Unknown, last seen %(time)s", { time: momentTime(guest.observed_at) })} title=${title} />`;
 }
 

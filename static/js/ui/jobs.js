@@ -42,7 +42,7 @@ function Step({ step, now }) {
   return html`<li class=${`step is-${step.status}`}>
     ${step.status === "running" ? html`<span class="step-spin"></span>` : html`<${Icon} name=${sign || "circle-dashed"} />`}
     <span>${stepWord(step.title)}${step.note && html` <span class="muted">${step.note}</span>`}
-      ${step.bytes_total ? html` <small class="muted tabular">${copied(step)}</small>` : ""}
+      ${step.bytes_total ? html` <small class="step-copied muted tabular">${copied(step)}</small>` : ""}
       <span class="visually-hidden">, ${jobStatusWord(step.status)}</span></span>
     <span class="step-time">${step.status === "running" && step.percent > 0 && `${step.percent} % · `}${time || ""}</span></li>`;
 }
@@ -72,16 +72,23 @@ export function JobAttempts({ job }) {
   return html`<section class="card" aria-labelledby="attempts"><div class="card-head"><h2 id="attempts">${_("Attempts")}</h2></div>
     <table class="list"><caption class="visually-hidden">${_("Attempts")}</caption>
       <thead><tr><th scope="col">${_("Attempt")}</th><th scope="col">${_("Ended")}</th><th scope="col">${_("Took")}</th>${boot.staff && html`<th scope="col" class="cell-minor">${_("Worker")}</th>`}</tr></thead>
-      <tbody>${job.attempts.map((one, index) => html`<tr key=${one.number}><td class="tabular">${index + 1}</td>
+      <tbody>${job.attempts.map((one, index) => html`<tr key=${one.number}><td class="tabular" data-label=${_("Attempt")}>${index + 1}</td>
         <td class="cell-name"><span class="two-lines"><span>${OUTCOMES[one.outcome]()}</span>${one.message && html`<small>${said(one.message)}</small>`}</span></td>
-        <td class="tabular nowrap">${elapsed(one.started_at, one.ended_at || now)}</td>${boot.staff && html`<td class="cell-minor mono">${one.worker}</td>`}</tr>`)}</tbody></table></section>`;
+        <td class="tabular nowrap" data-label=${_("Took")}>${elapsed(one.started_at, one.ended_at || now)}</td>${boot.staff && html`<td class="cell-minor mono">${one.worker}</td>`}</tr>`)}</tbody></table></section>`;
+}
+
+/** What can be done about a failed job, or why nothing can. */
+function wayOut(job) {
+  if (job.retry_refusal) return _("It cannot be tried again now. %(why)s", { why: said(job.retry_refusal) });
+  if (!job.can_retry) return "";
+  return job.children ? _("You can try again: only what failed is asked for anew.") : _("You can try again: nothing is made twice by it.");
 }
 
 /** What happened, what can be done, the request to quote; staff may unfold the raw error. */
 export function JobFailure({ job }) {
   if (!job.error) return null;
   return html`<div class="notice notice-danger" role="group" aria-label=${_("What happened")}><${Icon} name="alert-triangle" /><div class="grow stack-small">
-    <div>${said(job.error.message)} ${job.can_retry ? _("You can try again: what was made is undone or found again.") : ""}</div>
+    <div>${said(job.error.message)} ${wayOut(job)}</div>
     ${job.request_id && html`<small>${_("Request")} <${Copy} value=${job.request_id} /></small>`}
     ${boot.staff && job.error.detail && html`<details class="fold"><summary><${Icon} name="chevron-right" />${_("Raw error")}</summary>
       <pre class="mono">${job.error.code}${"\n"}${job.error.detail}</pre></details>`}

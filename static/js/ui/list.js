@@ -57,14 +57,14 @@ export function List({ endpoint, caption, columns, filters = [], fixed = {}, sea
       ${toolbarEnd && html`<div class="list-tools-end">${toolbarEnd}</div>`}
     </div>`}
     ${list.problem && html`<${ProblemNotice} problem=${list.problem} retry=${list.reload} />`}
-    <div class="card list-card" aria-busy=${list.rows === null || list.stale ? "true" : "false"}>
-      ${list.rows === null ? !list.problem && html`<${SkeletonRows} />`
+    ${(list.rows !== null || !list.problem) && html`<div class="card list-card" aria-busy=${list.rows === null || list.stale ? "true" : "false"}>
+      ${list.rows === null ? html`<${SkeletonRows} />`
         : list.rows.length === 0 ? html`<${Empty} action=${filtered ? html`<button class="btn" onClick=${clear}>${_("Clear filters")}</button>` : empty?.action}>
           ${filtered ? _("Nothing matches these filters.") : empty?.text}<//>`
         : html`<${Table} ...${{ caption, columns, list, picks, current, href, bulk, rowKey, sort: query.sort, setUrl }} />`}
       ${list.next && html`<div class="list-foot"><${Button} onClick=${list.more}>${_("Show %(n)s more", { n: PAGE_SIZE })}<//>
         <span>${plural("%(count)s row so far", "%(count)s rows so far", list.rows.length)}</span></div>`}
-    </div>
+    </div>`}
     ${bulk && picks.chosen.length > 0 && html`<${BulkBar} picks=${picks} bulk=${bulk} />`}`;
 }
 

@@ -1,6 +1,6 @@
 // Usage over time: which graphs there are, the choice of the time, and the same as a table.
 import { useResource, useUrlQuery } from "../lib/data.js";
-import { bytes, exactTime, mib, number, stepTime } from "../lib/format.js";
+import { bytes, exactTime, mib, number, stepTime, zoneWords } from "../lib/format.js";
 import { html, useMemo } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Card, Empty, Icon, Pending, ProblemNotice } from "./basic.js";
@@ -71,11 +71,12 @@ export function ValuesTable({ caption, timestamps, step, columns }) {
 
 const tableColumns = (data) => graphsFor(data).flatMap((graph) => graph.lines.map(([name, word]) => ({ title: graph.lines.length > 1 ? `${graph.title}: ${word}` : graph.title, values: data.series[name], show: graph.show })));
 
-const NoSamples = () => html`<${Card}><${Empty}>${_("No samples yet: the first appear within a minute.")}<//><//>`;
+export const timesNote = () => _("Times are in %(zone)s.", { zone: zoneWords() });
+const NoSamples = ({ why }) => html`<${Card}><${Empty}>${why || _("No samples yet: the first appear within a minute.")}<//><//>`;
 const GraphsPending = ({ count, small }) => html`<div class=${small ? "graphs is-small" : "graphs"}>${Array.from({ length: count }, (unused, place) => html`<div class="card graph-pending" key=${place}><${Pending} lines=${3} /></div>`)}</div>`;
 
-/** The whole tab: choice of the time, graphs or table. `path`: of the API. */
-export function Metrics({ path }) {
+/** The whole tab: choice of the time, graphs or table. `path`: of the API; `none`: why there may be no samples. */
+export function Metrics({ path, none }) {
   const [range, picker] = useRange();
   const [asTable, toggle] = useTableView();
   const metrics = useMetrics(path, range);
@@ -84,17 +85,18 @@ export function Metrics({ path }) {
   return html`<div class="stack"><h2 class="visually-hidden">${_("Metrics")}</h2><div class="graph-tools">${picker}${toggle}</div>
     <${ProblemNotice} problem=${metrics.problem} retry=${metrics.reload} />
     ${metrics.loading && html`<${GraphsPending} count=${4} />`}
-    ${data && (nothingSeen(data) ? html`<${NoSamples} />`
+    ${data && (nothingSeen(data) ? html`<${NoSamples} why=${none} />`
       : asTable ? html`<${ValuesTable} caption=${_("Usage: %(time)s", { time: long })} timestamps=${data.timestamps} step=${data.step_s} columns=${tableColumns(data)} />`
-        : html`<div class="graphs"><${Graphs} data=${data} graphs=${graphsFor(data)} /></div>${hasGap(data) && html`<p class="field-hint">${_("Where a line is interrupted, it was off or nobody saw it: nothing is made up.")}</p>`}`)}</div>`;
+        : html`<div class="graphs"><${Graphs} data=${data} graphs=${graphsFor(data)} /></div>`)}
+    ${data && !nothingSeen(data) && html`<p class="field-hint">${[!asTable && hasGap(data) && _("Where a line is interrupted, it was off or nobody saw it: nothing is made up."), timesNote()].filter(Boolean).join(" ")}</p>`}</div>`;
 }
 
 /** The last hour on a first page; `only`: which graphs. */
-export function LastHour({ path, only }) {
+export function LastHour({ path, none, only }) {
   const metrics = useMetrics(path, "1h");
   const { data } = metrics;
   return html`<section class="stack-small" aria-labelledby="last-hour"><div class="section-head"><h2 id="last-hour">${_("Last hour")}</h2><a class="btn btn-sm btn-quiet" href="?tab=metrics">${_("All metrics")}</a></div>
     <${ProblemNotice} problem=${metrics.problem} retry=${metrics.reload} />
     ${metrics.loading && html`<${GraphsPending} count=${only.length} small />`}
-    ${data && (nothingSeen(data) ? html`<${NoSamples} />` : html`<div class="graphs is-small"><${Graphs} data=${data} graphs=${graphsFor(data).filter((graph) => only.includes(graph.id))} /></div>`)}</section>`;
+    ${data && (nothingSeen(data) ? html`<${NoSamples} why=${none} />` : html`<div class="graphs is-small"><${Graphs} data=${data} graphs=${graphsFor(data).filter((graph) => only.includes(graph.id))} /></div>`)}</section>`;
 }
