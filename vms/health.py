@@ -11,6 +11,7 @@ from hosts.drivers.types import PowerState
 from panel.core.health import Finding, Severity, duration_words, few, health_check, several
 from vms.models import Comparison, Difference, DifferenceKind, DifferenceState, Guest
 from vms.models.differences import Severity as DifferenceSeverity
+from vms.selectors import power_shown
 from vms.services.unfinished import next_try_at
 from vms.states import Lifecycle
 
@@ -39,14 +40,18 @@ def guests_in_trouble(now: datetime) -> Iterator[Finding]:
     """Guests that could not be built or deleted, and those whose host has no room left."""
     failed = Q(lifecycle=Lifecycle.ERROR)
     stuck = Q(lifecycle=Lifecycle.DELETING) & ~Q(error_message="")
-    full = Q(lifecycle=Lifecycle.ACTIVE, power_state=PowerState.PAUSED, state_reason="disk_full")
-    sums = Guest.objects.filter(failed | stuck | full).aggregate(
-        failed=Count("pk", filter=failed),
-        failed_since=Min("updated_at", filter=failed),
-        stuck=Count("pk", filter=stuck),
-        stuck_since=Min("deletion_requested_at", filter=stuck),
-        full=Count("pk", filter=full),
-        full_since=Min("observed_at", filter=full),
+    full = Q(lifecycle=Lifecycle.ACTIVE, power_shown=PowerState.PAUSED, state_reason="disk_full")
+    sums = (
+        Guest.objects.annotate(power_shown=power_shown())
+        .filter(failed | stuck | full)
+        .aggregate(
+            failed=Count("pk", filter=failed),
+            failed_since=Min("updated_at", filter=failed),
+            stuck=Count("pk", filter=stuck),
+            stuck_since=Min("deletion_requested_at", filter=stuck),
+            full=Count("pk", filter=full),
+            full_since=Min("observed_at", filter=full),
+        )
     )
     yield from several(
         sums["full"],

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -210,6 +211,8 @@ def test_guests_in_trouble(well, admin_api, customer):
         Guest.objects.filter(pk=guest.pk).update(**fields)
         assert (only(admin_api)["code"], only(admin_api)["severity"]) == (code, severity)
         assert only(admin_api)["sentence"].startswith("1 guest ")
+    Guest.objects.update(observed_at=NOW() - timedelta(seconds=settings.OBSERVED_STALE_S + 1))
+    assert items(admin_api) == []  # nobody has looked since: it may have been mended
 
 
 def test_a_host_that_could_not_be_compared_is_told(well, admin_api):

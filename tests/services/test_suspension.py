@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
@@ -111,6 +112,29 @@ def test_the_collector_stops_a_suspended_guest_that_runs(deaf, one_host):
 def test_the_collector_lets_everybody_else_run(guest, one_host):
     Looking(HostConnection.objects.get(host=one_host, host_type="kvm").pk).look()
     assert ran() == []
+
+
+# ── while nobody looks ──────────────────────────────────────────────────────────────────────────────
+def long_unseen(guest: Guest, power_state: str) -> None:
+    long_ago = timezone.now() - timedelta(seconds=settings.OBSERVED_STALE_S + 1)
+    Guest.objects.filter(pk=guest.pk).update(power_state=power_state, observed_at=long_ago)
+
+
+def test_one_that_was_off_a_while_ago_starts_again_afterwards_if_it_should_run(guest):
+    long_unseen(guest, "shutoff")
+    suspend(guest)
+    assert ran() == [("guest.suspend", "success")]
+    assert unsuspend(guest) is not None
+    assert ran() == [("guest.unsuspend", "success")]
+    assert power(guest) == ("running", "on")
+
+
+def test_a_suspended_one_that_was_off_a_while_ago_is_stopped_when_somebody_asks_again(guest):
+    suspend(guest)
+    jobs_run()
+    assert suspend(guest) is None
+    long_unseen(guest, "shutoff")
+    assert suspend(guest) is not None
 
 
 # ── while others work or wait ───────────────────────────────────────────────────────────────────────

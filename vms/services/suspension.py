@@ -17,6 +17,7 @@ from panel.core.cancelling import job_drop
 from panel.core.errors import PanelError
 from panel.core.models import Job, JobResource, ResourceSlot
 from vms.models import Guest, GuestSuspension
+from vms.selectors import power_of
 from vms.services.actions import action_check, guest_audit, guest_job, guest_locked, job_at_work
 from vms.services.limiter import AUTOMATIC, WINDOW, as_limiter_lets, touched_first
 from vms.states import RULES, GuestAction, Lifecycle, PowerWanted
@@ -41,7 +42,7 @@ def guest_suspend(*, actor: Actor, guest: Guest, reason: str, note: str = "") ->
         guest=locked, reason=reason, defaults={"note": note, "was_running": was_running}
     )
     if not created:
-        stopped = locked.lifecycle != Lifecycle.ACTIVE or locked.power_state == PowerState.SHUTOFF
+        stopped = locked.lifecycle != Lifecycle.ACTIVE or power_of(locked) == PowerState.SHUTOFF
         if stopped or job_at_work(locked, GuestAction.SUSPEND) is not None:
             return None
         return _again(actor, locked, GuestAction.SUSPEND)
@@ -81,10 +82,10 @@ def guest_unsuspend(*, actor: Actor, guest: Guest, reason: str | None = None) ->
 
 
 def _runs(guest: Guest) -> bool:
-    """True when it runs or is about to. What was asked for counts only where nobody knows how it is."""
+    """True when it runs or is about to. What was asked for counts only where nobody knows, or has looked lately."""
     starting = _of_guest(guest).filter(job__action__in=_STARTING).exists()
-    known = guest.power_state != PowerState.UNKNOWN
-    return starting or (guest.power_state in _ON if known else guest.power_wanted == PowerWanted.ON)
+    power = power_of(guest)
+    return starting or (guest.power_wanted == PowerWanted.ON if power == PowerState.UNKNOWN else power in _ON)
 
 
 def _start_failed(guest: Guest) -> bool:
