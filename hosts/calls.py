@@ -9,7 +9,7 @@ from typing import Any, cast
 from hosts import registry
 from hosts.drivers.base import HypervisorDriver
 from panel.core.deadlines import DeadlinePassedError, call_within
-from panel.core.errors import HostTimeoutError, JobLostError
+from panel.core.errors import HostTimeoutError, JobCancelledError, JobLostError
 from panel.core.logs import process_kind
 from panel.core.metrics import HOST_CALL_SECONDS, HOST_CALLS_ABANDONED
 
@@ -47,7 +47,7 @@ class _Guarded:
             try:
                 with timed(name, level=logging.INFO):
                     return call_within(self._deadline_s(), lambda: method(*args, **kwargs), meanwhile=self._meanwhile)
-            except JobLostError:  # said meanwhile: what this attempt has asked for must not go on beside the next one's
+            except (JobLostError, JobCancelledError):  # said meanwhile: what was asked for must not go on by itself
                 registry.forget(driver)
                 raise
             except DeadlinePassedError:

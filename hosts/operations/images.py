@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.conf import settings
 from hosts import registry
 from hosts.calls import guarded
 from hosts.copying import CopyProgress
+from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.types import VolumeFormat, VolumeRef
 from hosts.imagebuild.recipes import recipe_key
 from hosts.models import Host, HostImage, Image, ImageFile, StoragePool
@@ -21,7 +22,7 @@ from hosts.services.images import image_copy_wanted, image_record, roles_for
 from hosts.states import HostState, ImageState
 from panel.core import events
 from panel.core.actors import SYSTEM
-from panel.core.errors import JobCancelledError, PanelError
+from panel.core.errors import JobCancelledError, PanelError, VolumeNotFoundError
 from panel.core.jobs import cancel_requested
 from panel.core.operations import Operation, Step, register
 
@@ -145,13 +146,8 @@ class ImageCopy(Operation):
         self.pools = list(StoragePool.objects.filter(host=self.host, for_new_guests=True))
 
     def copy(self) -> None:
-        copied = CopyProgress(self, step="copy")
-        driver = guarded(
-            lambda: registry.driver_for(self.host.pk, self.host_type),
-            fence=self.verify,
-            deadline_s=lambda: self.step_now.deadline_s,
-            meanwhile=copied.report,
-        )
+        self._copied = copied = CopyProgress(self, step="copy")
+        driver = self._driver(meanwhile=self._meanwhile)
         sources = [Path(settings.CACHE_DIR) / file.path for file in self.files]
         if not all(source.is_file() for source in sources):
             raise ImageFileMissingError("The image's files are not in the panel's cache any more. Build it again.")
@@ -159,6 +155,7 @@ class ImageCopy(Operation):
         for file, source in zip(self.files, sources, strict=True):
             for pool in self.pools:
                 copied.begin()
+                self.undo("half_made", pool=pool.name, name=file.volume_name)
                 driver.volume_upload(
                     VolumeRef(pool.name, file.volume_name),
                     source=source,
@@ -168,3 +165,25 @@ class ImageCopy(Operation):
                 copied.report()
                 with self.fenced():
                     HostImage.objects.get_or_create(host=self.host, file=file, pool=pool)
+
+    def undo_half_made(self, *, pool: str, name: str) -> None:
+        """Delete what there is of a copy, unless it is whole: then servers may be made of it."""
+        driver, volume = self._driver(), VolumeRef(pool, name)
+        try:
+            driver.volume_info(volume)
+        except VolumeNotFoundError:
+            driver.volume_delete(volume)
+
+    def _driver(self, *, meanwhile: Callable[[], None] | None = None) -> HypervisorDriver:
+        return guarded(
+            lambda: registry.driver_for(self.host.pk, self.host_type),
+            fence=self.verify,
+            deadline_s=lambda: self.step_now.deadline_s,
+            meanwhile=meanwhile,
+        )
+
+    def _meanwhile(self) -> None:
+        """Called every second of a copy. Raises: JobLostError, JobCancelledError."""
+        self._copied.report()
+        if cancel_requested(self.job):
+            raise JobCancelledError

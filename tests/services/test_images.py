@@ -10,17 +10,18 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
+from hosts.drivers.simulated import FaultKind
 from hosts.imagebuild.recipes import recipe_key
 from hosts.models import HostImage, Image, ImageFile, Volume
 from hosts.operations.images import ImageBuild
-from hosts.registry import driver_for
+from hosts.registry import driver_for, driver_of
 from hosts.services.image_retire import image_retire
 from hosts.services.images import image_build, image_copy_wanted, image_record, is_on_host
 from panel.core import sweeper, tasks
 from panel.core.actors import SYSTEM
 from panel.core.cancelling import job_cancel
 from panel.core.jobs import job_claim
-from panel.core.models import Job, JobStatus
+from panel.core.models import Job, JobStatus, JobUndo
 from panel.core.operations import Step
 from panel.core.tasks import LeaseKeeper
 from tests import factories
@@ -217,6 +218,60 @@ def _in_background(job: Job) -> threading.Thread:
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+def lost_image(fleet, host) -> Job:
+    """Let a host lose the micro image; return the job that copies it again."""
+    HostImage.objects.filter(host=host).delete()
+    for hypervisor in host.connections.all():
+        driver = driver_of(hypervisor)
+        for volume in driver.volume_list(host.pools.get().name):
+            driver.volume_delete(volume.ref)
+    job = image_copy_wanted(actor=SYSTEM, host=host, image=Image.objects.get(slug="micro"), host_type="lxc")
+    assert job is not None
+    return job
+
+
+def test_a_copy_is_cancelled_while_it_is_under_way(one_host, fleet):
+    job = lost_image(fleet, one_host)
+    fleet.admin.set_fault(one_host.name, "volume_upload", FaultKind.HANG)
+    claimed = job_claim(job.pk, worker="w")
+    assert claimed is not None
+
+    def run() -> None:
+        tasks.run(claimed)
+        connection.close()
+
+    running = threading.Thread(target=run)
+    running.start()
+    try:
+        wait_until(lambda: Job.objects.get(pk=job.pk).step == "copy")
+        job_cancel(job_id=job.pk)
+        running.join(10)
+        assert not running.is_alive()
+        assert fleet.seen(one_host).volumes == set()
+    finally:
+        fleet.admin.release_hangs(one_host.name)
+        running.join()
+    job.refresh_from_db()
+    assert (job.status, job.error_code, job.error_detail) == (JobStatus.CANCELLED, "job_cancelled", "")
+    assert not HostImage.objects.exists()
+
+
+def test_a_copy_that_failed_leaves_nothing_half_made_and_keeps_what_is_whole(one_host, fleet):
+    job = lost_image(fleet, one_host)
+    fleet.admin.set_fault(one_host.name, "volume_upload", FaultKind.HALF_DONE)
+    jobs_run()
+    job.refresh_from_db()
+    assert (job.status, job.error_detail.count("Not undone")) == (JobStatus.ERROR, 0)
+    assert fleet.seen(one_host).volumes == set()
+    job = lost_image(fleet, one_host)
+    fleet.admin.set_fault(one_host.name, "volume_upload", FaultKind.ERROR_AFTER)
+    jobs_run()
+    job.refresh_from_db()
+    assert job.status == JobStatus.ERROR
+    assert len(fleet.seen(one_host).volumes) == 1
+    assert not JobUndo.objects.exists()
 
 
 def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):

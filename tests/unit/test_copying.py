@@ -16,7 +16,7 @@ from hosts.copying import CopyProgress
 from hosts.drivers.base import HypervisorDriver
 from panel.core import deadlines
 from panel.core.deadlines import DeadlinePassedError, call_within
-from panel.core.errors import JobLostError
+from panel.core.errors import JobCancelledError, JobLostError
 
 
 class Told:
@@ -78,7 +78,8 @@ def test_a_database_that_is_away_for_a_moment_ends_no_copy(operation, monkeypatc
     assert (closed, [percent for percent, _ in operation.said]) == ([True], [50])
 
 
-def test_a_copy_of_an_attempt_that_was_overtaken_is_cut(monkeypatch):
+@pytest.mark.parametrize("error", [JobLostError, JobCancelledError])
+def test_a_copy_of_an_attempt_that_must_not_go_on_is_cut(monkeypatch, error):
     monkeypatch.setattr(deadlines, "MEANWHILE_S", 0.01)
     cut = threading.Event()
     driver = SimpleNamespace(volume_clone=lambda: cut.wait(10), close=cut.set)
@@ -87,9 +88,9 @@ def test_a_copy_of_an_attempt_that_was_overtaken_is_cut(monkeypatch):
         lambda: cast(HypervisorDriver, driver),
         fence=lambda: None,
         deadline_s=lambda: 10.0,
-        meanwhile=raising(JobLostError),
+        meanwhile=raising(error),
     )
-    with pytest.raises(JobLostError):
+    with pytest.raises(error):
         call.volume_clone()  # type: ignore[call-arg]
     assert cut.is_set()
     assert driver not in registry._drivers.values()
