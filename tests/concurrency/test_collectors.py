@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
-from hosts.models import Host, HostConnection, HostWatch, LiveCollector
+from hosts.models import Host, HostConnection, HostWatch, LiveCollector, Network
 from hosts.services.watches import watches_give_back, watches_renew
 from hosts.usage import recorder, store
+from panel.core.backup.aftermath import put_right
+from panel.core.errors import NotReadyError
 from tests.drivers.checks import wait_until
 from tests.services.guests import order
 from tests.simulated_fleet import jobs_run
 from vms.collector import process, watch, watcher
 from vms.collector.process import Collector
 from vms.models import Guest
+from vms.services.reconcile.turns import turn_take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Start = Callable[[], Collector]
@@ -117,6 +120,25 @@ def test_a_guest_that_stops_is_seen_at_once(guest, one_host, fleet, start, setti
     fleet.admin.guest_poweroff(one_host.name, guest.pk)
     wait_until(lambda: power(guest) == "shutoff", timeout_s=2)
     assert time.monotonic() - began < 2
+
+
+def test_after_a_restore_all_hosts_are_compared_at_once_and_orders_taken_again(one_host, fleet, start, customer):
+    silent = fleet.host()
+    Network.objects.get().hosts.add(silent)
+    for row in HostConnection.objects.filter(host=one_host):
+        assert turn_take(row) is not None  # a moment before the backup
+    fleet.admin.set_reachable(silent.name, reachable=False)
+    with transaction.atomic():
+        put_right()
+    with pytest.raises(NotReadyError):
+        order(customer)
+    start()
+    waiting = HostConnection.objects.exclude(uncompared_since=None)
+    wait_until(lambda: set(waiting.values_list("host", flat=True)) == {silent.pk}, timeout_s=20)
+    wait_until(lambda: waiting.filter(last_error="").count() == 0)
+    order(customer)
+    fleet.admin.set_reachable(silent.name, reachable=True)
+    wait_until(lambda: waiting.count() == 0, timeout_s=30)
 
 
 def test_an_event_that_was_lost_is_made_up_for_by_the_next_look(guest, one_host, fleet, start):

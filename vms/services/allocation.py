@@ -1,6 +1,7 @@
 """Taking what a guest needs, in one transaction, in one order: customer, host, pool, address."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -102,6 +103,20 @@ def place(guest: Guest, request: GuestRequest) -> Place:
         NotReadyError: one may be able to when it has been looked at.
     """
     wish = wish_of(request)
+    if found := _best(guest, request, wish):
+        return found
+    refusals = _refusals(wish)
+    if not all(refusals) and (found := _best(guest, request, wish)):  # one has got room, or was looked at, in between
+        return found
+    raise _no_host_error(refusals)
+
+
+def _best(guest: Guest, request: GuestRequest, wish: Wish) -> Place | None:
+    """Take room on the best host; None when none has it.
+
+    Raises:
+        CapacityError, NotReadyError: only an address is missing.
+    """
     address_error: CapacityError | None = None
     for verdict in rank(candidates(wish), wish):
         if verdict.refusal:
@@ -114,14 +129,21 @@ def place(guest: Guest, request: GuestRequest) -> Place:
         except _FullError:
             continue
         except CapacityError as error:
-            address_error = error
+            address_error = _hopeful(address_error, error)
             continue
         return Place(
             host=verdict.candidate.host, pool=found[0], network=found[1], notice=_notice(verdict.candidate, request)
         )
     if isinstance(address_error, NotReadyError):
         raise address_error
-    raise CapacityError(_no_host(str(address_error))) if address_error else no_host(wish)
+    if address_error is not None:
+        raise CapacityError(_no_host(str(address_error)))
+    return None
+
+
+def _hopeful(first: CapacityError | None, second: CapacityError) -> CapacityError:
+    """Return the one of two refusals that will pass soon; else the second."""
+    return first if isinstance(first, NotReadyError) else second
 
 
 class _FullError(Exception):
@@ -141,7 +163,7 @@ def _take(guest: Guest, candidate: Candidate, wish: Wish) -> tuple[StoragePool, 
                 nic = nic_make(guest, network)
                 addresses_take(network=network, owner_id=guest.pk, nic_id=nic.pk)
         except CapacityError as refused:
-            error = refused
+            error = _hopeful(error, refused)
             continue
         return pool, network
     if error is not None:
@@ -162,7 +184,16 @@ def nic_make(guest: Guest, network: Network) -> Nic:
 
 def no_host(wish: Wish) -> CapacityError:
     """Return why no host can take it, in one sentence: the refusal that is nearest to fitting."""
-    refusals = [verdict.refusal for verdict in rank(candidates(wish, all_hosts=True), wish) if verdict.refusal]
+    return _no_host_error(_refusals(wish))
+
+
+def _refusals(wish: Wish) -> list[str]:
+    """Return what speaks against each host, "" for one that fits."""
+    return [verdict.refusal for verdict in rank(candidates(wish, all_hosts=True), wish)]
+
+
+def _no_host_error(verdicts: Sequence[str]) -> CapacityError:
+    refusals = [refusal for refusal in verdicts if refusal]
     if not refusals:
         return CapacityError("No host can take this server at the moment.")
     if UNCOMPARED in refusals:
