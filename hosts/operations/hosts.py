@@ -46,7 +46,9 @@ class HostCheck(Operation):
 
     def prepare(self) -> None:
         self.host = Host.objects.get(pk=self.job.resources.get(type="host").resource_id)
-        self.connections = list(HostConnection.objects.filter(host=self.host, enabled=True))
+        # The hypervisor with which the pools are compared comes last: by then what the others use of them is known.
+        connections = HostConnection.objects.filter(host=self.host, enabled=True)
+        self.connections = list(connections.order_by("-host_type"))
         self.facts: dict[UUID, HostFacts] = {}
         self.pools: dict[UUID, PoolInfo] = {}
 

@@ -30,7 +30,7 @@ def look_once(host: Host, *, minutes: float = 2) -> list[tuple[str, str, str]]:
     Difference.objects.filter(proved_at__isnull=False).update(proved_at=earlier)
     Difference.objects.filter(closed_at__isnull=False).update(closed_at=earlier)
     Job.objects.filter(finished_at__isnull=False).update(finished_at=earlier)
-    for row in HostConnection.objects.filter(host=host).order_by("host_type"):
+    for row in HostConnection.objects.filter(host=host).order_by("-host_type"):
         Looking(row.pk).look()
         compare_connection(driver_of(row), row, anew=True)
     panel_compare()

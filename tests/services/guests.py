@@ -1,11 +1,12 @@
 """Guests on a simulated host: ordered, and acted on."""
 
-from hosts.models import Image
+from hosts.models import Image, Volume
 from panel.core.models import Customer, Job
 from tests import factories
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest
 from vms.services import actions, guests
+from vms.services.allocation import give_back
 from vms.services.guests import GuestCreated
 from vms.states import GuestAction
 
@@ -27,3 +28,11 @@ def act(guest: Guest, action: GuestAction) -> Job:
     (job,) = jobs_run()
     guest.refresh_from_db()
     return job
+
+
+def forgotten(guest: Guest) -> None:
+    """Leave a guest on its host and nothing of it in the panel, as a restore to before it was made does."""
+    give_back(Guest.objects.get(pk=guest.pk))
+    Volume.objects.filter(owner_id=guest.pk).delete()
+    Guest.objects.filter(pk=guest.pk).delete()
+    Job.objects.all().delete()

@@ -17,13 +17,12 @@ from panel.core.models import Customer, Job
 from panel.core.retry import job_retry
 from tests import stock
 from tests.faults.deeds import Deeds
-from tests.services.guests import act, order
+from tests.services.guests import act, forgotten, order
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
 from vms.operations.survey import compare_connection
 from vms.services.adoption import AdoptRequest, guest_adopt
 from vms.services.adoption_nics import NicRequest
-from vms.services.allocation import give_back
 from vms.services.guests import guest_delete
 from vms.services.reconcile.compare import panel_compare
 from vms.services.resize import guest_resize
@@ -250,10 +249,7 @@ def test_a_server_that_a_restored_panel_does_not_know_is_taken_back(one_host, cu
     before = fleet.admin.dump_host(one_host.name).domains[lost.pk]
     addresses = list(IPAddress.objects.filter(owner_id=lost.pk).values_list("address", flat=True))
     mac = lost.nics.get().mac
-    give_back(Guest.objects.get(pk=lost.pk))  # as a restore to before it was made
-    Volume.objects.filter(owner_id=lost.pk).delete()
-    Guest.objects.filter(pk=lost.pk).delete()
-    Job.objects.all().delete()
+    forgotten(lost)
     connection = HostConnection.objects.get(host=one_host, host_type=host_type)
     compare_connection(driver_of(connection), connection, anew=True)
     row = Difference.objects.get(kind="domain-without-guest")

@@ -4,14 +4,16 @@ import pytest
 
 from hosts.drivers.simulated import FaultKind
 from hosts.drivers.types import VolumeFormat, VolumeRef
-from hosts.models import Volume
+from hosts.models import HostConnection, Volume
 from hosts.registry import driver_of
 from panel.core.errors import DriverError, InvalidInputError, InvalidStateError
 from panel.core.models import Job
 from panel.core.retry import job_retry
-from tests.services.comparing import only
+from tests.services.comparing import found, look_once, only
+from tests.services.guests import forgotten, order
 from tests.simulated_fleet import jobs_run
-from vms.models import Difference
+from vms.models import Comparison, Difference
+from vms.operations.survey import compare_connection
 from vms.services.reconcile import actions
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,3 +120,25 @@ def test_a_volume_that_another_is_an_overlay_of_is_not_released(guest, one_host,
         actions.difference_release(actor=staff, difference=row, confirm=name)
         assert [job.status for job in jobs_run()] == ["success"]
     assert look() == []
+
+
+def test_what_the_host_s_other_hypervisor_uses_is_its_domain_s_and_unknown_until_that_was_compared(
+    one_host, customer, fleet, kvm
+):
+    lost = order(customer, name="newer", host_type="lxc").guest
+    jobs_run()
+    names = sorted(Volume.objects.filter(owner_id=lost.pk).values_list("name", flat=True))
+    forgotten(lost)
+    Comparison.objects.all().delete()
+
+    compare_connection(driver_of(kvm), kvm, anew=True)
+    assert found() == []
+    look_once(one_host)
+    assert "volume-without-owner" not in {kind for kind, _, _ in found()}
+    assert ("domain-without-guest", f"innkeeper-{lost.pk.hex[:12]}", "open") in found()
+    lxc = HostConnection.objects.get(host=one_host, host_type="lxc")
+    driver_of(lxc).domain_destroy(lost.pk)
+    driver_of(lxc).domain_undefine(lost.pk)
+    look_once(one_host)
+    ownerless = [label for kind, label, _ in found() if kind == "volume-without-owner"]
+    assert set(names) <= set(ownerless)

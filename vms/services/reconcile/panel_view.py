@@ -6,10 +6,12 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from hosts.drivers.types import VolumeRef
 from hosts.models import Host, HostConnection, ImageFile, IPAddress, StoragePool, Volume
 from hosts.services.addresses import v6_without_row
 from panel.core.models import JobResource
-from vms.models import Guest
+from vms.models import Difference, DifferenceKind, Guest
+from vms.models.differences import LIVING
 from vms.services.reconcile.snapshots import GuestView, NicView, PanelView, VolumeView
 from vms.states import Lifecycle
 
@@ -44,7 +46,20 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
         image_names=frozenset(file.volume_name for file in ImageFile.objects.only("sha256", "format")),
         busy=busy_since(began_at),
         addresses=owners,
+        used_elsewhere=_used_elsewhere(connection),
     )
+
+
+def _used_elsewhere(connection: HostConnection) -> frozenset[VolumeRef] | None:
+    others = HostConnection.objects.filter(host_id=connection.host_id, enabled=True).exclude(pk=connection.pk)
+    compared = Q(comparison__written__gt=0, uncompared_since__isnull=True)
+    if others.exclude(compared).exists():
+        return None
+    found = Difference.objects.filter(
+        kind=DifferenceKind.DOMAIN_WITHOUT_GUEST, host_id=connection.host_id, state__in=LIVING
+    ).exclude(host_type=connection.host_type)
+    disks = [disk for domain in found.values_list("found", flat=True) for disk in domain["disks"]]
+    return frozenset(VolumeRef(**disk["volume"]) for disk in disks if disk["volume"] is not None)
 
 
 def _guest(guest: Guest, addresses: dict[UUID, set[str]]) -> GuestView:

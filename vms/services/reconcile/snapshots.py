@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from hosts.drivers.descriptions import DomainDescription
-from hosts.drivers.types import VolumeInfo
+from hosts.drivers.types import VolumeInfo, VolumeRef
 from vms.models import DifferenceKind, Severity
 from vms.models.differences import KEY_LENGTH
 
@@ -63,6 +63,8 @@ class PanelView:
     image_names: frozenset[str]
     busy: frozenset[UUID]
     addresses: Mapping[str, UUID | None]  # those that the host's domains use and that are of a network of the panel's
+    # What domains without a guest use on the host's other hypervisors, which share its pools; None: not known yet.
+    used_elsewhere: frozenset[VolumeRef] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,36 @@
 """Volumes that the panel knows against those on a host. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 
+from hosts.drivers.types import VolumeInfo, VolumeRef
 from vms.models import DifferenceKind, Severity
 from vms.services.reconcile.guest_checks import PROOF
-from vms.services.reconcile.snapshots import Finding, HostView, PanelView, VolumeView, key_of
+from vms.services.reconcile.snapshots import Finding, HostView, NotAll, PanelView, VolumeView, key_of
 
 
-def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
-    """Volumes without an owner, and volumes that are not there. What a domain uses is that domain's difference."""
+def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding | NotAll]:
+    """Volumes without an owner, and volumes that are not there. What a domain uses is that domain's difference.
+
+    Which volumes have no owner is not said before all hypervisors of the host have been compared once.
+    """
     if host.volumes is None:
         return
+    for pool in host.volumes:
+        yield from _missing(panel, pool, {volume.ref.name for volume in host.volumes[pool]})
+    if panel.used_elsewhere is None:
+        yield NotAll(kind=DifferenceKind.VOLUME_WITHOUT_OWNER)
+    else:
+        yield from _ownerless(panel, host, host.volumes, panel.used_elsewhere)
+
+
+def _ownerless(
+    panel: PanelView, host: HostView, listed: Mapping[str, tuple[VolumeInfo, ...]], used_elsewhere: Set[VolumeRef]
+) -> Iterator[Finding]:
     used = {disk.volume for domain in host.domains for disk in domain.disks if disk.volume is not None}
+    used |= used_elsewhere
     known = {(one.pool, one.name): one for one in panel.volumes}
     overlays = _overlays(host)
-    for pool, volumes in host.volumes.items():
+    for pool, volumes in listed.items():
         for volume in volumes:
             name = volume.ref.name
             row = known.get((pool, name))
@@ -39,7 +55,6 @@ def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
                         **_needed_by(overlays.get(f"{panel.pool_paths[pool].rstrip('/')}/{name}")),
                     },
                 )
-        yield from _missing(panel, pool, {volume.ref.name for volume in volumes})
 
 
 def _overlays(host: HostView) -> dict[str, str]:
