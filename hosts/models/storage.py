@@ -36,7 +36,7 @@ class Volume(Record):
 
     pool = models.ForeignKey(StoragePool, on_delete=models.PROTECT, related_name="volumes")
     name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=16)  # root, seed
+    kind = models.CharField(max_length=16)  # root, disk, seed
     format = models.CharField(max_length=8)
     capacity_bytes = models.BigIntegerField()
     owner_id = models.UUIDField(null=True)  # the guest

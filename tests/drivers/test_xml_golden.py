@@ -11,6 +11,8 @@ import pytest
 from hosts.drivers.libvirt.places import CONSOLE_DIRECTORY, CONSOLE_POOL
 from hosts.drivers.libvirt.xml.common import HostPaths, volumes_of
 from hosts.drivers.libvirt.xml.domain import domain_xml
+from hosts.drivers.libvirt.xml.edit import edited, is_kept, same
+from hosts.drivers.libvirt.xml.metadata import qualified
 from hosts.drivers.libvirt.xml.probe import question_element
 from hosts.drivers.libvirt.xml.storage import pool_element, volume_element
 from hosts.drivers.types import (
@@ -153,6 +155,17 @@ def test_a_container_is_never_privileged_nor_on_the_hosts_network(spec):
         ("uid", "0", "100000", "65536"),
         ("gid", "0", "100000", "65536"),
     ]
+
+
+def test_a_container_that_was_taken_back_keeps_what_its_host_prepares_once():
+    spec = make_spec(**LXC, max_processes=512)
+    once = edited(domain_xml(spec, paths_for(spec)), replace(spec, max_processes=1024))
+    assert is_kept(once)
+    assert [one.get("processes") for one in once.iter(qualified("limit"))] == ["1024"]
+    assert len(list(once.iter(qualified("mount")))) == 2
+    assert same(edited(once, replace(spec, max_processes=1024)), once)
+    unlimited = edited(once, replace(spec, max_processes=0))
+    assert [one.get("processes") for one in unlimited.iter(qualified("limit"))] == ["1024"]
 
 
 def test_a_volume_that_was_not_found_is_an_error():

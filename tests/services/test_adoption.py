@@ -17,6 +17,7 @@ from panel.core.models import Customer, Job
 from panel.core.retry import job_retry
 from tests import stock
 from tests.faults.deeds import Deeds
+from tests.services.comparing import look_once
 from tests.services.guests import act, forgotten, order
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
@@ -260,3 +261,8 @@ def test_a_server_that_a_restored_panel_does_not_know_is_taken_back(one_host, cu
     assert (after.state, after.starts) == (before.state, before.starts)
     assert list(IPAddress.objects.filter(owner_id=lost.pk).values_list("address", flat=True)) == addresses
     assert act(Guest.objects.get(pk=lost.pk), GuestAction.REBOOT).status == "success"
+    assert {kind for kind, _, _ in look_once(one_host)} == set()
+    guest_delete(actor=deeds.staff, guest=Guest.objects.get(pk=lost.pk))
+    assert [job.status for job in jobs_run()] == ["success"]
+    left = driver_of(connection).volume_list(one_host.pools.get().name)
+    assert [one.ref.name for one in left if str(lost.pk) in one.ref.name] == []

@@ -90,6 +90,8 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
     guest = _guest_make(row, request, host, pools[0], size)
     for index, (disk, pool, size_gib) in enumerate(zip(disks, pools, sizes_gib, strict=True)):
         _disk_make(guest, index, disk, pool, size_gib)
+    if found["ours"]:
+        _seeds_note(guest, found)
     for index, (mac, network, addresses) in enumerate(nics):
         nic_make(guest=guest, index=index, mac=mac, network=network, addresses=addresses)
     params = {"found": found, "asked": request.as_json(), **request.params}
@@ -218,3 +220,16 @@ def _disk_make(guest: Guest, index: int, disk: Mapping[str, Any], pool: StorageP
     if not made:
         raise InvalidStateError(f"Its disk {volume.name} is known to the panel as another server's.")
     Disk.objects.create(guest=guest, index=index, size_gib=size_gib, volume=volume)
+
+
+def _seeds_note(guest: Guest, found: Mapping[str, Any]) -> None:
+    """Note what a panel had made for a server of its own to read, by its name: it goes when the server is deleted.
+
+    It is no seed any more, because nobody knows what to write into another one.
+    """
+    for disk in found["disks"]:
+        path, _, name = disk["path"].rpartition("/")
+        pool = StoragePool.objects.filter(host=guest.host, path=path).first()
+        if disk["read_only"] and pool is not None and name.startswith(f"guest-{guest.pk}-"):
+            about = {"kind": "disk", "format": disk["format"], "capacity_bytes": disk["capacity_bytes"] or 0}
+            Volume.objects.get_or_create(pool=pool, name=name, defaults={**about, "owner_id": guest.pk})

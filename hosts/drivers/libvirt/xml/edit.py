@@ -23,7 +23,9 @@ def edited(found: Element, spec: DomainSpec) -> Element:
         domain.insert(_place(domain, "title"), kept)
     made = guest_element(spec)
     for old in kept.findall(_GUEST):  # of one that another panel has made: what its host has to prepare stays
-        made.extend([part for tag in ("mount", "limit") for part in old.findall(qualified(tag))])
+        made.extend(old.findall(qualified("mount")))
+        if made.find(qualified("limit")) is None:
+            made.extend(old.findall(qualified("limit")))
         kept.remove(old)
     kept.append(made)
     nics = {nic.mac: nic for nic in spec.nics}
