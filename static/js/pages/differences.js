@@ -96,7 +96,7 @@ const columns = [
 
 function Differences() {
   const [url] = useUrlQuery();
-  return html`<${PageHead} title=${_("Differences")} sub=${_("What the panel, its hosts and billing do not agree on. Nothing is deleted by itself; a difference that is gone closes.")} />
+  return html`<${PageHead} title=${_("Differences")} sub=${_("What the panel, its hosts and billing do not agree on. Nothing is deleted because of them; a difference that is gone closes.")} />
     <${List} endpoint="/differences" caption=${_("Differences")} columns=${columns} sort="-created_at" fixed=${url.host ? { host: url.host } : {}} every=${LOOK_EVERY_MS} filters=${[
       { param: "severity", label: _("Severity"), options: Object.entries(SEVERITY_WORDS) },
       { param: "kind", label: _("Kind"), options: KIND_OPTIONS },
