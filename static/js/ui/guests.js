@@ -16,12 +16,12 @@ export const guestColumns = ({ customer, host } = {}) => [
   { key: "name", title: _("Name"), sort: "name", class: "cell-name", cell: (guest) => html`<span class="row-line"><${OsMark} os=${guest.os} />
     <span class="two-lines"><a href=${serverPath(guest.id)}>${guest.name}</a><small title=${_("Image: %(name)s", { name: guest.image_name })}>${guest.image_name}</small></span></span>` },
   { key: "state", title: _("State"), class: "cell-state", cell: (guest) => html`<${GuestState} guest=${guest} />` },
-  { key: "address", title: _("Address"), cell: (guest) => html`<${Addresses} guest=${guest} />` },
+  { key: "address", title: _("Address"), class: "cell-address", cell: (guest) => html`<${Addresses} guest=${guest} />` },
   { key: "type", title: _("Type"), class: "cell-minor", cell: (guest) => html`<${TypeMark} type=${guest.host_type} />` },
   { key: "size", title: _("Size"), class: "cell-minor", cell: (guest) => html`<span class="two-lines"><span class="nowrap">${guest.vcpus} vCPU · ${mib(guest.memory_mib)}</span>
     <small>${_("%(size)s disk", { size: gib(guest.disk_gib) })}</small></span>` },
   customer && { key: "customer", title: _("Customer"), class: "cell-minor", cell: (guest) => html`<a href=${`/customers/${guest.customer}`}>${guest.customer_name}</a>` },
-  host && { key: "host", title: _("Host"), label: true, cell: (guest) => guest.host && html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>` },
+  host && { key: "host", title: _("Host"), class: "cell-host", label: true, cell: (guest) => guest.host && html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>` },
   !boot.staff && { key: "location", title: _("Location"), class: "cell-minor", cell: (guest) => guest.location || "–" },
   { key: "age", title: _("Created"), sort: "created_at", firstSort: "-created_at", class: "cell-minor", cell: (guest) => html`<${Ago} at=${guest.created_at} />` },
   may("guest.operate") && { key: "actions", title: _("Actions"), hideTitle: true, class: "cell-end cell-actions", cell: (guest, list) => may("guest.operate", guest.customer) && html`<${Menu}
@@ -50,7 +50,7 @@ export function GuestList({ fixed, columns, caption, empty }) {
   const [ids, setIds] = useState([]);
   const lines = useSparklines(ids);
   const all = columns || guestColumns();
-  const cpu = { key: "cpu", title: _("CPU, 1 h"), class: "cell-minor", cell: (guest) => html`<${Sparkline} values=${lines[guest.id]} />` };
+  const cpu = { key: "cpu", title: _("CPU, 1 h"), class: "cell-minor cell-spark", cell: (guest) => html`<${Sparkline} values=${lines[guest.id]} />` };
   const place = all.findIndex((column) => column.key === "size") + 1;
   return html`<${List} endpoint="/guests" caption=${caption} columns=${all.toSpliced(place, 0, cpu)} filters=${guestFilters()}
     fixed=${fixed} search=${_("Name, address, MAC or id")} sort="-created_at" href=${(guest) => serverPath(guest.id)} bulk=${bulkPower()} onRows=${(list) => setIds((list.rows || []).map((guest) => guest.id))}
