@@ -13,6 +13,8 @@ from kombu.transport import TRANSPORT_ALIASES
 from panel.core.garbage import collect_seldom
 from panel.core.logs import line_at_once, process_is
 
+_NICENESS = 5  # where all share a machine, whoever asks the panel is answered before its jobs go on
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panel.settings.production")
 
 TRANSPORT_ALIASES["redis"] = "panel.broker:Transport"  # also what redis+socket:// stands for
@@ -30,6 +32,7 @@ def _settle(**_: Any) -> None:
 def _say_what_it_is(options: dict[str, Any] | None = None, **_: Any) -> None:
     queues = str((options or {}).get("queues") or "")
     process_is("builder" if "builder" in queues else "worker")
+    os.nice(_NICENESS)
 
 
 @setup_logging.connect
