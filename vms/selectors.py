@@ -26,7 +26,7 @@ from django.db.models.functions import Coalesce, Now, TruncDate
 from django.utils import timezone
 
 from hosts.drivers.types import PowerState
-from hosts.models import HostConnection, IPAddress
+from hosts.models import HostConnection, IPAddress, StoragePool
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.ip import address_parse
@@ -79,6 +79,11 @@ def _not_looked_at() -> Q:
 def power_of(guest: Guest) -> PowerState:
     """Return the power that is shown of a guest that was read with ``power_shown``; else what is written down."""
     return PowerState(getattr(guest, "power_shown", guest.power_state))
+
+
+def root_is_device(guest: Guest) -> bool:
+    """True when its root disk is a block device of its host: it was taken over with it, and that is left as it is."""
+    return guest.disks.filter(index=0, volume__pool__in=StoragePool.objects.of_devices()).exists()
 
 
 def guest_get_for(actor: Actor, guest_id: UUID, *, lock: bool = False) -> Guest:

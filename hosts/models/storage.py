@@ -6,9 +6,23 @@ from django.db.models import F, Q
 from hosts.models.hosts import Host
 from panel.core.models.base import Record, VersionedRecord
 
+_OF_DEVICES = Q(path="/dev") | Q(path__startswith="/dev/")
+
+
+class StoragePools(models.QuerySet["StoragePool"]):
+    """Pools, by what they hold."""
+
+    def of_files(self) -> "StoragePools":
+        """Only those of files: libvirt knows them, and what is in them may be listed, made, grown and deleted."""
+        return self.exclude(_OF_DEVICES)
+
+    def of_devices(self) -> "StoragePools":
+        """Only directories of block devices (LVM, ZFS): of disks that were taken over and stay as they are."""
+        return self.filter(_OF_DEVICES)
+
 
 class StoragePool(VersionedRecord):
-    """A directory pool on a host. ``limit_gib`` is what may be sold, thin volumes counted at full size."""
+    """A directory on a host. ``limit_gib`` is what may be sold, thin volumes counted at full size."""
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="pools")
     name = models.CharField(max_length=63)
@@ -19,6 +33,8 @@ class StoragePool(VersionedRecord):
     used_gib = models.PositiveIntegerField(default=0)
     capacity_bytes = models.BigIntegerField(default=0)
     available_bytes = models.BigIntegerField(default=0)
+
+    objects = StoragePools.as_manager()
 
     class Meta:
         constraints = [

@@ -132,14 +132,14 @@ class Deeds:
         return HostConnection.objects.get(host=self.host, host_type="kvm")
 
     def _difference(self, kind: str, label: str) -> Difference:
-        connection = self._connection()
-        compare_connection(driver_of(connection), connection, anew=True)
+        for connection in HostConnection.objects.filter(host=self.host).order_by("-host_type"):
+            compare_connection(driver_of(connection), connection, anew=True)
         return Difference.objects.get(kind=kind, label=label, state="open")
 
-    def found(self) -> Difference:
-        """Put a domain of somebody else's on the host, and have it found."""
-        pool, name = self.host.pools.get(), f"{self._name()}.qcow2"
-        volume = VolumeRef(pool.name, name)
+    def found(self, *, pool: str = "") -> Difference:
+        """Put a domain of somebody else's on the host, and have it found. Its disk is in the host's own ``pool``."""
+        name = f"{self._name()}.qcow2"
+        volume = VolumeRef(pool or self.host.pools.get().name, name)
         driver_of(self._connection()).volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
         free = IPAddress.objects.filter(network__hosts=self.host, family=4, owner_id=None).order_by("-order")[0]
         mac = f"52:54:00:aa:00:{self._count:02x}"

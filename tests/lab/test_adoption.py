@@ -30,6 +30,8 @@ _XML = """
       <target dev="vda" bus="virtio"/></disk>
     <disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="{folder}/seed.iso"/>
       <target dev="vdb" bus="virtio"/><readonly/></disk>
+    <disk type="block" device="disk"><driver name="qemu" type="raw"/><source dev="{device}"/>
+      <target dev="vdc" bus="virtio"/></disk>
     <interface type="bridge"><mac address="{mac}"/><source bridge="{bridge}"/><model type="virtio"/></interface>
     <serial type="pty"/><watchdog model="i6300esb" action="reset"/>
   </devices>
@@ -44,7 +46,7 @@ def virsh(lab: Lab, *words: str) -> str:
 
 @pytest.fixture
 def legacy(lab: Lab) -> Iterator[uuid.UUID]:
-    """A running server that the panel knows nothing of."""
+    """A running server that the panel knows nothing of, with a block device beside its files."""
     folder = lab.host.directory / "legacy"
     folder.mkdir(mode=0o711)
     image = Path(os.environ["INNKEEPER_TEST_IMAGES"], "micro")
@@ -56,16 +58,21 @@ def legacy(lab: Lab) -> Iterator[uuid.UUID]:
     nic = NicSpec(mac=MAC, bridge=lab.host.bridge, addresses=(address,))
     request = SeedRequest(hostname="legacy", instance_id="legacy-1", root_keys=(lab.key.public,), nics=(nic,))
     (folder / "seed.iso").write_bytes(seed_iso(seed_files(request)))
+    subprocess.run(["truncate", "-s", "64M", str(folder / "data.img")], check=True)
+    attach = ["losetup", "--find", "--show", str(folder / "data.img")]
+    device = subprocess.run(attach, capture_output=True, text=True, check=True).stdout.strip()
     identity = uuid.uuid4()
     xml = _XML.format(
-        name=NAME, uuid=identity, folder=folder, mac=MAC, bridge=lab.host.bridge, arguments=manifest["kernel_arguments"]
-    )
+        name=NAME, uuid=identity, folder=folder, device=device, mac=MAC, bridge=lab.host.bridge,
+        arguments=manifest["kernel_arguments"],
+    )  # fmt: skip
     (folder / "domain.xml").write_text(xml)
     virsh(lab, "define", str(folder / "domain.xml"))
     virsh(lab, "start", NAME)
     yield identity
     subprocess.run(["virsh", "-c", lab.host.libvirtd.kvm_uri, "destroy", NAME], capture_output=True, check=False)
     subprocess.run(["virsh", "-c", lab.host.libvirtd.kvm_uri, "undefine", NAME], capture_output=True, check=False)
+    subprocess.run(["losetup", "--detach", device], check=True)
     shutil.rmtree(folder)
 
 
@@ -89,7 +96,10 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
 
     row = found(lab, legacy)
     assert (row["kind"], row["label"], row["found"]["running"]) == ("domain-without-guest", NAME, True)
-    assert [disk["path"].rpartition("/")[2] for disk in row["found"]["disks"]] == ["web.qcow2", "seed.iso"]
+    disks = row["found"]["disks"]
+    assert [disk["source"] for disk in disks] == ["file", "file", "block"]
+    assert [disk["path"].rpartition("/")[2] for disk in disks[:2]] == ["web.qcow2", "seed.iso"]
+    assert disks[2]["capacity_bytes"] == 64 << 20
     customer = lab.admin.post("/customers", {"name": "Legacy", "email": "legacy@example.com"})
     path, body = f"/differences/{row['id']}/actions/adopt", {"customer": customer["id"], "name": "legacy"}
     refused = lab.admin.call("POST", path, body)
@@ -101,6 +111,8 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     server = Server(lab.admin, str(legacy), accepted, key=lab.key)
     now = server.now()
     assert (now["lifecycle"], now["power_state"], now["name"]) == ("active", "running", "legacy")
+    assert now["disk_gib"] == 2
+    login.run("echo kept > /dev/vdc; sync")
     assert boot_of(login) == boot  # it was not stopped
     assert _guards(lab) == {"vnet": ADDRESS}
     assert "watchdog" in virsh(lab, "dumpxml", "--inactive", NAME)
@@ -113,7 +125,7 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     assert boot_of(login) != boot
     assert _guards(lab) == {"ik52": ADDRESS}
     server.act("stop")
-    server.act("resize", vcpus=2, memory_mib=384, disk_gib=2)
+    server.act("resize", vcpus=2, memory_mib=384, disk_gib=3)
     server.act("start")
     sizes = server.wait_login().run("grep -c ^processor /proc/cpuinfo; cat /sys/block/vda/size").split()
     assert sizes == ["2", str(2 << 21)]
@@ -123,7 +135,8 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     server.delete()
     assert NAME not in virsh(lab, "list", "--all", "--name")
     folder = lab.host.directory / "legacy"
-    assert sorted(path.name for path in folder.iterdir()) == ["domain.xml", "initrd", "kernel", "seed.iso"]
+    assert sorted(path.name for path in folder.iterdir()) == ["data.img", "domain.xml", "initrd", "kernel", "seed.iso"]
+    assert (folder / "data.img").read_bytes().startswith(b"kept\n")
     assert _guards(lab) == {}
 
 

@@ -9,9 +9,10 @@ import pytest
 from billing.models import Subscription
 from billing.services.adoption import adopt
 from hosts.drivers.simulated import FaultKind
-from hosts.drivers.types import PowerState
+from hosts.drivers.types import PoolSpec, PowerState
 from hosts.models import Host, HostConnection, IPAddress, StoragePool, Volume
 from hosts.registry import driver_of
+from hosts.services.hosts import host_check
 from panel.core.errors import CapacityError, DriverError, InvalidInputError, InvalidStateError, QuotaExceededError
 from panel.core.models import Customer, Job
 from panel.core.retry import job_retry
@@ -81,6 +82,37 @@ def test_a_running_domain_becomes_a_guest_and_is_not_stopped(one_host, fleet, fo
     assert list(Difference.objects.exclude(state="closed")) == []
 
 
+def test_a_server_on_a_block_device_is_taken_over_and_the_device_left_alone(one_host, fleet, customer, deeds):
+    lvm = PoolSpec(name="lvm", path="/dev/vg0")  # stands for the host's own: the panel knows of no such pool
+    driver = driver_of(HostConnection.objects.get(host=one_host, host_type="kvm"))
+    driver.pool_ensure(lvm)
+    row = deeds.found(pool=lvm.name)
+    (disk,) = row.found["disks"]
+    assert (disk["source"], disk["volume"], disk["path"].startswith("/dev/vg0/")) == ("block", None, True)
+    guest, _ = guest_adopt(actor=deeds.staff, difference=row, request=AdoptRequest(customer=customer))
+    assert [job.error_message for job in jobs_run()] == [""]
+    pool = StoragePool.objects.get(host=one_host, path="/dev/vg0")
+    assert (pool.used_gib, pool.limit_gib, pool.for_new_guests) == (1, 1, False)
+    assert look_once(one_host) == []  # nobody asks the host for a pool of devices
+    host_check(actor=deeds.staff, host=one_host)
+    assert [job.error_message for job in jobs_run()] == [""]
+    guest = Guest.objects.get(pk=guest.pk)
+    assert act(guest, GuestAction.STOP).status == "success"
+    with pytest.raises(InvalidInputError, match="which the panel does not grow"):
+        guest_resize(actor=deeds.staff, guest=guest, vcpus=1, memory_mib=256, disk_gib=2)
+    guest_resize(actor=deeds.staff, guest=guest, vcpus=2, memory_mib=512, disk_gib=1)
+    assert [job.error_message for job in jobs_run()] == [""]
+    assert act(guest, GuestAction.START).status == "success"
+    assert act(guest, GuestAction.REPAIR).status == "success"
+    guest_delete(actor=deeds.staff, guest=guest)
+    assert [job.error_message for job in jobs_run()] == [""]
+    assert disk["path"].rpartition("/")[2] in fleet.admin.dump_host(one_host.name).directories["/dev/vg0"].volumes
+    assert list(Volume.objects.filter(owner_id=guest.pk)) == []
+    pool.refresh_from_db()
+    assert pool.used_gib == 0
+    assert look_once(one_host) == []
+
+
 def test_it_works_like_any_other_afterwards(one_host, fleet, take, customer, deeds):
     guest = take()
     assert act(guest, GuestAction.REBOOT).status == "success"
@@ -126,7 +158,8 @@ def test_what_cannot_be_taken_over_is_refused(one_host, customer, found, deeds, 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"source": "block"}, "not a file"),
+        ({"source": "network"}, "no file and no block device"),
+        ({"source": "block"}, "no file and no block device"),
         ({"format": "vmdk"}, "only qcow2 and raw"),
         ({"capacity_bytes": 0}, "how large"),
         ({"read_only": True}, "no disk that it can write to"),

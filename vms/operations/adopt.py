@@ -4,7 +4,7 @@ from typing import Any
 
 from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.types import PoolSpec
-from hosts.models import Volume
+from hosts.models import StoragePool, Volume
 from hosts.services.enrolment import pool_measured
 from panel.core import events
 from panel.core.errors import InvalidStateError, PanelError
@@ -45,8 +45,8 @@ class GuestAdopt(GuestOperation):
             )
 
     def ensure_pools(self) -> None:
-        pools = {volume.pool for volume in Volume.objects.filter(owner_id=self.guest.pk).select_related("pool")}
-        for pool in sorted(pools, key=lambda one: one.name):
+        pools = StoragePool.objects.of_files().filter(volumes__owner_id=self.guest.pk).distinct()
+        for pool in pools.order_by("name"):
             info = self.driver.pool_ensure(PoolSpec(name=pool.name, path=pool.path))
             with self.fenced():
                 pool_measured(pool=pool, info=info)

@@ -14,7 +14,7 @@ from hosts.drivers.types import (
     VolumeFormat,
     VolumeRef,
 )
-from hosts.models import HostConnection, IPAddress, Network
+from hosts.models import HostConnection, IPAddress, Network, StoragePool, Volume
 from vms.models import Guest, GuestSecret, Nic
 
 LEAST_PROCESSES = 512
@@ -23,7 +23,8 @@ LEAST_PROCESSES = 512
 def root_volume(guest: Guest) -> VolumeRef:
     """Return the root disk's volume: named after the guest, but where it was for one that was taken over."""
     if guest.domain_name:
-        return _disks(guest)[0].volume
+        volume = Volume.objects.select_related("pool").get(disk__guest=guest, disk__index=0)
+        return VolumeRef(volume.pool.name, volume.name)
     assert guest.pool is not None  # noqa: S101 - who asks has checked
     suffix = "raw" if guest.host_type == HostType.LXC else "qcow2"
     return VolumeRef(guest.pool.name, f"guest-{guest.pk}-root.{suffix}")
@@ -44,10 +45,11 @@ def guest_spec(guest: Guest) -> DomainSpec:
 
 
 def _disks(guest: Guest) -> tuple[DiskSpec, ...]:
-    rows = guest.disks.select_related("volume__pool").order_by("index")
+    """Return the disks of one that was taken over, without block devices: these the panel leaves to their host."""
+    rows = guest.disks.filter(volume__pool__in=StoragePool.objects.of_files()).select_related("volume__pool")
     return tuple(
         DiskSpec(volume=VolumeRef(row.volume.pool.name, row.volume.name), format=VolumeFormat(row.volume.format))
-        for row in rows
+        for row in rows.order_by("index")
         if row.volume is not None
     )
 

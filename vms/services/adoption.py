@@ -32,6 +32,7 @@ from vms.states import GuestAction, PowerWanted
 
 _NAME = re.compile(r"[^a-z0-9-]+")
 FORMATS = ("qcow2", "raw")
+SOURCES = ("file", "block")
 IMAGE_SLUG = "taken-over"
 
 
@@ -119,8 +120,8 @@ def obstacle(row: Difference) -> str:
     if not found["nics"]:
         return "The domain has no nic."
     for disk in disks:
-        if disk["source"] != "file":
-            return f"Its disk {disk['target']} is not a file: only files can be taken over."
+        if disk["source"] not in SOURCES or (disk["source"] == "block" and not disk["path"].startswith("/dev/")):
+            return f"Its disk {disk['target']} is no file and no block device of its host: it cannot be taken over."
         if disk["format"] not in FORMATS:
             return f"Its disk {disk['target']} is of the format {disk['format']}: only qcow2 and raw can be taken over."
         if not disk["capacity_bytes"]:

@@ -115,7 +115,7 @@ class _Read:
                 source="file" if is_file else "directory" if given.get("dir") else disk.get("type", "") if path else "",
                 path=path,
                 format="raw" if disk.tag == "filesystem" else type_word,
-                capacity_bytes=self._capacity(path) if is_file else 0,
+                capacity_bytes=self._capacity(path) if is_file or given.get("dev") else 0,
                 read_only=disk.find("readonly") is not None,
                 volume=VolumeRef(places[folder], name) if is_file and folder in places else None,
                 backing_paths=chains.get(path, ()),
@@ -133,7 +133,7 @@ class _Read:
         return found
 
     def _capacity(self, path: str) -> int:
-        """Return the size a guest sees of a file; 0 when the host does not say."""
+        """Return the size a guest sees of a file or block device; 0 when the host does not say."""
         try:
             return int(self.session.conn.storageVolLookupByPath(path).info()[1])
         except libvirt.libvirtError as error:

@@ -11,7 +11,8 @@ from hosts.drivers.types import DiskSpec, NicSpec, VolumeFormat
 def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDescription:
     """Describe a domain as it would be after its next start."""
     spec = record.spec or record.found
-    disks = () if spec is None else spec.disks
+    kept = record.found if record.taken_over else None  # taking over leaves the devices as they are
+    disks = () if spec is None else (kept or spec).disks
     if spec is not None and spec.seed is not None:
         disks += (DiskSpec(volume=spec.seed, format=VolumeFormat.RAW, read_only=True),)
     return DomainDescription(
@@ -35,15 +36,16 @@ def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
     path = state.pools.get(disk.volume.pool, "")
     directory = state.directories.get(path)
     volume = directory.volumes.get(disk.volume.name) if directory is not None else None
+    of_devices = path.startswith("/dev/")
     return DiskDescription(
         target=f"vd{chr(97 + number)}",
         kind="disk",
-        source="file",
+        source="block" if of_devices else "file",
         path=f"{path}/{disk.volume.name}",
         format=disk.format,
         capacity_bytes=0 if volume is None else volume.capacity_bytes,
         read_only=disk.read_only,
-        volume=disk.volume,
+        volume=None if of_devices else disk.volume,
         backing_paths=tuple(_below(volume, state)),
     )
 
