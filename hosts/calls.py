@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from django.db import InterfaceError, OperationalError
+
 from hosts import registry
 from hosts.drivers.base import HypervisorDriver
 from panel.core.deadlines import DeadlinePassedError, call_within
@@ -47,8 +49,8 @@ class _Guarded:
             try:
                 with timed(name, level=logging.INFO):
                     return call_within(self._deadline_s(), lambda: method(*args, **kwargs), meanwhile=self._meanwhile)
-            except (JobLostError, JobCancelledError):  # said meanwhile: what was asked for must not go on by itself
-                registry.forget(driver)
+            except (JobLostError, JobCancelledError, OperationalError, InterfaceError):
+                registry.forget(driver)  # said meanwhile: what was asked for must not go on by itself
                 raise
             except DeadlinePassedError:
                 registry.forget(driver)

@@ -14,8 +14,7 @@ from panel.setup.accounts import DATABASE_USER, as_user
 _INSTALLED = Path("/usr/lib/postgresql")
 _SETTINGS = {
     "listen_addresses": "",
-    "fsync": "off",
-    "synchronous_commit": "off",
+    "fsync": "off",  # what was committed outlives the server's processes all the same, and need not outlive the machine
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "jit": "off",

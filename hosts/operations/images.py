@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 
 from hosts import registry
 from hosts.calls import guarded
@@ -185,5 +187,10 @@ class ImageCopy(Operation):
     def _meanwhile(self) -> None:
         """Called every second of a copy. Raises: JobLostError, JobCancelledError."""
         self._copied.report()
-        if cancel_requested(self.job):
+        try:
+            cancelled = cancel_requested(self.job)
+        except (OperationalError, InterfaceError):  # away for a moment, which ends no copy
+            database.close()
+            return
+        if cancelled:
             raise JobCancelledError

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from lab.client import Answer
 from lab.processes import free_port
 from lab.server import wait_until
-from tests.faults.conftest import HOST, Installation
+from tests.faults.conftest import HOST, Installation, order_body
 from tests.faults.test_services_down import stopped
 
 SECRETS = {"user_data": "#cloud-config\n# swordfish-user-data\n", "root_password": "swordfish-Password-1"}
@@ -174,7 +175,17 @@ def test_a_restore_to_yesterday_destroys_nothing_on_the_hosts(installation, orde
     changing = ("domain_destroy", "domain_undefine", "volume_delete", "domain_shutdown", "domain_define")
     since = installation.host.calls(host=HOST)[asked:]
     assert [call.call for call in since if call.call in changing] == []
-    admin.done(installation.order("after-the-restore"), timeout_s=60)
+    orders: list[Answer] = []
+
+    def taken() -> bool:
+        orders.append(admin.call("POST", "/guests", order_body("after-the-restore")))
+        return orders[-1].status == 202
+
+    wait_until(taken, "orders are taken when the host was compared", timeout_s=60)
+    assert {(one.status, one.body["code"]) for one in orders[:-1]} <= {(503, "not_ready")}
+    new, made_today = ({one["address"] for one in each["guest"]["addresses"]} for each in (orders[-1].body, today))
+    assert new & made_today == set()
+    admin.done(orders[-1].body, timeout_s=60)
 
 
 def test_how_each_process_ends_is_json_too(installation, ordered):

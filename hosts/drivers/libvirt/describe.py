@@ -1,5 +1,6 @@
 """What the domains of a host are, whoever made them."""
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -164,10 +165,21 @@ class _Read:
 
 
 def _own_addresses(interface: Element) -> tuple[str, ...]:
-    """Return what a foreign configuration says: addresses of a container, or of libvirt's own filter."""
+    """Return what a foreign configuration says: addresses of a container, or of libvirt's own filter.
+
+    As everybody writes them; a filter's word that is none ("dhcp") is left out.
+    """
     given = [one.get("address") or "" for one in interface.iterfind("ip")]
     filters = [one for one in interface.iterfind("filterref/parameter") if (one.get("name") or "").upper() == "IP"]
-    return tuple(one for one in [*given, *(one.get("value") or "" for one in filters)] if one)
+    said = [*given, *(one.get("value") or "" for one in filters)]
+    return tuple(str(address) for one in said if (address := _address(one)) is not None)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return None if "%" in text else ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def _bridge(session: Session, interface: Element, live: Element | None) -> str:

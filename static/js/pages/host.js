@@ -55,6 +55,11 @@ function Room({ host }) {
   </div><//>`;
 }
 
+function roomOf(pool) {
+  if (/^\/dev(\/|$)/.test(pool.path)) return _("Block devices of servers that were taken over: counted, and left alone");
+  return _("%(free)s free of %(all)s on disk, may be sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: number(Number(pool.overcommit), 2) });
+}
+
 function Pools({ host }) {
   const pools = useResource("/pools", { host: host.id, limit: 100 }, { every: LOOK_EVERY_MS });
   return html`<${Card} title=${_("Storage pools")} id="pools"><div class="stack">
@@ -62,7 +67,7 @@ function Pools({ host }) {
     ${pools.data?.results.length === 0 && html`<p class="soft">${_("None yet: a check of the host prepares its storage.")}</p>`}
     ${(pools.data?.results || []).map((pool) => html`<div class="stack-small" key=${pool.id}>
     <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} />
-    <small class="muted">${_("%(free)s free of %(all)s on disk, may be sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: number(Number(pool.overcommit), 2) })} · <span class="mono">${pool.path}</span></small>
+    <small class="muted">${roomOf(pool)} · <span class="mono">${pool.path}</span></small>
   </div>`)}</div><//>`;
 }
 

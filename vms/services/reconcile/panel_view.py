@@ -33,7 +33,7 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
         addresses.setdefault(owner_nic, set()).add(address)  # type: ignore[arg-type]
     used = set(used_addresses)
     owners = dict(IPAddress.objects.filter(address__in=used).values_list("address", "owner_id"))
-    owners |= dict.fromkeys(v6_without_row(host_id=connection.host_id, addresses=used - owners.keys()))
+    owners = dict.fromkeys(v6_without_row(host_id=connection.host_id, addresses=used - owners.keys())) | owners
     host = Host.objects.only("name", "boot_id").get(pk=connection.host_id)
     return PanelView(
         host_id=host.pk,
@@ -53,7 +53,7 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
 def _used_elsewhere(connection: HostConnection) -> frozenset[VolumeRef] | None:
     others = HostConnection.objects.filter(host_id=connection.host_id, enabled=True).exclude(pk=connection.pk)
     compared = Q(comparison__written__gt=0, uncompared_since__isnull=True)
-    if others.exclude(compared).exists():
+    if others.filter(last_error="").exclude(compared).exists():  # what one that is silent uses is asked at a release
         return None
     found = Difference.objects.filter(
         kind=DifferenceKind.DOMAIN_WITHOUT_GUEST, host_id=connection.host_id, state__in=LIVING
