@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.kvm, pytest.mark.lxc]
 MIB = 1024 * 1024
 MANY_MIB = 20
 SAMPLE_S = 15
+TOO_MUCH = 1.7  # on a busy machine readings come up to five seconds off, and their rates stand for fifteen each
 
 
 def counted_mib(server: Server) -> tuple[float, float]:
@@ -33,12 +34,12 @@ def test_traffic_is_counted_in_its_own_direction(lab: Lab, order):
     for server in servers:
         received, sent = counted_mib(server)
         assert received < 2
-        assert MANY_MIB <= sent < 1.2 * MANY_MIB  # SSH says some more than the data
+        assert MANY_MIB <= sent < TOO_MUCH * MANY_MIB  # SSH says some more than the data
 
     for server in servers:
         server.login().run("cat >/dev/null", given="0" * MANY_MIB * MIB, timeout_s=180)
     time.sleep(2 * SAMPLE_S)
     for server in servers:
         received, sent = counted_mib(server)
-        assert MANY_MIB <= received < 1.2 * MANY_MIB
-        assert sent < 1.3 * MANY_MIB
+        assert MANY_MIB <= received < TOO_MUCH * MANY_MIB
+        assert sent < (TOO_MUCH + 0.1) * MANY_MIB
