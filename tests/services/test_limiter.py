@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from hosts.drivers.simulated import FaultKind
@@ -181,6 +182,20 @@ def test_one_server_that_is_touched_again_counts_once_and_need_not_wait(suspende
     assert touched <= {first.pk, second.pk}
     assert len(touched) == 1
     assert Guest.objects.filter(power_state="shutoff").count() == 1
+
+
+def test_one_that_cannot_be_stopped_does_not_keep_the_place_from_others(suspended, kvm, one_host, fleet):
+    made = suspended(2)
+    fleet.admin.set_fault(one_host.name, "domain_destroy", FaultKind.ERROR, times=0)
+    fleet.admin.set_fault(one_host.name, "domain_shutdown", FaultKind.ERROR, times=0)
+    for _ in made:
+        assert tick(kvm) == ["guest.suspend by system"]
+        new = Job.objects.filter(created_at__gt=timezone.now() - ENFORCE_AGAIN_AFTER)
+        new.update(created_at=F("created_at") - ENFORCE_AGAIN_AFTER)
+        assert tick(kvm) == ["guest.suspend by system"]  # the same one again, which takes no place of its own
+        Job.objects.update(created_at=F("created_at") - WINDOW)
+    marked = Job.objects.filter(params__automatic=True)
+    assert sorted(marked.values_list("resources__resource_id", flat=True)) == sorted(guest.pk for guest in made)
 
 
 def test_what_was_asked_for_just_now_does_not_wait(running, kvm, one_host, fleet):

@@ -1,21 +1,36 @@
 """How many servers the panel touches without being asked: at most 1 % of the fleet in ten minutes, at least one.
 
-Repairs, stops of servers that run though they are suspended, and deletions tried anew count together. Their jobs bear
-a mark, and the servers with such a job in the last ten minutes are counted: one that is touched again counts once. So
-what the panel takes for true and is not so any more, as after a restore of an old backup, costs few servers until
-somebody has looked.
+Repairs, stops of servers that run though they are suspended, and deletions tried anew count together. A server's first
+job bears a mark, and the servers with such a job in the last ten minutes are counted: what is tried again meanwhile
+needs no place of its own, and a server whose ten minutes have passed rests before it takes another, the longer the
+more often it was tried. So what the panel takes for true and is not so any more, as after a restore of an old backup,
+costs few servers until somebody has looked, and one that cannot be helped does not keep the place from all others.
 
 Starts after a host's restart are not limited here (``vms.services.boot``): they lose nothing, owners have asked for
 them, and a whole host's servers must come back; so many at once have a limit of their own. Neither is what ends an
 order or what was asked for a moment ago.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models import (
+    BooleanField,
+    Count,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Now
 
 from panel.core.errors import PanelError
@@ -25,8 +40,10 @@ from vms.states import Lifecycle
 
 WINDOW = timedelta(minutes=10)
 PERCENT = 1
+REST = 2 * WINDOW  # for each place that a server has taken in the time that is counted
+COUNTED = timedelta(days=1)
 MARK = "automatic"
-AUTOMATIC = {MARK: True}  # among the params of each job that counts
+AUTOMATIC: Mapping[str, bool] = {MARK: True}  # among the params of each job that counts
 
 
 def limit() -> int:
@@ -45,12 +62,21 @@ def touched_count() -> int:
     return touched().values("resource_id").distinct().count()
 
 
-def touched_first(guests: QuerySet[Guest]) -> QuerySet[Guest]:
-    """Order guests so that those come first which do not count anew."""
+def in_turn(guests: QuerySet[Guest]) -> QuerySet[Guest]:
+    """Order guests so that those come first which do not count anew, and leave out those that rest."""
     mine = Exists(touched().filter(resource_id=OuterRef("pk")))
-    return guests.annotate(was_touched=ExpressionWrapper(Q(mine), output_field=BooleanField())).order_by(
-        "-was_touched", "pk"
+    today = JobResource.objects.filter(
+        type="guest", resource_id=OuterRef("pk"), job__params__automatic=True, job__created_at__gte=Now() - COUNTED
     )
+    each = today.order_by().values("resource_id")
+    places = Subquery(each.annotate(n=Count("pk")).values("n"), output_field=IntegerField())
+    last = Subquery(each.annotate(at=Max("job__created_at")).values("at"), output_field=DateTimeField())
+    until = ExpressionWrapper(F("last_place") + F("places") * Value(REST), output_field=DateTimeField())
+    rows = guests.annotate(
+        was_touched=ExpressionWrapper(Q(mine), output_field=BooleanField()), places=places, last_place=last
+    )
+    rests = Q(was_touched=False, last_place__isnull=False, rests_until__gt=Now())
+    return rows.annotate(rests_until=until).exclude(rests).order_by("-was_touched", "pk")
 
 
 def limiter_lock() -> datetime:
@@ -63,25 +89,32 @@ def limiter_lock() -> datetime:
     return found
 
 
-def limiter_lets(guest_id: UUID) -> bool:
-    """True when this server may be touched now. Call it in the transaction that submits the job, before all locks."""
+def _limiter_lets(guest_id: UUID) -> Mapping[str, bool] | None:
+    """Return the params of the job that may touch this server now, None when none may.
+
+    Call it in the transaction that submits the job, before all locks.
+    """
     limiter_lock()
     servers = set(touched().values_list("resource_id", flat=True))
-    return guest_id in servers or len(servers) < limit()
+    if guest_id in servers:
+        return {}
+    return AUTOMATIC if len(servers) < limit() else None
 
 
-def as_limiter_lets(guests: Iterable[tuple[UUID, Callable[[], Job | None]]]) -> list[Job]:
+def as_limiter_lets(guests: Iterable[tuple[UUID, Callable[..., Job | None]]]) -> list[Job]:
     """Submit one job after the other, each in its own transaction, until the limiter lets no more through.
 
-    ``guests``: of each its id and what submits its job with the mark; None or an error: nothing can be done for it now.
+    ``guests``: of each its id and what submits its job with the ``params`` it is given; None or an error: nothing can
+    be done for it now.
     """
     submitted = []
     for guest_id, submit in guests:
         try:
             with transaction.atomic():
-                if not limiter_lets(guest_id):
+                params = _limiter_lets(guest_id)
+                if params is None:
                     break
-                job = submit()
+                job = submit(params=params)
         except PanelError:
             continue
         if job is not None:

@@ -19,7 +19,7 @@ from panel.core.models import Job, JobResource, ResourceSlot
 from vms.models import Guest, GuestSuspension
 from vms.selectors import power_of
 from vms.services.actions import action_check, guest_audit, guest_job, guest_locked, job_at_work
-from vms.services.limiter import AUTOMATIC, WINDOW, as_limiter_lets, touched_first
+from vms.services.limiter import WINDOW, as_limiter_lets, in_turn
 from vms.states import RULES, GuestAction, Lifecycle, PowerWanted
 
 ENFORCE_AGAIN_AFTER = timedelta(minutes=1)
@@ -129,8 +129,8 @@ def suspensions_enforce(host_ids: Collection[UUID]) -> list[Job]:
     running = _running_though_suspended().filter(host_id__in=host_ids)
     asked = running.filter(_asked_lately())[:_AT_ONCE]
     stopped = [job for guest in asked if (job := suspension_enforce(actor=SYSTEM, guest=guest)) is not None]
-    others = touched_first(running.exclude(_asked_lately()))[:_AT_ONCE]
-    enforce = partial(suspension_enforce, actor=SYSTEM, params=AUTOMATIC)
+    others = in_turn(running.exclude(_asked_lately()))[:_AT_ONCE]
+    enforce = partial(suspension_enforce, actor=SYSTEM)
     return stopped + as_limiter_lets((guest.pk, partial(enforce, guest=guest)) for guest in others)
 
 

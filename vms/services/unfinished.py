@@ -32,7 +32,7 @@ from panel.core.actors import SYSTEM
 from panel.core.models import Job, JobResource
 from vms.models import Guest
 from vms.services.guests import guest_delete
-from vms.services.limiter import AUTOMATIC, as_limiter_lets, touched_first
+from vms.services.limiter import as_limiter_lets, in_turn
 from vms.states import GuestAction, Lifecycle
 
 AGAIN_AFTER = timedelta(minutes=5)  # the first failure
@@ -43,8 +43,8 @@ _AT_ONCE = 20
 
 def deletions_go_on(host_ids: Collection[UUID]) -> list[Job]:
     """Delete anew what is to be deleted and has not been, with nobody at work, when its wait is over."""
-    rows = touched_first(deletions_waiting().filter(host_id__in=host_ids))[:_AT_ONCE]
-    again = partial(guest_delete, actor=SYSTEM, params=AUTOMATIC)
+    rows = in_turn(deletions_waiting().filter(host_id__in=host_ids))[:_AT_ONCE]
+    again = partial(guest_delete, actor=SYSTEM)
     return as_limiter_lets((guest.pk, partial(again, guest=guest)) for guest in rows)
 
 

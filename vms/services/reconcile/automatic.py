@@ -4,6 +4,7 @@ Only one thing is repaired without asking: a running server's rules against stol
 loaded again. When staff ask for all servers that a host has lost, these follow one after the other in the same way.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -17,7 +18,7 @@ from panel.core.actors import SYSTEM, Actor
 from panel.core.models import Job, JobResource
 from vms.models import Difference, DifferenceKind, DifferenceState, Guest
 from vms.services.actions import guest_action_submit
-from vms.services.limiter import AUTOMATIC, as_limiter_lets
+from vms.services.limiter import as_limiter_lets
 from vms.states import GuestAction
 
 _AGAIN_AFTER = timedelta(minutes=30)  # of one guest: a repair that did not help is for people
@@ -26,16 +27,16 @@ _AGAIN_AFTER = timedelta(minutes=30)  # of one guest: a repair that did not help
 def repairs_go_on(*, host_id: UUID, host_type: str) -> list[Job]:
     """Repair on one hypervisor what waits for it, as much as the limiter lets through. Returns the jobs."""
     rows = repairs_waiting().filter(host_id=host_id, host_type=host_type).order_by("created_at")
-    return as_limiter_lets((row.about_id, partial(repair_submit, row, actor=SYSTEM, **AUTOMATIC)) for row in rows)
+    return as_limiter_lets((row.about_id, partial(repair_submit, row, actor=SYSTEM)) for row in rows)
 
 
-def repair_submit(difference: Difference, *, actor: Actor, **params: bool) -> Job:
+def repair_submit(difference: Difference, *, actor: Actor, params: Mapping[str, bool] | None = None) -> Job:
     """Submit the repair of a difference's guest. Raises: InvalidStateError, ResourceBusyError."""
     return guest_action_submit(
         actor=actor,
         guest=Guest.objects.get(pk=difference.about_id),
         action=GuestAction.REPAIR,
-        params={"difference": str(difference.pk), **params},
+        params={"difference": str(difference.pk), **(params or {})},
     )
 
 
