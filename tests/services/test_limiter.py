@@ -23,7 +23,7 @@ from vms.services.guests import guest_delete
 from vms.services.limiter import WINDOW, limit
 from vms.services.reconcile.stopped import stopped_tell
 from vms.services.suspension import ENFORCE_AGAIN_AFTER, guest_suspend, suspensions_enforce
-from vms.services.unfinished import AGAIN_AFTER, deletions_go_on
+from vms.services.unfinished import AGAIN_AFTER, ASKED_LATELY, deletions_go_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Make = Callable[..., list[Guest]]
@@ -70,6 +70,7 @@ def undeleted(running, one_host, fleet) -> Make:
         assert {job.status for job in jobs_run()} == {JobStatus.ERROR}
         fleet.admin.clear_faults(one_host.name)
         Job.objects.update(finished_at=timezone.now() - AGAIN_AFTER)
+        Guest.objects.filter(pk__in=[g.pk for g in made]).update(deletion_requested_at=timezone.now() - ASKED_LATELY)
         return made
 
     return make
@@ -211,6 +212,14 @@ def test_what_was_asked_for_just_now_does_not_wait(running, kvm, one_host, fleet
     assert (told(), set(Guest.objects.values_list("power_state", flat=True))) == (None, {"shutoff"})
 
 
+def test_deletions_asked_for_in_the_last_hour_do_not_wait(undeleted, kvm, one_host, fleet):
+    made = undeleted(3)
+    lately = timezone.now() - ASKED_LATELY + timedelta(minutes=5)
+    Guest.objects.filter(pk__in=[guest.pk for guest in made]).update(deletion_requested_at=lately)
+    assert tick(kvm) == ["guest.delete by system"] * 3
+    assert (told(), len(fleet.admin.dump_host(one_host.name).domains)) == (None, 0)
+
+
 def test_what_somebody_tries_again_is_not_the_panel_s_own_doing(undeleted, kvm, one_host, fleet, admin_api):
     undeleted(2)
     fleet.admin.set_fault(one_host.name, "domain_undefine", FaultKind.ERROR, times=0)
@@ -238,10 +247,10 @@ def test_staff_let_everything_go_on(suspended, undeleted, kvm, admin_api, operat
     answer = admin_api.post(path)
     assert answer.status_code == 202
     assert answer.json()["difference"]["state"] == "closed"
-    assert [(job.action, job.actor_kind, job.status) for job in jobs_run()] == [
+    assert sorted((job.action, job.actor_kind, job.status) for job in jobs_run()) == [
+        ("guest.delete", "person", "success"),
+        ("guest.delete", "person", "success"),
         ("guest.suspend", "person", "success"),
-        ("guest.delete", "person", "success"),
-        ("guest.delete", "person", "success"),
     ]
     assert set(Guest.objects.filter(pk__in=[guest.pk for guest in late]).values_list("power_state", flat=True)) == {
         "shutoff"

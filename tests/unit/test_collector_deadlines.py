@@ -85,7 +85,7 @@ def test_a_thread_is_given_up_once_also_when_it_hangs_again(monkeypatch):
     Lane.lost = lost_before
 
 
-def test_hosts_that_were_silent_keep_no_thread_from_the_others(monkeypatch):
+def test_hosts_that_hang_keep_no_thread_from_the_others(monkeypatch):
     collector, go_on, looked = Collector(), threading.Event(), threading.Event()
     collector._next_follow_up = float("inf")
 
@@ -97,14 +97,15 @@ def test_hosts_that_were_silent_keep_no_thread_from_the_others(monkeypatch):
         looked.set()
         raise RuntimeError("asked")
 
-    def watch(look: Any, *, is_silent: bool) -> Any:
+    def watch(look: Any, *, hung: bool) -> Any:
         connection = SimpleNamespace(pk=uuid4(), host_id=uuid4())
         return SimpleNamespace(
-            watcher=SimpleNamespace(connection=connection, look=look), is_silent=is_silent, failed=lambda *, now: None,
-            look_due=lambda *, now: True, told=frozenset,
+            watcher=SimpleNamespace(connection=connection, look=look), is_silent=True, hung=hung,
+            failed=lambda *, now: None, look_due=lambda *, now: True, told=frozenset,
         )  # fmt: skip
 
-    watches = [*(watch(hang, is_silent=True) for _ in range(50)), watch(answer, is_silent=False)]
+    refused = watch(answer, hung=False)  # the last time
+    watches = [*(watch(hang, hung=True) for _ in range(50)), refused]
     collector._watches = {one.watcher.connection.pk: one for one in watches}
     held = frozenset(one.watcher.connection.host_id for one in watches)
     monkeypatch.setattr(collector.lease, "held", lambda: held)

@@ -51,8 +51,8 @@ class Collector:
         self._watches: dict[UUID, Watch] = {}
         self._next_renewal = self._next_follow_up = self._next_late = 0.0
         # Together at most 64 threads, whatever the number of hosts. A hypervisor has at most one call under way in
-        # each of the first three; those that were silent the last time have threads of their own, so that however many
-        # hang, the others are looked at in time.
+        # each of the first three; those that hung the last time have threads of their own, so that however many do, the
+        # others are looked at in time, and those that refuse are too.
         connection_created.connect(_do_not_wait_for_disk)
         self._lanes = {
             "look": Lane("look", size=28),
@@ -135,7 +135,7 @@ class Collector:
             if watch.watcher.connection.host_id not in held:
                 continue
             if watch.look_due(now=now):
-                self._lanes["look-again" if watch.is_silent else "look"].submit(partial(self._look, watch))
+                self._lanes["look-again" if watch.hung else "look"].submit(partial(self._look, watch))
             if told := watch.told():
                 self._lanes["event"].submit(partial(self._look_at, watch, told))
         if now >= self._next_follow_up:

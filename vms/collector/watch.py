@@ -1,7 +1,6 @@
 """When one hypervisor is asked: regularly, soon after something happened, and seldom while it is silent."""
 
 import random
-from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
@@ -29,6 +28,7 @@ class Watch:
         self.usage = HostUsage(host_id=watcher.connection.host_id, host_type=watcher.connection.host_type)
         self._is_new = True
         self._silent_times = 0
+        self.hung = False  # the last time: the next call may take its whole deadline too
         self._told: set[UUID] = set()
 
     @property
@@ -72,16 +72,18 @@ class Watch:
         else:
             self.looking_at = False
         if answer.domains is None:
-            self._fell_silent(AGAIN_AFTER_HANG_S if answer.hung else AGAIN_AFTER_REFUSAL_S, now=now)
+            self._fell_silent(hung=answer.hung, now=now)
         elif answer.about is None:
-            self._silent_times = 0
+            self._silent_times, self.hung = 0, False
 
     def failed(self, *, now: float) -> None:
         """No answer will come of anything that is under way: the thread is lost, or met an error of our own."""
         self.looking = self.looking_at = self.reading = False
-        self._fell_silent(AGAIN_AFTER_HANG_S, now=now)
+        self._fell_silent(hung=True, now=now)
 
-    def _fell_silent(self, waits: Sequence[float], *, now: float) -> None:
+    def _fell_silent(self, *, hung: bool, now: float) -> None:
+        waits = AGAIN_AFTER_HANG_S if hung else AGAIN_AFTER_REFUSAL_S
+        self.hung = hung
         self.next_look = now + waits[min(self._silent_times, len(waits) - 1)]
         self._silent_times += 1
         self._told.clear()

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -71,7 +73,7 @@ def all_go_on(*, actor: Actor) -> list[Job]:
     Call it in a transaction that holds the limiter's lock.
     """
     jobs = []
-    for submit in _submits(actor)[:AT_ONCE]:
+    for _, submit in sorted(_submits(actor)[:AT_ONCE], key=itemgetter(0)):  # locked in the order all others lock in
         try:
             with transaction.atomic():
                 job = submit()
@@ -83,11 +85,11 @@ def all_go_on(*, actor: Actor) -> list[Job]:
     return jobs
 
 
-def _submits(actor: Actor) -> list[Callable[[], Job | None]]:
+def _submits(actor: Actor) -> list[tuple[UUID, Callable[[], Job | None]]]:
     repairs = repairs_waiting().order_by("created_at")[:AT_ONCE]
     waiting = _waiting()
     return [
-        *(partial(repair_submit, row, actor=actor) for row in repairs),
-        *(partial(suspension_enforce, actor=actor, guest=guest) for guest in waiting[SUSPEND][:AT_ONCE]),
-        *(partial(guest_delete, actor=actor, guest=guest) for guest in waiting[DELETE][:AT_ONCE]),
+        *((row.about_id, partial(repair_submit, row, actor=actor)) for row in repairs),
+        *((guest.pk, partial(suspension_enforce, actor=actor, guest=guest)) for guest in waiting[SUSPEND][:AT_ONCE]),
+        *((guest.pk, partial(guest_delete, actor=actor, guest=guest)) for guest in waiting[DELETE][:AT_ONCE]),
     ]
