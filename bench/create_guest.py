@@ -26,7 +26,8 @@ from hosts.drivers.libvirt.xml.common import HostPaths
 from hosts.drivers.libvirt.xml.domain import domain_xml
 from hosts.drivers.libvirt.xml.elements import to_text
 from hosts.drivers.libvirt.xml.storage import volume_element
-from hosts.drivers.seed import SeedRequest, seed_ext4, seed_files, seed_iso
+from hosts.drivers.seed import SeedRequest, seed_files
+from hosts.drivers.seed_media import seed_ext4, seed_iso
 from hosts.drivers.types import (
     AddressSpec,
     DiskSpec,

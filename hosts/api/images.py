@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from hosts import selectors
 from hosts.api.filters import page_of, parameter, sort_parameter
-from hosts.api.outputs import ImageOut, image_json
+from hosts.api.image_outputs import ImageOut, image_json
 from hosts.drivers.types import HostType
 from hosts.services.image_retire import image_retire
 from hosts.states import ImageState

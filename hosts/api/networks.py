@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from hosts import selectors
 from hosts.api.filters import page_of, parameter, sort_parameter
 from hosts.api.inputs import NetworkIn, NetworkPatchIn
-from hosts.api.outputs import NetworkAddressOut, NetworkOut, address_json, addresses_named, network_json
+from hosts.api.network_outputs import NetworkAddressOut, NetworkOut, address_json, addresses_named, network_json
 from hosts.models import Host
 from hosts.services import networks as services
 from panel.core.actors import Actor

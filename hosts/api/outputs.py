@@ -1,16 +1,12 @@
-"""Hosts, pools, networks, addresses and images in JSON: the mappers, and their shapes for OpenAPI."""
+"""Hosts and pools in JSON: the mappers, and their shapes for OpenAPI."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from hosts.api.inputs import NETWORK_KINDS
 from hosts.drivers.types import Capability, HostType
-from hosts.models import Host, HostConnection, Image, IPAddress, Network, StoragePool
-from hosts.states import HostState, ImageState
-from panel.core.actors import Actor
-from panel.core.naming import names_of
-from panel.core.permissions import Permission
+from hosts.models import Host, HostConnection, StoragePool
+from hosts.states import HostState
 
 Shape = serializers.Serializer[Any]
 
@@ -169,112 +165,4 @@ def pool_json(pool: StoragePool) -> dict[str, Any]:
         "available_bytes": pool.available_bytes,
         "created_at": pool.created_at,
         "version": pool.version,
-    }
-
-
-class NetworkOut(Shape):
-    """A subnet that guests get addresses from, and the bridge it is reached by."""
-
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    kind = serializers.ChoiceField(NETWORK_KINDS)
-    bridge = serializers.CharField()
-    cidr_v4 = serializers.CharField(allow_blank=True)
-    gateway_v4 = serializers.CharField(allow_null=True)
-    cidr_v6 = serializers.CharField(allow_blank=True)
-    gateway_v6 = serializers.CharField(allow_null=True)
-    dns_servers = serializers.ListField(child=serializers.CharField())
-    reserved = serializers.ListField(child=serializers.CharField(), help_text="Never handed out.")
-    mtu = serializers.IntegerField()
-    enabled = serializers.BooleanField(help_text="False: no new guest gets an address here.")
-    hosts = NamedOut(many=True)
-    addresses_v4_free = serializers.IntegerField()
-    addresses_v4_taken = serializers.IntegerField()
-    addresses_v6_taken = serializers.IntegerField()
-    created_at = serializers.DateTimeField()
-    version = serializers.IntegerField()
-
-
-def network_json(network: Network) -> dict[str, Any]:
-    """Return a network that went through ``selectors.networks_counted``."""
-    counts = network.counts  # type: ignore[attr-defined]
-    names = ("name", "kind", "bridge", "cidr_v4", "gateway_v4", "cidr_v6", "gateway_v6", "dns_servers", "reserved")
-    return {
-        "id": network.pk,
-        **{name: getattr(network, name) for name in (*names, "mtu", "enabled")},
-        "hosts": [{"id": h.pk, "name": h.name} for h in sorted(network.hosts.all(), key=lambda h: h.name)],
-        "addresses_v4_free": counts["v4"] - counts["v4_taken"],
-        "addresses_v4_taken": counts["v4_taken"],
-        "addresses_v6_taken": counts["v6_taken"],
-        "created_at": network.created_at,
-        "version": network.version,
-    }
-
-
-class NetworkAddressOut(Shape):
-    """An address of a network. IPv6 addresses are listed once they are taken."""
-
-    id = serializers.UUIDField()
-    address = serializers.IPAddressField()
-    family = serializers.ChoiceField([4, 6])
-    network = NamedOut()
-    guest = serializers.UUIDField(allow_null=True, help_text="Null: free.")
-    guest_name = serializers.CharField(allow_null=True)
-    taken_at = serializers.DateTimeField(allow_null=True)
-
-
-def addresses_named(addresses: list[IPAddress]) -> list[IPAddress]:
-    """Attach the names of the guests that have them, in one query."""
-    names = names_of("guest", {address.owner_id for address in addresses if address.owner_id})
-    for address in addresses:
-        address.owner_name = names.get(address.owner_id) if address.owner_id else None  # type: ignore[attr-defined]
-    return addresses
-
-
-def address_json(address: IPAddress) -> dict[str, Any]:
-    """Return an address that went through ``addresses_named``."""
-    return {
-        "id": address.pk,
-        "address": address.address,
-        "family": address.family,
-        "network": {"id": address.network.pk, "name": address.network.name},
-        "guest": address.owner_id,
-        "guest_name": address.owner_name,  # type: ignore[attr-defined]
-        "taken_at": address.taken_at,
-    }
-
-
-class ImageOut(Shape):
-    """An installable operating system."""
-
-    id = serializers.UUIDField()
-    slug = serializers.CharField()
-    name = serializers.CharField()
-    os = serializers.CharField()
-    os_version = serializers.CharField(allow_blank=True)
-    state = serializers.ChoiceField(ImageState.choices)
-    boot = serializers.ChoiceField(["disk", "kernel"], help_text="`disk`: has its own boot loader and kernel.")
-    cloud_init = serializers.BooleanField(help_text="Takes user-data.")
-    host_types = serializers.ListField(child=serializers.ChoiceField([t.value for t in HostType]))
-    min_disk_gib = serializers.IntegerField()
-    min_memory_mib = serializers.IntegerField()
-    size_bytes = serializers.IntegerField()
-    checksum = serializers.CharField(allow_blank=True, help_text="SHA-256 over its files' checksums.")
-    on_hosts = NamedOut(many=True, allow_null=True, help_text="Staff only: the hosts that have it already.")
-    created_at = serializers.DateTimeField()
-    version = serializers.IntegerField()
-
-
-def image_json(image: Image, actor: Actor) -> dict[str, Any]:
-    """Return an image that went through ``selectors.images_placed``."""
-    names = ("slug", "name", "os", "os_version", "state", "boot", "cloud_init", "host_types", "min_disk_gib")
-    placed = image.on_hosts if actor.may(Permission.FLEET_VIEW) else None  # type: ignore[attr-defined]
-    return {
-        "id": image.pk,
-        **{name: getattr(image, name) for name in (*names, "min_memory_mib", "size_bytes", "checksum")},
-        "on_hosts": None
-        if placed is None
-        else [{"id": pk, "name": name} for pk, name in sorted(placed.items(), key=lambda item: item[1])],
-        "created_at": image.created_at,
-        "version": image.version,
     }

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hosts.drivers.libvirt import LibvirtDriver
-from hosts.drivers.seed import SeedRequest, seed_files, seed_iso
+from hosts.drivers.seed import SeedRequest, seed_files
+from hosts.drivers.seed_media import seed_iso
 from hosts.drivers.types import AddressSpec, DomainSpec, HostType, NicSpec
 from lab.guest import Login
 from lab.server import Server, wait_until

@@ -10,7 +10,8 @@ import pycdlib
 import pytest
 import yaml
 
-from hosts.drivers.seed import SeedRequest, seed_ext4, seed_files, seed_iso
+from hosts.drivers.seed import SeedRequest, seed_files
+from hosts.drivers.seed_media import seed_ext4, seed_iso
 from hosts.drivers.types import CONTAINER_ROOT_UID, AddressSpec, NicSpec
 from panel.core.errors import InvalidInputError
 

@@ -10,7 +10,7 @@ from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.libvirt import adoption, console, describe, domains, events, facts, pools, states, volumes
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.profiles import PROFILES
-from hosts.drivers.seed import seed_ext4, seed_iso
+from hosts.drivers.seed_media import seed_ext4, seed_iso
 from hosts.drivers.types import (
     DomainInfo,
     DomainSpec,
