@@ -75,7 +75,7 @@ def _one_line(text: str) -> str:
 @health_check
 def full_pools(_now: datetime) -> Iterator[Finding]:
     """Pools whose file system is nearly full, or that are nearly sold."""
-    pools = StoragePool.objects.of_files().filter(host__state__in=WATCHED)
+    pools = StoragePool.objects.managed().filter(host__state__in=WATCHED)
     found = []
     for pool in pools.select_related("host").order_by("host__name", "name"):
         used = (pool.capacity_bytes - pool.available_bytes) / pool.capacity_bytes if pool.capacity_bytes else 0.0

@@ -26,7 +26,7 @@ from django.db.models.functions import Coalesce, Now, TruncDate
 from django.utils import timezone
 
 from hosts.drivers.types import PowerState
-from hosts.models import HostConnection, IPAddress, StoragePool
+from hosts.models import HostConnection, IPAddress
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.ip import address_parse
@@ -81,9 +81,9 @@ def power_of(guest: Guest) -> PowerState:
     return PowerState(getattr(guest, "power_shown", guest.power_state))
 
 
-def root_is_device(guest: Guest) -> bool:
-    """True when its root disk is a block device of its host: it was taken over with it, and that is left as it is."""
-    return guest.disks.filter(index=0, volume__pool__in=StoragePool.objects.of_devices()).exists()
+def root_left_alone(guest: Guest) -> bool:
+    """True when it was taken over with a root disk that is no file of a disk: that is left as it is."""
+    return guest.disks.filter(index=0, volume__left_alone=True).exists()
 
 
 def guest_get_for(actor: Actor, guest_id: UUID, *, lock: bool = False) -> Guest:

@@ -47,6 +47,11 @@ class AdoptIn(StrictSerializer):
     over_limit = serializers.BooleanField(
         required=False, default=False, help_text="Also above the customer's quota and the host's room."
     )
+    accept_host_root = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also a container without a user namespace, whose root may become root of its host.",
+    )
 
 
 class DifferenceAdoptView(PanelView):
@@ -74,6 +79,8 @@ class DifferenceAdoptView(PanelView):
     def post(self, request: Request, difference_id: UUID) -> Response:
         """Makes a domain that the panel has not made a customer's guest, without stopping it. It keeps its id, sizes,
         disks and MACs, and its name on the host; its nics may send from the stated addresses alone from then on.
+        Block devices, and a container's root file system, are left alone: neither grown nor deleted. Where `found` says
+        `user_namespace: false` the container's root may become root of its host: `accept_host_root` is needed then.
         What cannot be taken over is refused before anything is changed; a job that fails leaves it as it was.
         """
         difference = difference_get_for(self.actor, difference_id)
@@ -88,6 +95,7 @@ class DifferenceAdoptView(PanelView):
             nics=tuple(_nic(nic) for nic in body.get("nics", [])),
             plan_slug=plan.slug if plan else "",
             over_limit=body["over_limit"],
+            accept_host_root=body["accept_host_root"],
             params={"plan": str(plan.pk) if plan else None},
         )
         guest, job = adopt(actor=self.actor, difference=difference, request=wanted, plan=plan)

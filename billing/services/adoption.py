@@ -10,7 +10,8 @@ from panel.core.errors import InvalidInputError
 from panel.core.models import Job
 from panel.core.units import GIB
 from vms.models import Difference, Guest
-from vms.services.adoption import AdoptRequest, after_adoption, guest_adopt, own_disks
+from vms.services.adoptable import own_disks
+from vms.services.adoption import AdoptRequest, after_adoption, guest_adopt
 
 
 def connect() -> None:

@@ -69,6 +69,7 @@ def adopt_again(actor: Actor, job: Job) -> Job:
         nics=tuple(_nic(nic) for nic in asked["nics"]),
         plan_slug=plan.slug if plan else "",
         over_limit=asked["over_limit"],
+        accept_host_root=asked.get("accept_host_root", False),
         params={"plan": str(plan.pk) if plan else None},
     )
     return adopt(actor=actor, difference=difference, request=request, plan=plan)[1]

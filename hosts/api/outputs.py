@@ -147,6 +147,9 @@ class PoolOut(Shape):
     used_gib = serializers.IntegerField(help_text="What is sold, thin disks at full size.")
     capacity_bytes = serializers.IntegerField(help_text="Of the file system.")
     available_bytes = serializers.IntegerField(help_text="What the file system still has.")
+    left_alone = serializers.BooleanField(
+        help_text="A place of disks that were taken over and are left alone; the host's libvirt has no pool of it."
+    )
     created_at = serializers.DateTimeField()
     version = serializers.IntegerField()
 
@@ -163,6 +166,7 @@ def pool_json(pool: StoragePool) -> dict[str, Any]:
         "used_gib": pool.used_gib,
         "capacity_bytes": pool.capacity_bytes,
         "available_bytes": pool.available_bytes,
+        "left_alone": pool.left_alone,
         "created_at": pool.created_at,
         "version": pool.version,
     }

@@ -8,11 +8,15 @@ from hosts.drivers.types import HostType, PowerState, VolumeRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskDescription:
-    """A disk, or a container's file system. ``volume`` None: it is in none of the host's directory pools."""
+    """A disk, or a container's file system. ``volume`` None: it is in none of the host's directory pools.
+
+    ``source``: "file" is opened as it is, "image" is a file that the host attaches to a device of its own (loop, nbd)
+    to mount it for a container; "" is an empty drive.
+    """
 
     target: str  # "vda"; of a file system, where it is inside
     kind: str  # "disk", "cdrom", "floppy", "filesystem"
-    source: str  # "file", "directory", "block", "network", "" for an empty drive
+    source: str  # "file", "image", "directory", "block", "network", ""
     path: str
     format: str  # "qcow2", "raw", …
     capacity_bytes: int  # 0: the host does not say
@@ -35,7 +39,10 @@ class NicDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainDescription:
-    """A domain with its persistent configuration, which counts from its next start."""
+    """A domain with its persistent configuration, which counts from its next start.
+
+    ``user_namespace`` False: root in this container is root of its host. None: it is a machine of its own.
+    """
 
     id: UUID
     domain_name: str
@@ -48,5 +55,6 @@ class DomainDescription:
     owner: str  # the customer's id in our metadata; "" without it
     vcpus: int
     memory_mib: int
+    user_namespace: bool | None
     disks: tuple[DiskDescription, ...]
     nics: tuple[NicDescription, ...]

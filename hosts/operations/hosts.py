@@ -66,7 +66,7 @@ class HostCheck(Operation):
         if not self.connections:
             return
         # libvirt's daemons on a host share their pools; a simulated host keeps them per connection.
-        for pool in StoragePool.objects.of_files().filter(host=self.host):
+        for pool in StoragePool.objects.managed().filter(host=self.host):
             for connection in self.connections:
                 spec = PoolSpec(name=pool.name, path=pool.path)
                 self.pools[pool.pk] = self.driver(connection).pool_ensure(spec)

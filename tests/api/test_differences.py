@@ -5,10 +5,11 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from hosts.models import Host, IPAddress
+from hosts.models import Host, HostConnection, IPAddress
 from panel.core.models import AuditEntry, Job
 from tests import stock
-from vms.models import Difference
+from vms.models import Difference, Guest
+from vms.services.adoptable import HOST_ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +130,36 @@ def test_an_unknown_customer_or_network_is_named(host, customer, admin_api):
     nic = {"mac": "52:54:00:00:00:01", "network": str(uuid.uuid4())}
     answer = admin_api.post(f"/differences/{row.pk}/actions/adopt", {"customer": str(customer.pk), "nics": [nic]})
     assert [one["field"] for one in answer.json()["errors"]] == ["nics.52:54:00:00:00:01"]
+
+
+def test_root_of_the_host_has_to_be_accepted(host, customer, admin_api, operator_api):
+    network = stock.network_make(host)
+    address = IPAddress.objects.filter(network=network, owner_id=None, family=4)[0].address
+    root = {
+        "target": "/", "kind": "filesystem", "source": "directory", "path": "/srv/ns/rootfs", "format": "raw",
+        "capacity_bytes": 0, "read_only": False, "volume": None,
+    }  # fmt: skip
+    found = {
+        "name": "ns", "running": True, "persistent": True, "ours": False, "vcpus": 1, "memory_mib": 64,
+        "user_namespace": False, "disks": [root],
+        "nics": [{"mac": "52:54:00:99:99:99", "bridge": network.bridge, "addresses": [address]}],
+    }  # fmt: skip
+    row = difference(host, kind="domain-without-guest", host_type="lxc", object_id=uuid.uuid4(), found=found)
+    HostConnection.objects.get_or_create(host=host, host_type="lxc", defaults={"uri": "lxc:///"})
+    path, body = f"/differences/{row.pk}/actions/adopt", {"customer": str(customer.pk)}
+    answer = admin_api.post(path, body)
+    assert (answer.status_code, [one["field"] for one in answer.json()["errors"]]) == (400, ["accept_host_root"])
+    assert answer.json()["errors"][0]["message"] == HOST_ROOT
+    assert not Guest.objects.filter(pk=row.about_id).exists()
+    assert operator_api.post(path, {**body, "accept_host_root": True}).status_code == 403
+    answer = admin_api.post(path, {**body, "accept_host_root": True})
+    assert (answer.status_code, answer.json()["guest"]["disk_gib"]) == (202, 0)
+    (pool,) = (one for one in admin_api.get("/pools").json()["results"] if one["path"] == "/srv/ns")
+    assert (pool["left_alone"], pool["used_gib"]) == (True, 0)
+
+
+def test_a_xen_server_of_somebody_elses_is_refused(host, customer, admin_api):
+    row = difference(host, kind="domain-without-guest", host_type="xen", object_id=uuid.uuid4(), found={"ours": False})
+    answer = admin_api.post(f"/differences/{row.pk}/actions/adopt", {"customer": str(customer.pk)})
+    said = "A Xen server that the panel has not made cannot be taken over."
+    assert (answer.status_code, answer.json()["detail"]) == (409, said)

@@ -137,6 +137,15 @@ def foreign_running() -> Callable[[NicSpec], DomainSpec] | None:
 
 
 @pytest.fixture
+def foreign_container() -> Callable[..., DomainSpec] | None:
+    """Start a container of somebody else's on a directory of the host: with this nic, and ``user_namespace`` or not.
+
+    Returns what it is to become. None: the host has no containers.
+    """
+    return None
+
+
+@pytest.fixture
 def small_pool() -> PoolSpec | None:
     """A pool, made already, with 8 to 24 MiB of room; None: the host has none."""
     return None

@@ -9,9 +9,18 @@ import pytest
 
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.descriptions import DomainDescription, NicDescription
-from hosts.drivers.types import DomainSpec, NicSpec, PowerState
+from hosts.drivers.types import DomainSpec, HostType, NicSpec, PowerState
 from panel.core.errors import DomainNotFoundError
-from tests.drivers.checks import MakeSpec, NewDriver, given, listed, started, wait_until
+from tests.drivers.checks import (
+    MakeSpec,
+    NewDriver,
+    assert_absent,
+    given,
+    listed,
+    started,
+    usage_of,
+    wait_until,
+)
 
 
 def nic_of(driver: HypervisorDriver, domain: UUID) -> NicDescription:
@@ -40,6 +49,7 @@ class AdoptionContract:
         assert (found.id, found.domain_name, found.host_type) == (spec.id, spec.domain_name, spec.host_type)
         assert (found.vcpus, found.memory_mib, found.persistent) == (2, spec.memory_mib, True)
         assert found.state is PowerState.SHUTOFF
+        assert found.user_namespace is (True if spec.host_type is HostType.LXC else None)
         assert whose(found) == (True, False, spec.owner, spec.name)
         (root,) = (disk for disk in found.disks if not disk.read_only)
         volume = driver.volume_info(spec.disks[0].volume)
@@ -148,3 +158,36 @@ class AdoptionContract:
         seen(ours=False)
         assert driver.domain_describe(spec.id) == before
         collector.close()
+
+    @pytest.mark.parametrize("user_namespace", [True, False])
+    def test_a_container_on_a_directory_is_taken_over_and_works_as_one_of_ours(
+        self,
+        driver: HypervisorDriver,
+        guarded_nic: NicSpec | None,
+        foreign_container: Callable[..., DomainSpec] | None,
+        user_namespace: bool,
+    ):
+        nic = given(guarded_nic, "guarded_nic")
+        spec = given(foreign_container, "foreign_container")(nic, user_namespace=user_namespace)
+        before = driver.domain_describe(spec.id)
+        assert (before.ours, before.user_namespace) == (False, user_namespace)
+        (root,) = (disk for disk in before.disks if disk.target == "/")
+        assert (root.kind, root.source, root.format, root.volume) == ("filesystem", "directory", "raw", None)
+        assert (root.path.rpartition("/")[2], root.capacity_bytes, root.read_only) == ("rootfs", 0, False)
+        driver.domain_take_over(spec)
+        assert nic_of(driver, spec.id).guarded is True
+        assert driver.domain_info(spec.id).state is PowerState.RUNNING
+        driver.domain_destroy(spec.id)
+        larger = replace(spec, vcpus=2, memory_mib=512)
+        assert not driver.domain_is_current(larger)
+        driver.domain_define(larger)
+        assert driver.domain_is_current(larger)
+        driver.domain_start(spec.id)
+        found = driver.domain_describe(spec.id)
+        assert (found.vcpus, found.memory_mib, found.user_namespace) == (2, 512, user_namespace)
+        assert (found.disks, found.domain_name) == (before.disks, before.domain_name)
+        assert (found.nics[0].device, found.nics[0].guarded) == (nic.device, True)
+        wait_until(lambda: (usage_of(driver, spec.id).cpu_time_ns or 0) > 0)
+        driver.domain_destroy(spec.id)
+        driver.domain_undefine(spec.id)
+        assert_absent(driver, spec.id)

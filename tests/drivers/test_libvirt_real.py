@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import uuid
 import weakref
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from panel.core.units import MIB
 from tests.drivers.checks import MakeSpec, wait_until
 from tests.drivers.contract import DriverContract
 from tests.drivers.real_host import BRIDGE, RealHost
+from tests.foreign_container import busybox_root, container_xml
 
 LEGACY_XML = """
 <domain type="qemu"><name>legacy_web.01</name><uuid>{uuid}</uuid><memory unit="MiB">256</memory><vcpu>1</vcpu>
@@ -169,8 +171,28 @@ class TestLxc(RealContract):
     )
 
     @pytest.fixture
-    def foreign_running(self) -> None:
-        pytest.skip("not applicable: containers of somebody else's are not taken over")
+    def foreign_container(self, real_host: RealHost, make_spec: MakeSpec) -> Iterator[Callable[..., DomainSpec]]:
+        folder = real_host.directory / "legacy"
+
+        def start(nic: NicSpec, *, user_namespace: bool = True) -> DomainSpec:
+            spec = make_spec(nics=(nic,), seed=None)
+            busybox_root(folder, script="while :; do $bb sleep 1; done", user_namespace=user_namespace)
+            xml = container_xml(
+                name="legacy_ns.01", uuid=spec.id, folder=folder, mac=nic.mac, bridge=nic.bridge,
+                user_namespace=user_namespace,
+            )  # fmt: skip
+            conn = libvirt.open(real_host.uri(self.type))
+            conn.defineXML(xml).create()
+            conn.close()
+            return spec
+
+        yield start
+        assert (folder / "rootfs" / "init").exists()
+        shutil.rmtree(folder)
+
+    @pytest.fixture
+    def foreign_running(self, foreign_container: Callable[..., DomainSpec]) -> Callable[..., DomainSpec]:
+        return foreign_container
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -11,6 +11,8 @@ import pytest
 from hosts.drivers.libvirt import adoption, describe
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.profiles import KVM
+from hosts.drivers.libvirt.xml.edit import edited
+from hosts.drivers.libvirt.xml.elements import from_text
 from hosts.drivers.libvirt.xml.metadata import NAMESPACE
 from hosts.drivers.types import AddressSpec, DomainSpec, HostType, NicSpec
 
@@ -136,3 +138,63 @@ def test_one_of_ours_that_is_let_go_is_ours_again(session, domain):
     adoption.let_go(session, KVM, domain, IDENTITY, configuration=configuration)
     assert kept(domain) == before
     assert 'owner="somebody"' in runs_with(domain)
+
+
+def test_a_new_size_of_a_container_limits_it():
+    """Its number of vCPUs alone limits nothing, and a limit beside its memory would count instead of that."""
+    found = from_text(
+        "<domain type='lxc'><name>ns</name><memory unit='KiB'>262144</memory><memtune><hard_limit unit='KiB'>262144"
+        "</hard_limit></memtune><vcpu>1</vcpu><cputune><shares>512</shares></cputune></domain>"
+    )
+    same_size = edited(found, replace(SPEC, host_type=HostType.LXC))
+    assert (same_size.find("memtune/hard_limit") is not None, same_size.find("cputune/quota")) == (True, None)
+    larger = edited(found, replace(SPEC, host_type=HostType.LXC, vcpus=2, memory_mib=512))
+    tune = {one.tag: one.text for one in larger.iterfind("cputune/*")}
+    assert tune == {"shares": "512", "period": "100000", "quota": "200000"}
+    assert (larger.findtext("memory"), larger.find("memtune")) == ("524288", None)
+
+
+@pytest.mark.parametrize(
+    ("idmap", "is_separate"),
+    [
+        ("", False),
+        ("<idmap/>", False),
+        ("<idmap><uid start='0' target='100000' count='65536'/></idmap>", False),
+        ("<idmap><uid start='0' target='0' count='1'/><gid start='0' target='100000' count='1'/></idmap>", False),
+        ("<idmap><uid start='0' target='7' count='9'/><gid start='0' target='7' count='9'/></idmap>", True),
+        (
+            "<idmap><uid start='0' target='7' count='9'/><uid start='9' target='0' count='1'/>"
+            "<gid start='0' target='7' count='9'/></idmap>",
+            False,
+        ),
+    ],
+)
+def test_whose_root_the_root_of_a_container_is(idmap, is_separate):
+    assert describe.has_user_namespace(from_text(f"<domain>{idmap}</domain>")) is is_separate
+
+
+@pytest.mark.parametrize(
+    ("filesystem", "said"),
+    [
+        (
+            "<filesystem type='mount'><source dir='/srv/ns/'/><target dir='/'/></filesystem>",
+            ("directory", "/srv/ns", "raw"),
+        ),
+        ("<filesystem type='mount'><source dir='/'/><target dir='/'/></filesystem>", ("directory", "/", "raw")),
+        (
+            "<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/srv/ns.img'/><target dir='/'/>"
+            "</filesystem>",
+            ("image", "/srv/ns.img", "qcow2"),
+        ),
+        (
+            "<filesystem type='block'><source dev='/dev/sdz'/><target dir='/'/></filesystem>",
+            ("block", "/dev/sdz", "raw"),
+        ),
+    ],
+)
+def test_what_a_container_has_as_its_root(session, filesystem, said):
+    domain = session.conn.defineXML(XML.replace("<interface", f"{filesystem}<interface"))
+    (found,) = describe.described(session, KVM, [domain])
+    domain.undefine()
+    (root,) = (one for one in found.disks if one.kind == "filesystem")
+    assert (root.source, root.path, root.format) == said

@@ -75,7 +75,7 @@ class Deeds:
             GuestAction.SCRUB_SEED: lambda: seed_scrub(guest=self._running(ssh_keys=())),
             GuestAction.REPAIR: self._repair,
             GuestAction.ADOPT: lambda: guest_adopt(
-                actor=self.staff, difference=self.found(), request=AdoptRequest(customer=self.customer)
+                actor=self.staff, difference=self.found_here(), request=AdoptRequest(customer=self.customer)
             )[1],
             "volume.release": self._release,
             "host.check": lambda: host_check(actor=self.staff, host=self.host),
@@ -141,15 +141,31 @@ class Deeds:
         name = f"{self._name()}.qcow2"
         volume = VolumeRef(pool or self.host.pools.get().name, name)
         driver_of(self._connection()).volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
+        spec = self._somebody_elses(HostType.KVM, DiskSpec(volume=volume, format=VolumeFormat.QCOW2))
+        self.fleet.admin.make_foreign_domain(self.host.name, spec.id, name=name, found=spec)
+        return self._difference("domain-without-guest", name)
+
+    def found_container(self, *, user_namespace: bool = True) -> Difference:
+        """Put a container of somebody else's on the host, whose root is a directory, and have it found."""
+        name = self._name()
+        spec = self._somebody_elses(HostType.LXC)
+        self.fleet.admin.make_foreign_domain(
+            self.host.name, spec.id, host_type=HostType.LXC, name=name, found=spec,
+            root_directory=f"/srv/containers/{name}", user_namespace=user_namespace,
+        )  # fmt: skip
+        return self._difference("domain-without-guest", name)
+
+    def found_here(self) -> Difference:
+        """Do so with what can be taken over of this type."""
+        return self.found_container() if self.host_type == HostType.LXC else self.found()
+
+    def _somebody_elses(self, host_type: HostType, *disks: DiskSpec) -> DomainSpec:
         free = IPAddress.objects.filter(network__hosts=self.host, family=4, owner_id=None).order_by("-order")[0]
         mac = f"52:54:00:aa:00:{self._count:02x}"
         nic = NicSpec(mac=mac, bridge="ink0000", addresses=(AddressSpec(address=free.address, prefix=24),))
-        spec = DomainSpec(
-            id=uuid.uuid4(), name="", host_type=HostType.KVM, vcpus=1, memory_mib=256,
-            disks=(DiskSpec(volume=volume, format=VolumeFormat.QCOW2),), nics=(nic,),
-        )  # fmt: skip
-        self.fleet.admin.make_foreign_domain(self.host.name, spec.id, name=name, found=spec)
-        return self._difference("domain-without-guest", name)
+        return DomainSpec(
+            id=uuid.uuid4(), name="", host_type=host_type, vcpus=1, memory_mib=256, disks=disks, nics=(nic,)
+        )
 
     def _release(self) -> Job | None:
         volume = VolumeRef(self.host.pools.get().name, f"{self._name()}.raw")

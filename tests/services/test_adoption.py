@@ -18,6 +18,7 @@ from panel.core.models import Customer, Job
 from panel.core.retry import job_retry
 from tests import stock
 from tests.faults.deeds import Deeds
+from tests.services.adopting import counts, refused, used_and_deleted
 from tests.services.comparing import look_once
 from tests.services.guests import act, forgotten, order
 from tests.simulated_fleet import jobs_run
@@ -56,13 +57,6 @@ def take(deeds: Deeds, customer, found) -> Callable[..., Guest]:
     return now
 
 
-def counts(host: Host, customer: Customer) -> tuple[int, ...]:
-    host.refresh_from_db()
-    customer.refresh_from_db()
-    pool = StoragePool.objects.get(host=host)
-    return (host.used_vcpus, host.used_memory_mib, pool.used_gib, customer.used_guests, customer.used_addresses)
-
-
 def test_a_running_domain_becomes_a_guest_and_is_not_stopped(one_host, fleet, found, take, customer):
     before = fleet.admin.dump_host(one_host.name).domains[found.object_id]
     guest = take(name="legacy")
@@ -97,15 +91,7 @@ def test_a_server_on_a_block_device_is_taken_over_and_the_device_left_alone(one_
     host_check(actor=deeds.staff, host=one_host)
     assert [job.error_message for job in jobs_run()] == [""]
     guest = Guest.objects.get(pk=guest.pk)
-    assert act(guest, GuestAction.STOP).status == "success"
-    with pytest.raises(InvalidInputError, match="which the panel does not grow"):
-        guest_resize(actor=deeds.staff, guest=guest, vcpus=1, memory_mib=256, disk_gib=2)
-    guest_resize(actor=deeds.staff, guest=guest, vcpus=2, memory_mib=512, disk_gib=1)
-    assert [job.error_message for job in jobs_run()] == [""]
-    assert act(guest, GuestAction.START).status == "success"
-    assert act(guest, GuestAction.REPAIR).status == "success"
-    guest_delete(actor=deeds.staff, guest=guest)
-    assert [job.error_message for job in jobs_run()] == [""]
+    used_and_deleted(deeds, guest)
     assert disk["path"].rpartition("/")[2] in fleet.admin.dump_host(one_host.name).directories["/dev/vg0"].volumes
     assert list(Volume.objects.filter(owner_id=guest.pk)) == []
     pool.refresh_from_db()
@@ -169,16 +155,6 @@ def test_disks_that_cannot_be_taken_over_are_refused(one_host, customer, found, 
     disk = {**found.found["disks"][0], **change}
     Difference.objects.filter(pk=found.pk).update(found={**found.found, "disks": [disk]})
     refused(one_host, customer, found, deeds, InvalidStateError, said)
-
-
-def refused(host, customer, found, deeds, error, said, **fields) -> None:
-    before = counts(host, customer)
-    with pytest.raises(error, match=said):
-        guest_adopt(actor=deeds.staff, difference=found, request=AdoptRequest(customer=customer, **fields))
-    assert counts(host, customer) == before
-    assert not Guest.objects.filter(pk=found.object_id).exists()
-    assert not IPAddress.objects.filter(owner_id=found.object_id).exists()
-    assert not Volume.objects.filter(owner_id=found.object_id).exists()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ class GuestOut(serializers.Serializer[Any]):
     plan = serializers.CharField(allow_null=True, help_text="The plan's slug; null for a size of its own.")
     vcpus = serializers.IntegerField()
     memory_mib = serializers.IntegerField()
-    disk_gib = serializers.IntegerField()
+    disk_gib = serializers.IntegerField(
+        help_text="0: a container that was taken over, whose file system is its host's own and of no size of its own."
+    )
     image = serializers.CharField(help_text="The image's slug.")
     image_name = serializers.CharField()
     os = serializers.CharField()

@@ -97,7 +97,7 @@ class Collector:
     def _renew(self) -> None:
         host_ids = self.lease.renew()
         pools: dict[UUID, list[StoragePool]] = {}
-        for pool in StoragePool.objects.of_files().filter(host_id__in=host_ids):
+        for pool in StoragePool.objects.managed().filter(host_id__in=host_ids):
             pools.setdefault(pool.host_id, []).append(pool)
         connections = {row.pk: row for row in HostConnection.objects.filter(host_id__in=host_ids, enabled=True)}
         for connection_id, watch in list(self._watches.items()):

@@ -19,7 +19,7 @@ from vms.services.reconcile.record import plain
 from vms.services.reconcile.settle import taken_over
 from vms.states import GuestAction, Lifecycle
 
-_MUST_AGREE = ("name", "persistent", "vcpus", "memory_mib", "disks", "nics")
+_MUST_AGREE = ("name", "persistent", "vcpus", "memory_mib", "user_namespace", "disks", "nics")
 
 
 @register
@@ -38,14 +38,14 @@ class GuestAdopt(GuestOperation):
         found = self.driver.domain_describe(self.guest.pk)
         if found.taken_over:
             return  # by a former attempt of this job
-        differs = [name for name in _MUST_AGREE if _essence(found)[name] != self.job.params["found"][name]]
+        differs = [name for name in _MUST_AGREE if _essence(found)[name] != self.job.params["found"].get(name)]
         if differs:
             raise InvalidStateError(
                 "The domain is not as it was found any more. Check the host and try again.", detail=", ".join(differs)
             )
 
     def ensure_pools(self) -> None:
-        pools = StoragePool.objects.of_files().filter(volumes__owner_id=self.guest.pk).distinct()
+        pools = StoragePool.objects.filter(volumes__owner_id=self.guest.pk, volumes__left_alone=False).distinct()
         for pool in pools.order_by("name"):
             info = self.driver.pool_ensure(PoolSpec(name=pool.name, path=pool.path))
             with self.fenced():

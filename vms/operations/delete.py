@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from hosts.drivers.types import VolumeRef
-from hosts.models import StoragePool, Volume
+from hosts.models import Volume
 from panel.core import events
 from panel.core.errors import DomainNotFoundError, PanelError
 from panel.core.operations import Step, register
@@ -41,8 +41,8 @@ class GuestDelete(GuestOperation):
         self.driver.domain_undefine(self.guest.pk)
 
     def ensure_volumes_gone(self) -> None:
-        with self.fenced():  # a block device is whoever made it's to erase
-            Volume.objects.filter(pool__in=StoragePool.objects.of_devices(), owner_id=self.guest.pk).delete()
+        with self.fenced():  # these are whoever made them's to erase
+            Volume.objects.filter(owner_id=self.guest.pk, left_alone=True).delete()
         owned = Volume.objects.filter(pool__host=self.guest.host, owner_id=self.guest.pk)
         volumes = {VolumeRef(pool, name) for pool, name in owned.values_list("pool__name", "name")}
         if not self.guest.domain_name:  # also what was made and not written down

@@ -52,7 +52,7 @@ class VolumeRelease(Operation):
     def _ensure_no_overlay(self, path: str) -> None:
         """Look at all pools of the host; one that cannot be read might have an overlay, so its error counts."""
         driver = self.driver(self.connections[0])
-        for pool in StoragePool.objects.of_files().filter(host_id=self.pool.host_id).order_by("name"):
+        for pool in StoragePool.objects.managed().filter(host_id=self.pool.host_id).order_by("name"):
             for volume in driver.volume_list(pool.name):
                 if volume.backing_path == path:
                     raise InvalidStateError(

@@ -5,7 +5,7 @@ from panel.core.errors import DomainNotFoundError, InvalidStateError, VolumeNotF
 from panel.core.operations import Step, register
 from vms.operations.power import StartsGuest
 from vms.operations.specs import guest_spec, seed_request, seed_volume
-from vms.selectors import root_is_device
+from vms.selectors import root_left_alone
 from vms.services.reconcile.settle import repaired
 from vms.states import GuestAction, PowerWanted
 
@@ -31,7 +31,7 @@ class GuestRepair(StartsGuest):
         self.was_gone = False
 
     def ensure_volumes(self) -> None:
-        if not root_is_device(self.guest):
+        if not root_left_alone(self.guest):
             self.driver.volume_info(self.root_volume())
         seed = seed_volume(self.guest)
         if seed is None:

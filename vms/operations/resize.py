@@ -6,7 +6,7 @@ from panel.core.units import bytes_from_gib
 from vms.models import Guest
 from vms.operations.base import GuestOperation
 from vms.operations.specs import guest_spec
-from vms.selectors import root_is_device
+from vms.selectors import root_left_alone
 from vms.services.resize import resize_revert, resize_settle
 from vms.states import GuestAction
 
@@ -23,7 +23,7 @@ class GuestResize(GuestOperation):
     )
 
     def ensure_disk_size(self) -> None:
-        if root_is_device(self.guest):
+        if root_left_alone(self.guest):
             return  # it has the size it had
         volume = self.root_volume()
         others_gib = sum(self.guest.disks.filter(index__gt=0).values_list("size_gib", flat=True))

@@ -14,7 +14,7 @@ from hosts.drivers.types import (
     VolumeFormat,
     VolumeRef,
 )
-from hosts.models import HostConnection, IPAddress, Network, StoragePool, Volume
+from hosts.models import HostConnection, IPAddress, Network, Volume
 from vms.models import Guest, GuestSecret, Nic
 
 LEAST_PROCESSES = 512
@@ -45,8 +45,8 @@ def guest_spec(guest: Guest) -> DomainSpec:
 
 
 def _disks(guest: Guest) -> tuple[DiskSpec, ...]:
-    """Return the disks of one that was taken over, without block devices: these the panel leaves to their host."""
-    rows = guest.disks.filter(volume__pool__in=StoragePool.objects.of_files()).select_related("volume__pool")
+    """Return the disks of one that was taken over, without those that are left alone."""
+    rows = guest.disks.filter(volume__left_alone=False).select_related("volume__pool")
     return tuple(
         DiskSpec(volume=VolumeRef(row.volume.pool.name, row.volume.name), format=VolumeFormat(row.volume.format))
         for row in rows.order_by("index")

@@ -34,7 +34,7 @@ def survey(driver: HypervisorDriver, connection: HostConnection, *, with_volumes
     domains = tuple(driver.domain_descriptions())
     volumes = None
     if with_volumes:
-        pools = StoragePool.objects.of_files().filter(host_id=connection.host_id).values_list("name", flat=True)
+        pools = StoragePool.objects.managed().filter(host_id=connection.host_id).values_list("name", flat=True)
         volumes = {pool: tuple(driver.volume_list(pool)) for pool in pools}
     return HostView(domains=domains, volumes=volumes, current=_current(driver, connection, domains, turn))
 

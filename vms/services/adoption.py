@@ -20,19 +20,18 @@ from hosts.services.capacity import host_take, pool_take
 from hosts.states import ImageState
 from panel.core import events
 from panel.core.actors import Actor
-from panel.core.errors import CapacityError, InvalidStateError
+from panel.core.errors import CapacityError, InvalidInputError, InvalidStateError
 from panel.core.models import Customer, Job
 from panel.core.units import GIB
 from vms.models import Difference, Disk, Guest
 from vms.services.actions import guest_audit, guest_job
+from vms.services.adoptable import HOST_ROOT, is_host_root, left_alone, obstacle, own_disks, place
 from vms.services.adoption_nics import NicRequest, nic_make, nics_settled
 from vms.services.allocation import amounts, quota_take
 from vms.services.reconcile.actions import ADOPT, refusals
 from vms.states import GuestAction, PowerWanted
 
 _NAME = re.compile(r"[^a-z0-9-]+")
-FORMATS = ("qcow2", "raw")
-SOURCES = ("file", "block")
 IMAGE_SLUG = "taken-over"
 
 
@@ -52,18 +51,27 @@ def adopted(*, guest: Guest, params: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptRequest:
-    """Whose the domain becomes, and under which name. ``over_limit``: also above the quota and the host's room."""
+    """Whose the domain becomes, and under which name. ``over_limit``: also above the quota and the host's room.
+
+    ``accept_host_root``: also a container whose root is root of its host.
+    """
 
     customer: Customer
     name: str = ""
     nics: tuple[NicRequest, ...] = ()
     plan_slug: str = ""
     over_limit: bool = False
+    accept_host_root: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)  # kept with the job, for who asked
 
     def as_json(self) -> dict[str, Any]:
         """Return what a job keeps, so that it can be asked for again; the customer is the job's own."""
-        return {"name": self.name, "nics": [nic.as_json() for nic in self.nics], "over_limit": self.over_limit}
+        return {
+            "name": self.name,
+            "nics": [nic.as_json() for nic in self.nics],
+            "over_limit": self.over_limit,
+            "accept_host_root": self.accept_host_root,
+        }
 
 
 @transaction.atomic
@@ -72,12 +80,15 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
 
     Raises:
         InvalidStateError: it cannot be taken over; one sentence why.
-        InvalidInputError: a nic's network or addresses, or the name.
+        InvalidInputError: a nic's network or addresses, the name, or that its root is the host's was not accepted.
         QuotaExceededError, CapacityError: nothing was taken.
     """
     row = Difference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
     if said := refusals(row)[ADOPT] or obstacle(row):
         raise InvalidStateError(said, current=row.state)
+    host_root = is_host_root(row)
+    if host_root and not request.accept_host_root:
+        raise InvalidInputError(fields={"accept_host_root": HOST_ROOT})
     found, host = row.found, Host.objects.get(pk=row.on_host_id)
     nics = nics_settled(host=host, found=found, asked_for=request.nics)
     disks = own_disks(found)
@@ -97,41 +108,11 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
         nic_make(guest=guest, index=index, mac=mac, network=network, addresses=addresses)
     params = {"found": found, "asked": request.as_json(), **request.params}
     job = guest_job(actor, guest, GuestAction.ADOPT, params=params)
-    guest_audit(actor, guest, "guest.adopt.requested", domain=(None, found["name"]), host=(None, host.name))
+    accepted = {"accept_host_root": (None, True)} if host_root else {}
+    named = {"domain": (None, found["name"]), "host": (None, host.name)}
+    guest_audit(actor, guest, "guest.adopt.requested", **named, **accepted)
     events.publish("difference", "all")
     return guest, job
-
-
-def own_disks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the disks that become the guest's. What it can only read (a seed, an installer) stays somebody else's."""
-    return [disk for disk in found["disks"] if disk["kind"] in ("disk", "filesystem") and not disk["read_only"]]
-
-
-def obstacle(row: Difference) -> str:
-    """Return why a found domain cannot be taken over, as one sentence; "" when it can."""
-    found = row.found
-    if Guest.objects.filter(pk=row.about_id).exists():
-        return "The panel had a server with this domain's id: it cannot be taken over another time."
-    if not found["persistent"]:
-        return "The domain has no persistent configuration: it would be gone when it is switched off."
-    disks = own_disks(found)
-    if not disks:
-        return "The domain has no disk that it can write to."
-    if not found["nics"]:
-        return "The domain has no nic."
-    for disk in disks:
-        if disk["source"] not in SOURCES or (disk["source"] == "block" and not disk["path"].startswith("/dev/")):
-            return f"Its disk {disk['target']} is no file and no block device of its host: it cannot be taken over."
-        if disk["format"] not in FORMATS:
-            return f"Its disk {disk['target']} is of the format {disk['format']}: only qcow2 and raw can be taken over."
-        if not disk["capacity_bytes"]:
-            return f"The host does not say how large its disk {disk['target']} is."
-    for disk in disks:
-        path, _, name = disk["path"].rpartition("/")
-        known = Volume.objects.filter(pool__host_id=row.on_host_id, pool__path=path, name=name)
-        if known.filter(owner_id__isnull=False).exists():
-            return f"Its disk {name} belongs to a server of the panel's."
-    return ""
 
 
 # ── quota and room ──────────────────────────────────────────────────────────────────────────────────
@@ -168,13 +149,18 @@ def _pool_take(pool: StoragePool, disk_gib: int, *, over_limit: bool) -> None:
 
 def _pool(host: Host, disk: Mapping[str, Any]) -> StoragePool:
     """Return the pool of a disk's directory. One made for it gets no new guests; the job looks how large it is."""
-    path = disk["path"].rpartition("/")[0] or "/"
+    path, _ = place(disk)
+    name = disk["volume"]["pool"] if disk["volume"] else f"innkeeper-found-{_NAME.sub('-', path.lower()).strip('-')}"
     known = StoragePool.objects.filter(host=host, path=path).first()
     if known is not None:
+        if known.left_alone and not left_alone(disk):  # it becomes a pool of the host's libvirt, or is one
+            known.left_alone, known.name = False, name[:63]
+            known.save(update_fields=["left_alone", "name"])
         return known
-    name = disk["volume"]["pool"] if disk["volume"] else f"innkeeper-found-{_NAME.sub('-', path.lower()).strip('-')}"
     pool, _ = StoragePool.objects.get_or_create(
-        host=host, name=name[:63], defaults={"path": path, "for_new_guests": False}
+        host=host,
+        name=name[:63],
+        defaults={"path": path, "for_new_guests": False, "left_alone": left_alone(disk)},
     )
     if pool.path != path:
         raise InvalidStateError(f"A storage pool of the name {pool.name} has another directory than {path}.")
@@ -210,12 +196,13 @@ def _guest_make(
 def _disk_make(guest: Guest, index: int, disk: Mapping[str, Any], pool: StoragePool, size_gib: int) -> None:
     volume, made = Volume.objects.get_or_create(
         pool=pool,
-        name=disk["path"].rpartition("/")[2],
+        name=place(disk)[1],
         defaults={
             "kind": "root" if index == 0 else "disk",
             "format": disk["format"],
             "capacity_bytes": disk["capacity_bytes"],
             "owner_id": guest.pk,
+            "left_alone": left_alone(disk),
         },
     )
     if not made:
@@ -229,7 +216,7 @@ def _seeds_note(guest: Guest, found: Mapping[str, Any]) -> None:
     It is no seed any more, because nobody knows what to write into another one.
     """
     for disk in found["disks"]:
-        path, _, name = disk["path"].rpartition("/")
+        path, name = place(disk)
         pool = StoragePool.objects.filter(host=guest.host, path=path).first()
         if disk["read_only"] and pool is not None and name.startswith(f"guest-{guest.pk}-"):
             about = {"kind": "disk", "format": disk["format"], "capacity_bytes": disk["capacity_bytes"] or 0}

@@ -10,7 +10,7 @@ from panel.core.actors import Actor
 from panel.core.errors import CapacityError, InvalidInputError
 from panel.core.models import Job
 from vms.models import Guest
-from vms.selectors import root_is_device
+from vms.selectors import root_left_alone
 from vms.services.actions import guest_action_submit, guest_locked
 from vms.services.allocation import amounts, quota_give_back, quota_take
 from vms.services.validation import size_errors
@@ -41,6 +41,8 @@ def guest_resize(
         QuotaExceededError, CapacityError: nothing was changed.
     """
     guest = guest_locked(guest)
+    if limits and disk_gib > guest.disk_gib and root_left_alone(guest):
+        disk_gib = guest.disk_gib  # a plan's disk is the most that it may have
     _check(guest, vcpus=vcpus, memory_mib=memory_mib, disk_gib=disk_gib)
     after = {"vcpus": vcpus, "memory_mib": memory_mib, "disk_gib": disk_gib, "plan_slug": plan_slug}
     after |= {name: value for name, value in (limits or {}).items() if name in _LIMITS}
@@ -66,8 +68,8 @@ def guest_resize(
 def _check(guest: Guest, **size: int) -> None:
     errors = size_errors(guest.image, **size)
     errors = {name: message for name, message in errors.items() if size[name] != getattr(guest, name)}
-    if size["disk_gib"] > guest.disk_gib and root_is_device(guest):
-        errors["disk_gib"] = "This server's disk is a block device of its host, which the panel does not grow."
+    if size["disk_gib"] > guest.disk_gib and root_left_alone(guest):
+        errors["disk_gib"] = "This server's disk is its host's own, which the panel does not grow."
     if size["disk_gib"] < guest.disk_gib:
         errors["disk_gib"] = f"A disk cannot shrink: this server has {guest.disk_gib} GiB."
     if errors:

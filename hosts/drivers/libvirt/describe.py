@@ -1,7 +1,7 @@
 """What the domains of a host are, whoever made them."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from hosts.drivers.libvirt.xml.edit import is_kept, mac_of, memory_mib
 from hosts.drivers.libvirt.xml.elements import Element, from_text
 from hosts.drivers.libvirt.xml.metadata import qualified
 from hosts.drivers.libvirt.xml.probe import AskedNic
-from hosts.drivers.types import PowerState, VolumeRef, domain_name
+from hosts.drivers.types import HostType, PowerState, VolumeRef, domain_name
 
 _GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_STORAGE_VOL, libvirt.VIR_ERR_NO_STORAGE_POOL)
 
@@ -94,6 +94,7 @@ class _Read:
             owner=(self.guest.get("owner") or "") if self.guest is not None else "",
             vcpus=int(self.kept.findtext("vcpu") or 1),
             memory_mib=memory_mib(self.kept),
+            user_namespace=has_user_namespace(self.kept) if profile.host_type is HostType.LXC else None,
             disks=tuple(self._disks(places)),
             nics=tuple(self._nics(unguarded)),
         )
@@ -105,17 +106,19 @@ class _Read:
             source, target, driver = disk.find("source"), disk.find("target"), disk.find("driver")
             given = dict(source.attrib) if source is not None else {}
             path = given.get("file") or given.get("dir") or given.get("dev") or given.get("name") or ""
+            if given.get("dir"):
+                path = path.rstrip("/") or "/"
             path = mounts.get(path) or path  # of our containers: the image that is mounted there
             is_file = bool(given.get("file")) or path in mounts.values()
             kind = disk.get("device", "disk") if disk.tag == "disk" else "filesystem"
-            type_word = driver.get("type", "raw") if driver is not None else "raw"
+            type_word = driver.get("type" if disk.tag == "disk" else "format") if driver is not None else None
             folder, _, name = path.rpartition("/")
             yield DiskDescription(
                 target=(target.get("dev") or target.get("dir") or "") if target is not None else "",
                 kind=kind,
-                source="file" if is_file else "directory" if given.get("dir") else disk.get("type", "") if path else "",
+                source=_source(disk, given, is_file=is_file) if path else "",
                 path=path,
-                format="raw" if disk.tag == "filesystem" else type_word,
+                format=type_word or "raw",
                 capacity_bytes=self._capacity(path) if is_file or given.get("dev") else 0,
                 read_only=disk.find("readonly") is not None,
                 volume=VolumeRef(places[folder], name) if is_file and folder in places else None,
@@ -162,6 +165,21 @@ class _Read:
                 addresses=_addresses(nic) if nic is not None else _own_addresses(interface),
                 guarded=guarded[mac] not in (unguarded or ()) if known else None,
             )
+
+
+def _source(disk: Element, given: Mapping[str, str], *, is_file: bool) -> str:
+    if disk.tag == "filesystem" and given.get("file"):
+        return "image"
+    return "file" if is_file else "directory" if given.get("dir") else disk.get("type", "")
+
+
+def has_user_namespace(domain: Element) -> bool:
+    """True when nobody in a container is root, or of root's group, outside of it."""
+    for kind in ("uid", "gid"):
+        maps = domain.findall(f"idmap/{kind}")
+        if not maps or any(int(one.get("target", "0")) == 0 for one in maps):
+            return False
+    return True
 
 
 def _own_addresses(interface: Element) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def info(session: Session, ref: VolumeRef) -> VolumeInfo:
 
 
 def listing(session: Session, pool_name: str) -> list[VolumeInfo]:
-    """List the finished volumes of a pool, sorted by name."""
+    """List the finished volumes of a pool, sorted by name; directories in it are none."""
     pool = session.conn.storagePoolLookupByName(pool_name)
     pools.refresh(pool)
     volumes = {volume.name(): volume for volume in pool.listAllVolumes()}
@@ -59,7 +59,9 @@ def listing(session: Session, pool_name: str) -> list[VolumeInfo]:
     for name in sorted(volumes):
         if not name.endswith(_MARK) and name + _MARK not in volumes:
             with suppress(VolumeNotFoundError):  # deleted since
-                found.append(_info(pool_name, volumes[name]))
+                text = volumes[name].XMLDesc()
+                if not parse.is_directory(text):
+                    found.append(parse.volume_info(pool_name, text))
     return found
 
 

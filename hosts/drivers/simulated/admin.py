@@ -169,8 +169,14 @@ class SimulatedAdmin:
         name: str = "foreign",
         running: bool = True,
         found: DomainSpec | None = None,
+        root_directory: str = "",
+        user_namespace: bool = True,
     ) -> None:
-        """Put somebody else's domain on a host; ``found`` says what it is made of."""
+        """Put somebody else's domain on a host; ``found`` says what it is made of.
+
+        A container may have a directory of the host as its root, beside the disks of ``found``, and be without a user
+        namespace.
+        """
         self._call(
             None,
             "make_foreign_domain",
@@ -180,6 +186,8 @@ class SimulatedAdmin:
             name=name,
             running=running,
             found=found,
+            root_directory=root_directory,
+            user_namespace=user_namespace,
         )
 
     def change_domain(

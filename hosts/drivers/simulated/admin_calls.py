@@ -160,11 +160,27 @@ class AdminCalls:
 
     # ── what the panel did not make ─────────────────────────────────────────────────────────────
     def make_foreign_domain(
-        self, *, host: str, host_type: HostType, domain: UUID, name: str, running: bool, found: DomainSpec | None
+        self,
+        *,
+        host: str,
+        host_type: HostType,
+        domain: UUID,
+        name: str,
+        running: bool,
+        found: DomainSpec | None,
+        root_directory: str,
+        user_namespace: bool,
     ) -> None:
-        """Put somebody else's domain on a host; ``found`` is what it is made of."""
-        state = PowerState.RUNNING if running else PowerState.SHUTOFF
-        record = DomainRecord(name=name, host_type=host_type, spec=None, state=state, found=found)
+        """Put somebody else's domain on a host; ``found`` is what it is made of, beside a container's directory."""
+        record = DomainRecord(
+            name=name,
+            host_type=host_type,
+            spec=None,
+            state=PowerState.RUNNING if running else PowerState.SHUTOFF,
+            found=found,
+            root_directory=root_directory,
+            user_namespace=user_namespace,
+        )
         self._fleet.host(host).state.domains[domain] = record
 
     def change_domain(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from hosts.drivers.descriptions import DiskDescription, DomainDescription, NicDescription
 from hosts.drivers.simulated.state import DomainRecord, HostState, VolumeRecord
-from hosts.drivers.types import DiskSpec, NicSpec, VolumeFormat
+from hosts.drivers.types import DiskSpec, HostType, NicSpec, VolumeFormat
 
 
 def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDescription:
@@ -27,9 +27,24 @@ def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDes
         owner="" if record.spec is None else record.spec.owner,
         vcpus=1 if spec is None else spec.vcpus,
         memory_mib=0 if spec is None else spec.memory_mib,
-        disks=tuple(_disk(number, disk, state) for number, disk in enumerate(disks)),
+        user_namespace=record.user_namespace if record.host_type is HostType.LXC else None,
+        disks=(*_directories(record), *(_disk(number, disk, state) for number, disk in enumerate(disks))),
         nics=() if spec is None else tuple(_nic(nic, record) for nic in spec.nics),
     )
+
+
+def _directories(record: DomainRecord) -> Iterator[DiskDescription]:
+    if record.root_directory:
+        yield DiskDescription(
+            target="/",
+            kind="filesystem",
+            source="directory",
+            path=record.root_directory,
+            format="raw",
+            capacity_bytes=0,
+            read_only=False,
+            volume=None,
+        )
 
 
 def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:

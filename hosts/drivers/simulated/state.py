@@ -51,6 +51,8 @@ class DomainRecord:
     host_type: HostType
     spec: DomainSpec | None  # None: somebody else's
     found: DomainSpec | None = None  # what somebody else made of it; it keeps that name when it is taken over
+    root_directory: str = ""  # of a container of somebody else's: its root file system, a directory of the host
+    user_namespace: bool = True  # of a container
     taken_over: bool = False
     unguarded: bool = False  # it runs without the rules that its configuration asks for
     live_spec: DomainSpec | None = None  # what it was started with; None when it is off

@@ -43,6 +43,7 @@ const FIELDS = {
   vcpus: () => _("vCPUs"), memory_mib: () => _("Memory, MiB"), disk_gib: () => _("Disk, GiB"), cpu_overcommit: () => _("vCPUs for each CPU"), memory_overcommit: () => _("Memory for each MiB"),
   memory_reserve_mib: () => _("Kept for the host, MiB"), quota_guests: () => _("Quota of guests"), quota_vcpus: () => _("Quota of vCPUs"), quota_memory_mib: () => _("Quota of memory, MiB"),
   quota_disk_gib: () => _("Quota of disk, GiB"), quota_addresses: () => _("Quota of addresses"), enabled: () => _("Given to new guests"), dns_servers: () => _("DNS servers"), reserved: () => _("Never handed out"),
+  accept_host_root: () => _("Root may become the host’s"),
   price_monthly: () => _("Price a month"), price_hourly: () => _("Price an hour"), external_id: () => _("External id"), scope: () => _("May"), expires_at: () => _("Ends"),
 };
 

@@ -53,7 +53,7 @@ function stopped(expected, { waiting, names = [], ...counts }) {
 export function summary({ kind, expected, found }) {
   const said = (is, should) => _("Has %(is)s; should have %(should)s", { is, should });
   switch (kind) {
-    case "domain-without-guest": return `${found.running ? _("Running") : _("Off")}, ${sized(found)}`;
+    case "domain-without-guest": return [found.running ? _("Running") : _("Off"), sized(found), found.user_namespace === false && _("without a user namespace")].filter(Boolean).join(", ");
     case "guest-without-domain": return _("The host does not list it any more.");
     case "wrong-size": return said(sized(found), sized(expected));
     case "wrong-network": return found.without_filter?.length ? _("May send from any address: %(macs)s", { macs: found.without_filter.join(", ") }) : said(nicsOf(found.nics), nicsOf(expected.nics));

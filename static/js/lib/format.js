@@ -60,9 +60,12 @@ export function gib(value) {
   return `${number(size, size < 100 ? 1 : 0)} ${unit}`;
 }
 
+/** What a guest or plan has of disk. 0 is a container on a directory of its host, which has no size of its own. */
+export const diskWords = (value) => (value ? _("%(size)s disk", { size: gib(value) }) : _("disk left to its host"));
+
 /** The size of a guest or plan in one line, which breaks between its parts only. */
 export const sizeWords = (size) =>
-  [`${number(size.vcpus)} vCPU`, _("%(size)s memory", { size: mib(size.memory_mib) }), _("%(size)s disk", { size: gib(size.disk_gib) })].map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· ");
+  [`${number(size.vcpus)} vCPU`, _("%(size)s memory", { size: mib(size.memory_mib) }), diskWords(size.disk_gib)].map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· ");
 
 export function bytes(value) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

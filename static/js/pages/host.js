@@ -56,7 +56,7 @@ function Room({ host }) {
 }
 
 function roomOf(pool) {
-  if (/^\/dev(\/|$)/.test(pool.path)) return _("Block devices of servers that were taken over: counted, and left alone");
+  if (pool.left_alone) return _("Disks of servers that were taken over: known, and left alone");
   return _("%(free)s free of %(all)s on disk, may be sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: number(Number(pool.overcommit), 2) });
 }
 
@@ -66,7 +66,7 @@ function Pools({ host }) {
     ${pools.loading && html`<${Pending} lines=${2} />`}<${ProblemNotice} problem=${pools.problem} retry=${pools.reload} />
     ${pools.data?.results.length === 0 && html`<p class="soft">${_("None yet: a check of the host prepares its storage.")}</p>`}
     ${(pools.data?.results || []).map((pool) => html`<div class="stack-small" key=${pool.id}>
-    <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} />
+    <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} text=${pool.left_alone && !pool.used_gib ? _("of no size of their own") : ""} />
     <small class="muted">${roomOf(pool)} · <span class="mono">${pool.path}</span></small>
   </div>`)}</div><//>`;
 }

@@ -2,7 +2,7 @@
 import { post } from "../lib/api.js";
 import { useResource } from "../lib/data.js";
 import { vcpus } from "../lib/differences.js";
-import { bytes, mib } from "../lib/format.js";
+import { bytes, diskWords, mib } from "../lib/format.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { Facts } from "./basic.js";
@@ -13,7 +13,9 @@ import { toast } from "./toast.js";
 const hostName = (name) => name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 63);
 const addressesOf = (text) => text.split(/[\s,]+/).filter(Boolean);
 const GIB = 2 ** 30;
-const ownDisks = (found) => found.disks.filter((disk) => ["disk", "filesystem"].includes(disk.kind) && !disk.read_only);
+/** What becomes the server's own; of a container's file systems its root alone. */
+const ownDisks = (found) => found.disks.filter((disk) => !disk.read_only && (disk.kind === "disk" || (disk.kind === "filesystem" && (disk.target === "/" || found.user_namespace == null))));
+const diskShown = (disk) => (disk.capacity_bytes ? `${disk.format}, ${bytes(disk.capacity_bytes)}` : { directory: _("a directory of the host, left as it is") }[disk.source] || disk.format);
 const diskGib = (found) => ownDisks(found).reduce((sum, disk) => sum + Math.ceil(disk.capacity_bytes / GIB), 0);
 
 /** What a plan has otherwise than the server that was found, in words; "" when it fits. Its disk may be larger. */
@@ -40,7 +42,8 @@ function atFields(problem, nics) {
 /** `row`: the difference. A field of a nic is called as the server names it in its answer. */
 export function AdoptDialog({ row, onClose, onDone }) {
   const { found } = row;
-  const [form, setForm] = useState({ customer: "", name: hostName(found.name), plan: "", over_limit: false });
+  const [form, setForm] = useState({ customer: "", name: hostName(found.name), plan: "", over_limit: false, accept_host_root: false });
+  const hostRoot = row.host_type === "lxc" && !found.user_namespace;
   const [nics, setNics] = useState(found.nics.map((nic) => ({ mac: nic.mac, bridge: nic.bridge, network: "", addresses: nic.addresses.join(" ") })));
   const customers = useResource("/customers", { limit: 1000, sort: "name" });
   const plans = useResource("/plans", { limit: 1000 });
@@ -49,7 +52,7 @@ export function AdoptDialog({ row, onClose, onDone }) {
   const changeNic = (mac, changes) => setNics(nics.map((nic) => (nic.mac === mac ? { ...nic, ...changes } : nic)));
   const here = (bridge) => (networks.data?.results || []).filter((network) => network.bridge === bridge && network.hosts.some((host) => host.id === row.host));
   const save = async () => {
-    const body = { customer: form.customer, name: form.name, over_limit: form.over_limit,
+    const body = { customer: form.customer, name: form.name, over_limit: form.over_limit, accept_host_root: form.accept_host_root,
       nics: nics.map((nic) => ({ mac: nic.mac, addresses: addressesOf(nic.addresses), ...(nic.network ? { network: nic.network } : {}) })) };
     if (form.plan) body.plan = form.plan;
     const answer = await post(`/differences/${row.id}/actions/adopt`, body).catch((problem) => { throw atFields(problem, nics); });
@@ -57,11 +60,11 @@ export function AdoptDialog({ row, onClose, onDone }) {
     onDone();
     onClose();
   };
-  return html`<${FormDialog} wide title=${_("Take over %(name)s", { name: found.name })} submit=${_("Take over server")} onSubmit=${save} onClose=${onClose} ready=${Boolean(form.customer)}>${(problem) => html`
+  return html`<${FormDialog} wide title=${_("Take over %(name)s", { name: found.name })} submit=${_("Take over server")} onSubmit=${save} onClose=${onClose} ready=${Boolean(form.customer) && (!hostRoot || form.accept_host_root)}>${(problem) => html`
     <p>${_("It becomes a customer’s server without being stopped. Its disks, MACs and its name on the host stay. From then on its nics may send from the addresses below alone.")}</p>
     <${Facts} rows=${[
-      [_("Size"), `${vcpus(found.vcpus)}, ${_("%(size)s memory", { size: mib(found.memory_mib) })}, ${_("%(count)s GiB of disk", { count: diskGib(found) })}`],
-      [_("Disks"), found.disks.filter((disk) => disk.kind === "disk").map((disk) => html`<span class="mono" key=${disk.target}>${disk.path}</span> (${disk.format}, ${bytes(disk.capacity_bytes)}) `)],
+      [_("Size"), `${vcpus(found.vcpus)}, ${_("%(size)s memory", { size: mib(found.memory_mib) })}, ${diskWords(diskGib(found))}`],
+      [_("Disks"), found.disks.filter((disk) => disk.kind === "disk" || ownDisks(found).includes(disk)).map((disk) => html`<span class="mono" key=${disk.target}>${disk.path}</span> (${diskShown(disk)}) `)],
     ]} />
     <div class="fields-2"><${SelectField} label=${_("Customer")} name="customer" value=${form.customer} error=${problem?.field("customer")} onChange=${(value) => change({ customer: value })}
         options=${[["", _("Choose a customer")], ...(customers.data?.results || []).map((one) => [one.id, one.name])]} />
@@ -73,5 +76,7 @@ export function AdoptDialog({ row, onClose, onDone }) {
       <${SelectField} label=${_("Network")} name=${`network-${nic.mac}`} value=${nic.network} onChange=${(value) => changeNic(nic.mac, { network: value })}
         options=${[["", here(nic.bridge).length ? _("By its bridge: %(name)s", { name: here(nic.bridge)[0].name }) : _("No network has this bridge: make one first")], ...here(nic.bridge).map((network) => [network.id, network.name])]} />
       <${TextField} label=${_("Addresses")} name=${`nics.${nic.mac}`} value=${nic.addresses} error=${problem?.field(`nics.${nic.mac}`)} hint=${_("All that it uses, IPv4 and IPv6, with spaces between.")} onInput=${(value) => changeNic(nic.mac, { addresses: value })} /></fieldset>`)}
+    ${hostRoot && html`<${CheckField} label=${_("I accept that its root may become root of the host")} name="accept_host_root" checked=${form.accept_host_root} onChange=${(value) => change({ accept_host_root: value })}
+      hint=${_("This container has no user namespace. Whoever is root in it can break out of it: give it only to somebody whom you trust with the host.")} />`}
     <${CheckField} label=${_("Take it over also when the customer’s quota or the host’s room is too small")} name="over_limit" checked=${form.over_limit} onChange=${(value) => change({ over_limit: value })} />`}<//>`;
 }

@@ -1,6 +1,6 @@
 // Guests in lists: columns, filters, bulk actions.
 import { boot, may, serverPath } from "../lib/boot.js";
-import { gib, mib } from "../lib/format.js";
+import { diskWords, mib } from "../lib/format.js";
 import { html, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
 import { TYPE_NAMES } from "../lib/words.js";
@@ -19,7 +19,7 @@ export const guestColumns = ({ customer, host } = {}) => [
   { key: "address", title: _("Address"), class: "cell-address", cell: (guest) => html`<${Addresses} guest=${guest} />` },
   { key: "type", title: _("Type"), class: "cell-minor", cell: (guest) => html`<${TypeMark} type=${guest.host_type} />` },
   { key: "size", title: _("Size"), class: "cell-minor", cell: (guest) => html`<span class="two-lines"><span class="nowrap">${guest.vcpus} vCPU · ${mib(guest.memory_mib)}</span>
-    <small>${_("%(size)s disk", { size: gib(guest.disk_gib) })}</small></span>` },
+    <small>${diskWords(guest.disk_gib)}</small></span>` },
   customer && { key: "customer", title: _("Customer"), class: "cell-minor", cell: (guest) => html`<a href=${`/customers/${guest.customer}`}>${guest.customer_name}</a>` },
   host && { key: "host", title: _("Host"), class: "cell-host", label: true, cell: (guest) => guest.host && html`<a href=${`/hosts/${guest.host}`}>${guest.host_name}</a>` },
   !boot.staff && { key: "location", title: _("Location"), class: "cell-minor", cell: (guest) => guest.location || "–" },

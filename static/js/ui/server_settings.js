@@ -50,7 +50,7 @@ function ResizeDialog({ guest, onClose, onDone }) {
   const plans = useResource("/plans", { host_type: guest.host_type, limit: 100 });
   const [form, setForm] = useState({ plan: "", own: false, vcpus: guest.vcpus, memory_mib: guest.memory_mib, disk_gib: guest.disk_gib });
   const fits = (plans.data?.results || []).filter((plan) => plan.disk_gib >= guest.disk_gib && plan.slug !== guest.plan);
-  const sizes = { vcpus: form.vcpus, memory_mib: form.memory_mib, disk_gib: form.disk_gib };
+  const sizes = { vcpus: form.vcpus, memory_mib: form.memory_mib, ...(guest.disk_gib ? { disk_gib: form.disk_gib } : {}) };
   const save = async () => {
     const answer = await post(`/guests/${guest.id}/actions/resize`, form.own ? sizes : { plan: form.plan });
     onClose();
@@ -58,12 +58,12 @@ function ResizeDialog({ guest, onClose, onDone }) {
   };
   const bind = (name) => ({ name, value: form[name], onInput: (value) => setForm({ ...form, [name]: value }) });
   return html`<${FormDialog} title=${_("Resize %(name)s", { name: guest.name })} submit=${RESIZE()} onSubmit=${save} onClose=${onClose} ready=${form.own || Boolean(form.plan)}>${(problem) => html`
-    <p class="soft">${_("The disk only grows; what is on it stays. The new price counts from now.")}</p>
+    <p class="soft">${guest.disk_gib ? _("The disk only grows; what is on it stays. The new price counts from now.") : _("The disk is left to its host and stays as it is. The new price counts from now.")}</p>
     ${!form.own && html`<${SelectField} label=${_("Plan")} name="plan" value=${form.plan} error=${problem?.field("plan")} onChange=${(plan) => setForm({ ...form, plan })}
       options=${[["", _("Choose a plan")], ...fits.map((plan) => [plan.slug, `${plan.name} · ${sizeWords(plan)} · ${money(plan.price_monthly, plan.currency)}`])]} />`}
     ${may("guest.place") && html`<${CheckField} label=${_("A size of its own, without a plan’s price")} checked=${form.own} onChange=${(own) => setForm({ ...form, own })} />`}
     ${form.own && html`<div class="fields-3"><${NumberField} label=${_("vCPUs")} error=${problem?.field("vcpus")} ...${bind("vcpus")} /><${NumberField} label=${_("Memory, MiB")} error=${problem?.field("memory_mib")} ...${bind("memory_mib")} />
-      <${NumberField} label=${_("Disk, GiB")} error=${problem?.field("disk_gib")} ...${bind("disk_gib")} /></div>`}`}<//>`;
+      ${guest.disk_gib > 0 && html`<${NumberField} label=${_("Disk, GiB")} error=${problem?.field("disk_gib")} ...${bind("disk_gib")} />`}</div>`}`}<//>`;
 }
 
 function RebuildDialog({ guest, onClose, onDone }) {

@@ -53,14 +53,32 @@ def lose_rules(admin: SimulatedAdmin, host: str) -> Callable[[UUID], None]:
 
 
 @pytest.fixture
-def foreign_running(admin: SimulatedAdmin, host: str, make_spec: MakeSpec) -> Callable[[NicSpec], DomainSpec]:
+def foreign_running(
+    admin: SimulatedAdmin, host: str, make_spec: MakeSpec, foreign_container: Callable[..., DomainSpec] | None
+) -> Callable[[NicSpec], DomainSpec]:
     def start(nic: NicSpec) -> DomainSpec:
         spec = make_spec(nics=(nic,), seed=None)
         made = replace(spec, nics=(replace(nic, addresses=(), anti_spoofing=False),))
         admin.make_foreign_domain(host, spec.id, host_type=spec.host_type, name="legacy", found=made)
         return spec
 
-    return start
+    return foreign_container or start
+
+
+@pytest.fixture
+def foreign_container(
+    admin: SimulatedAdmin, host: str, host_type: HostType, make_spec: MakeSpec
+) -> Callable[..., DomainSpec] | None:
+    def start(nic: NicSpec, *, user_namespace: bool = True) -> DomainSpec:
+        spec = make_spec(nics=(nic,), seed=None, disks=())
+        made = replace(spec, nics=(replace(nic, addresses=(), anti_spoofing=False),))
+        admin.make_foreign_domain(
+            host, spec.id, host_type=spec.host_type, name="legacy", found=made,
+            root_directory="/srv/legacy/rootfs", user_namespace=user_namespace,
+        )  # fmt: skip
+        return spec
+
+    return start if host_type is HostType.LXC else None
 
 
 @pytest.fixture

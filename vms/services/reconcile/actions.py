@@ -69,8 +69,8 @@ def refusals(row: Difference) -> dict[str, str]:
 def _adopt_refusal(row: Difference) -> str:
     if row.kind != K.DOMAIN_WITHOUT_GUEST:
         return "Only a domain without a guest can be taken over."
-    if row.host_type != HostType.KVM and not row.found.get("ours"):
-        return "A container that the panel has not made cannot be taken over: only KVM servers can."
+    if row.host_type == HostType.XEN and not row.found.get("ours"):
+        return "A Xen server that the panel has not made cannot be taken over."
     return ""
 
 

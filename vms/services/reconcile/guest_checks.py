@@ -162,6 +162,7 @@ def domain_json(domain: DomainDescription) -> dict[str, Any]:
         "ours": domain.ours,
         "vcpus": domain.vcpus,
         "memory_mib": domain.memory_mib,
+        "user_namespace": domain.user_namespace,
         "disks": [_disk_json(disk) for disk in domain.disks],
         "nics": [{"mac": nic.mac, "bridge": nic.bridge, "addresses": sorted(nic.addresses)} for nic in domain.nics],
     }

@@ -96,6 +96,7 @@ def _volumes(host_id: UUID) -> tuple[VolumeView, ...]:
             kind=row.kind,
             owner_id=row.owner_id,
             owner_lives=row.owner_id in living,
+            left_alone=row.left_alone,
         )
         for row in rows
     )

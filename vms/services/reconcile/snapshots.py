@@ -40,13 +40,14 @@ class GuestView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeView:
-    """A volume that the panel knows. ``owner_lives`` False: its guest is gone."""
+    """A volume that the panel knows. ``owner_lives`` False: its guest is gone. ``left_alone``: it may be no file."""
 
     pool: str
     name: str
     kind: str
     owner_id: UUID | None
     owner_lives: bool
+    left_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

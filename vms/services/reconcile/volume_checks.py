@@ -69,7 +69,8 @@ def _needed_by(overlay: str | None) -> dict[str, str]:
 
 def _missing(panel: PanelView, pool: str, there: set[str]) -> Iterator[Finding]:
     """Known volumes that are not listed. A listing of nothing proves nothing of each: the pool may not be mounted."""
-    used = [row for row in panel.volumes if row.pool == pool and row.owner_lives and row.owner_id not in panel.busy]
+    rows = [row for row in panel.volumes if row.pool == pool and not row.left_alone]
+    used = [row for row in rows if row.owner_lives and row.owner_id not in panel.busy]
     if used and not there:
         yield Finding(
             kind=DifferenceKind.POOL_LOST_VOLUMES,
@@ -83,8 +84,8 @@ def _missing(panel: PanelView, pool: str, there: set[str]) -> Iterator[Finding]:
             found={"volumes": 0, "path": panel.pool_paths[pool]},
         )
     guests = {guest.id: guest for guest in panel.guests}
-    for row in panel.volumes:
-        if row.pool != pool or row.name in there or row.owner_id in panel.busy:
+    for row in rows:
+        if row.name in there or row.owner_id in panel.busy:
             continue
         guest = guests.get(row.owner_id) if row.owner_id is not None else None
         if row.owner_lives and guest is None:  # of the host's other hypervisor, or still being built

@@ -20,8 +20,8 @@ def container_element(spec: DomainSpec, paths: HostPaths) -> Element:
     """Build the domain of a container. The hook mounts what ``mounts_of`` names before it starts."""
     domain = domain_element(spec, domain_type="lxc", mounts=mounts_of(spec, paths))
     cputune = child(domain, "cputune")
-    child(cputune, "period", _CPU_PERIOD_US)
-    child(cputune, "quota", _CPU_PERIOD_US * spec.vcpus)
+    for tag, value in cpu_time(spec).items():
+        child(cputune, tag, value)
     os = child(domain, "os")
     child(os, "type", "exe", arch="x86_64")
     child(os, "init", spec.init)
@@ -42,6 +42,11 @@ def container_element(spec: DomainSpec, paths: HostPaths) -> Element:
         append_addresses(interface, nic.addresses)
     child(child(devices, "console", type="pty"), "target", type="lxc", port=0)
     return domain
+
+
+def cpu_time(spec: DomainSpec) -> dict[str, int]:
+    """Return what limits a container to the time of its vCPUs, by element of <cputune>."""
+    return {"period": _CPU_PERIOD_US, "quota": _CPU_PERIOD_US * spec.vcpus}
 
 
 def append_idmap(domain: Element) -> None:

@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from hosts.drivers.libvirt.xml.container import cpu_time
 from hosts.drivers.libvirt.xml.elements import Element, child, element, from_text, to_text
 from hosts.drivers.libvirt.xml.metadata import metadata, qualified
 from hosts.drivers.types import DomainSpec
@@ -121,14 +122,34 @@ def _sizes(domain: Element, spec: DomainSpec) -> None:
         for tag in ("memory", "currentMemory"):
             _text(domain, tag, str(spec.memory_mib * 1024), after="metadata")
             domain.find(tag).set("unit", "KiB")  # type: ignore[union-attr]
+        _without(domain, "memtune", "hard_limit")  # of a container it would count instead
     vcpu = domain.find("vcpu")
     if vcpu is None or int(vcpu.text or "1") != spec.vcpus:
         _text(domain, "vcpu", str(spec.vcpus), after="currentMemory")
         domain.find("vcpu").attrib.pop("current", None)  # type: ignore[union-attr]
-        cpu = domain.find("cpu")
-        topology = cpu.find("topology") if cpu is not None else None
-        if cpu is not None and topology is not None:  # it has to multiply to the number of vCPUs
-            cpu.remove(topology)
+        _without(domain, "cpu", "topology")  # it has to multiply to the number of vCPUs
+        if domain.get("type") == "lxc":  # whose number of vCPUs limits nothing by itself
+            _limit_time(domain, spec)
+
+
+def _limit_time(domain: Element, spec: DomainSpec) -> None:
+    """Give a container the time of its vCPUs, as one that the panel makes has it."""
+    for tag, value in cpu_time(spec).items():
+        cputune = domain.find("cputune")
+        if cputune is None:
+            cputune = element("cputune")
+            domain.insert(_place(domain, "vcpu"), cputune)
+        _text(cputune, tag, str(value), after="period")
+
+
+def _without(domain: Element, tag: str, part: str) -> None:
+    """Remove a part of an element; an element that says nothing then goes with it."""
+    holder = domain.find(tag)
+    found = holder.find(part) if holder is not None else None
+    if holder is not None and found is not None:
+        holder.remove(found)
+        if not len(holder) and not holder.attrib:
+            domain.remove(holder)
 
 
 def memory_mib(domain: Element) -> int:

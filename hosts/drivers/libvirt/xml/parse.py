@@ -18,6 +18,11 @@ def volume_info(pool: str, text: str) -> VolumeInfo:
     )
 
 
+def is_directory(text: str) -> bool:
+    """True when what libvirt lists as a volume is a directory."""
+    return from_text(text).get("type") == "dir"
+
+
 def volume_size_bytes(text: str) -> int:
     """Return the length of a volume's file, whatever is in it."""
     volume = from_text(text)
