@@ -39,7 +39,7 @@ def container_xml(
 
 def busybox_root(folder: Path, *, script: str, user_namespace: bool) -> None:
     """Make the directories of a container whose init is a shell script; busybox is ``$bb``."""
-    _folder(folder)
+    _folder(folder, user_namespace=user_namespace)
     for directory in ("bin", "dev", "proc", "sys", "tmp", "mnt"):
         (folder / "rootfs" / directory).mkdir(parents=True)
     (folder / "rootfs" / "bin" / "busybox").write_bytes(Path("/bin/busybox").read_bytes())
@@ -52,7 +52,7 @@ def busybox_root(folder: Path, *, script: str, user_namespace: bool) -> None:
 
 def unpacked_root(folder: Path, *, image: Path, user_namespace: bool) -> None:
     """Make the directories of a container from the file system image of the panel's own containers."""
-    _folder(folder)
+    _folder(folder, user_namespace=user_namespace)
     (folder / "rootfs").mkdir()
     dump = ["debugfs", "-R", f"rdump / {folder / 'rootfs'}", str(image)]
     subprocess.run(dump, capture_output=True, check=True)
@@ -60,10 +60,12 @@ def unpacked_root(folder: Path, *, image: Path, user_namespace: bool) -> None:
         _owners_moved(folder / "rootfs", -CONTAINER_ROOT_UID)
 
 
-def _folder(folder: Path) -> None:
+def _folder(folder: Path, *, user_namespace: bool) -> None:
     folder.mkdir()
     folder.chmod(0o711)  # a container's root must reach it, and is nobody here
     (folder / "shared").mkdir()
+    if user_namespace:
+        _owners_moved(folder / "shared", CONTAINER_ROOT_UID)
 
 
 def _owners_moved(tree: Path, by: int) -> None:

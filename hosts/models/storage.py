@@ -18,8 +18,8 @@ class StoragePools(models.QuerySet["StoragePool"]):
 class StoragePool(VersionedRecord):
     """A directory on a host. ``limit_gib`` is what may be sold, thin volumes counted at full size.
 
-    ``left_alone``: a place where only disks are that were taken over and are left alone (block devices, a container's
-    directory). The host's libvirt has no pool of it.
+    ``left_alone``: a place where only disks are that were taken over and are left alone (block devices; "/" for the
+    directories of containers, wherever they are). The host's libvirt has no pool of it.
     """
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="pools")
@@ -54,7 +54,7 @@ class Volume(Record):
     """
 
     pool = models.ForeignKey(StoragePool, on_delete=models.PROTECT, related_name="volumes")
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=255)
     kind = models.CharField(max_length=16)  # root, disk, seed
     format = models.CharField(max_length=8)
     capacity_bytes = models.BigIntegerField()

@@ -154,7 +154,7 @@ def test_root_of_the_host_has_to_be_accepted(host, customer, admin_api, operator
     assert operator_api.post(path, {**body, "accept_host_root": True}).status_code == 403
     answer = admin_api.post(path, {**body, "accept_host_root": True})
     assert (answer.status_code, answer.json()["guest"]["disk_gib"]) == (202, 0)
-    (pool,) = (one for one in admin_api.get("/pools").json()["results"] if one["path"] == "/srv/ns")
+    (pool,) = (one for one in admin_api.get("/pools").json()["results"] if one["path"] == "/")
     assert (pool["left_alone"], pool["used_gib"]) == (True, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from hosts.drivers.types import AddressSpec, DiskSpec, DomainSpec, HostType, NicSpec, VolumeFormat, VolumeRef
-from hosts.models import Host, HostConnection, IPAddress
+from hosts.models import Host, HostConnection, IPAddress, StoragePool
 from hosts.operations import images as image_operations
 from hosts.registry import driver_of
 from hosts.services.hosts import host_check
@@ -34,6 +34,10 @@ from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import RULES, GuestAction, PowerState
 
 ACTIONS = sorted(action for action in registered() if not action.startswith("test."))
+# Every action, on KVM; and taking over a container, whose disk is left alone.
+DEEDS = [pytest.param(action, HostType.KVM, id=action) for action in ACTIONS] + [
+    pytest.param(str(GuestAction.ADOPT), HostType.LXC, id=f"{GuestAction.ADOPT}-lxc")
+]
 
 _BUILDER = """
 import json, pathlib, sys
@@ -54,7 +58,7 @@ for file in files.values():
 class Deeds:
     """Asks for actions on a host, each time on something new. What an action needs before is done first."""
 
-    host_type = "kvm"
+    host_type: str = HostType.KVM
 
     def __init__(self, fleet: Fleet, host: Host, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fleet, self.host, self.customer, self._monkeypatch = fleet, host, customer, monkeypatch
@@ -82,6 +86,11 @@ class Deeds:
             "image.copy": self._copy,
             "image.build": self._build,
         }
+
+    @property
+    def pool(self) -> StoragePool:
+        """Where the host's own disks are."""
+        return self.host.pools.get(for_new_guests=True)
 
     def ask(self, action: str) -> Job:
         """Submit a job of this action. Those of guests that are not named here need no more than a guest."""
@@ -139,7 +148,7 @@ class Deeds:
     def found(self, *, pool: str = "") -> Difference:
         """Put a domain of somebody else's on the host, and have it found. Its disk is in the host's own ``pool``."""
         name = f"{self._name()}.qcow2"
-        volume = VolumeRef(pool or self.host.pools.get().name, name)
+        volume = VolumeRef(pool or self.pool.name, name)
         driver_of(self._connection()).volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
         spec = self._somebody_elses(HostType.KVM, DiskSpec(volume=volume, format=VolumeFormat.QCOW2))
         self.fleet.admin.make_foreign_domain(self.host.name, spec.id, name=name, found=spec)
@@ -168,7 +177,7 @@ class Deeds:
         )
 
     def _release(self) -> Job | None:
-        volume = VolumeRef(self.host.pools.get().name, f"{self._name()}.raw")
+        volume = VolumeRef(self.pool.name, f"{self._name()}.raw")
         driver_of(self._connection()).volume_create(volume, format=VolumeFormat.RAW, capacity_bytes=MIB)
         row = self._difference("volume-without-owner", volume.name)
         return difference_release(actor=self.staff, difference=row, confirm=row.label).job

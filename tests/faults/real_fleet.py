@@ -1,11 +1,13 @@
 """A real host known to the panel's tables, what is really on it, and deeds to be asked of it."""
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import libvirt
 import pytest
@@ -26,6 +28,7 @@ from panel.core.models import Customer, Job
 from panel.core.units import GIB
 from tests.drivers.real_host import BRIDGE, GATEWAY_V4, GATEWAY_V6, RealHost
 from tests.faults.deeds import Deeds
+from tests.foreign_container import busybox_root, container_xml
 from tests.simulated_fleet import HostSight, jobs_run
 from vms.models import Guest
 from vms.services.access import guest_reset_root_password
@@ -71,6 +74,13 @@ class RealFleet:
         self.image("micro")
         assert {job.status for job in jobs_run()} == {"success"}  # the host is looked at, the image copied to it
 
+    @property
+    def containers(self) -> Path:
+        """Where somebody without the panel has the directories of containers."""
+        folder = self.real.directory / "containers"
+        folder.mkdir(mode=0o711, exist_ok=True)
+        return folder
+
     def image(self, slug: str) -> Image:
         """Record the micro image under a name; hosts have it copied to them."""
         image = Image.objects.create(slug=slug, name=slug, state=ImageState.BUILDING)
@@ -82,7 +92,7 @@ class RealFleet:
 
     def seen(self, host: Host) -> HostSight:
         """Return what the host really has."""
-        pool = host.pools.get()
+        pool = host.pools.get(for_new_guests=True)
         infos = {info.id: info for kind in TYPES for info in self.driver(kind).domain_list() if info.ours}
         gone = Guest.objects.exclude(pk__in=infos)
         return HostSight(
@@ -93,7 +103,7 @@ class RealFleet:
 
     def clear(self) -> None:
         """Take everything off the host again, for the next test, whose panel knows nothing of this one."""
-        pool = self.host.pools.get()
+        pool = self.host.pools.get(for_new_guests=True)
         for guest in Guest.objects.exclude(lifecycle="deleted"):
             driver = self.driver(guest.host_type)
             for info in driver.domain_list():
@@ -104,6 +114,8 @@ class RealFleet:
         for file in Path(pool.path).iterdir():
             if file.is_file():
                 file.unlink()
+        for folder in self.containers.iterdir():
+            shutil.rmtree(folder)
 
 
 class RealDeeds(Deeds):
@@ -133,17 +145,29 @@ class RealDeeds(Deeds):
 
     def _adopt(self) -> Job:
         """Define a domain as somebody without the panel does, have it found, and take it over."""
-        pool, name = self.host.pools.get(), self._name()
-        volume, mac = VolumeRef(pool.name, f"{name}.qcow2"), f"52:54:00:aa:00:{self._count:02x}"
-        self.real.driver("kvm").volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
-        conn = libvirt.open(self.real.real.uri(HostType.KVM))
-        conn.defineXML(_SOMEBODY_ELSES.format(name=name, file=Path(pool.path, volume.name), mac=mac, bridge=BRIDGE))
+        name = self._name()
+        mac = f"52:54:00:aa:00:{self._count:02x}"
+        conn = libvirt.open(self.real.real.uri(HostType(self.host_type)))
+        if self.host_type == HostType.LXC:
+            conn.defineXML(self._container(name, mac)).create()
+        else:
+            conn.defineXML(self._machine(name, mac))
         conn.close()
         free = IPAddress.objects.filter(network__hosts=self.host, family=4, owner_id=None).order_by("-order")[0]
         nic = NicRequest(mac=mac, network=free.network, addresses=(free.address,))
         request = AdoptRequest(customer=self.customer, nics=(nic,))
         difference = self._difference("domain-without-guest", name)
         return guest_adopt(actor=self.staff, difference=difference, request=request)[1]
+
+    def _machine(self, name: str, mac: str) -> str:
+        volume = VolumeRef(self.pool.name, f"{name}.qcow2")
+        self.real.driver("kvm").volume_create(volume, format=VolumeFormat.QCOW2, capacity_bytes=GIB)
+        return _SOMEBODY_ELSES.format(name=name, file=Path(self.pool.path, volume.name), mac=mac, bridge=BRIDGE)
+
+    def _container(self, name: str, mac: str) -> str:
+        folder = self.real.containers / name
+        busybox_root(folder, script="while :; do $bb sleep 1; done", user_namespace=True)
+        return container_xml(name=name, uuid=uuid4(), folder=folder, mac=mac, bridge=BRIDGE, user_namespace=True)
 
     def spoil(self, guest: Guest) -> None:
         """Nothing here: what a repair does to a guest that needs none is the same calls."""

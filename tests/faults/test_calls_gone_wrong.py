@@ -7,7 +7,7 @@ import pytest
 import hosts.calls
 from hosts.drivers.simulated import FaultKind
 from panel.core.models import Job
-from tests.faults.deeds import ACTIONS, Deeds
+from tests.faults.deeds import DEEDS, Deeds
 from tests.faults.truth import leaks, outcome
 from tests.simulated_fleet import jobs_run
 from vms.models import Guest
@@ -51,8 +51,9 @@ def lies(job: Job, deeds: Deeds) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-def test_a_job_with_one_call_gone_wrong_ends_and_says_what_is(action, deeds):
+@pytest.mark.parametrize(("action", "host_type"), DEEDS)
+def test_a_job_with_one_call_gone_wrong_ends_and_says_what_is(action, host_type, deeds):
+    deeds.host_type = host_type
     calls, ending = calls_of(deeds, action)
     for call, number in calls:
         for wrong in WRONGS:

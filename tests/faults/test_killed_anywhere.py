@@ -5,7 +5,7 @@ import pytest
 from hosts.drivers.simulated import FaultKind
 from panel.core.models import Job
 from panel.core.operations import Operation, registered
-from tests.faults.deeds import ACTIONS, Deeds
+from tests.faults.deeds import DEEDS, Deeds
 from tests.faults.killing import Checkpoint, reached, recover, run_killed
 from tests.faults.truth import leaks, outcome
 from tests.simulated_fleet import jobs_run
@@ -33,8 +33,9 @@ def undisturbed(deeds: Deeds, action: str) -> dict:
     return outcome(job, deeds.fleet)
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-def test_a_job_whose_worker_is_killed_ends_as_if_it_had_not_been(action, deeds):
+@pytest.mark.parametrize(("action", "host_type"), DEEDS)
+def test_a_job_whose_worker_is_killed_ends_as_if_it_had_not_been(action, host_type, deeds):
+    deeds.host_type = host_type
     ending = undisturbed(deeds, action)
     assert ending["status"] == "success"
     killed = 0
@@ -55,8 +56,9 @@ def undoes(action: str) -> bool:
     return operation.undo is Operation.undo and any(name.startswith("undo_") for name in dir(operation))
 
 
-@pytest.mark.parametrize("action", [action for action in ACTIONS if undoes(action)])
-def test_a_job_whose_worker_is_killed_while_it_takes_back_what_it_made_leaves_nothing(action, deeds):
+@pytest.mark.parametrize(("action", "host_type"), [deed for deed in DEEDS if undoes(str(deed.values[0]))])
+def test_a_job_whose_worker_is_killed_while_it_takes_back_what_it_made_leaves_nothing(action, host_type, deeds):
+    deeds.host_type = host_type
     deeds.ask(action)
     reached()
     jobs_run()

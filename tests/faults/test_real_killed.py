@@ -19,15 +19,14 @@ from tests.drivers.real_host import RealHost
 from tests.faults.deeds import ACTIONS
 from tests.faults.fault_table import Case, FaultTable
 from tests.faults.killing import LEASE_S, Checkpoint, reached, recover, run_killed
-from tests.faults.real_fleet import WRONGS, RealDeeds, RealFleet, Saboteur
+from tests.faults.real_fleet import TYPES, WRONGS, RealDeeds, RealFleet, Saboteur
 from tests.faults.truth import leaks, outcome
 from tests.simulated_fleet import jobs_run
 
 FULL = bool(os.environ.get("INNKEEPER_TEST_FULL"))
 BUILDING = ("guest.create", "guest.delete")
 NOT_OF_HOSTS = ("image.build",)
-NOT_OF = {"kvm": NOT_OF_HOSTS, "lxc": (*NOT_OF_HOSTS, "guest.adopt")}  # containers are not taken over
-EVERYTHING = [(kind, action) for kind, others in NOT_OF.items() for action in ACTIONS if action not in others]
+EVERYTHING = [(kind, action) for kind in TYPES for action in ACTIONS if action not in NOT_OF_HOSTS]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -37,7 +36,7 @@ def on_hosts(cases: Iterable[tuple[str, str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("host_type", "action"), marked)
 
 
-of_building = on_hosts(product(NOT_OF, BUILDING))
+of_building = on_hosts(product(TYPES, BUILDING))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ def table() -> Iterator[FaultTable]:
     """What came out; written down by a full run that went well."""
     table = FaultTable()
     yield table
-    if FULL and table.complete(EVERYTHING, calls_of=product(NOT_OF, BUILDING)):
+    if FULL and table.complete(EVERYTHING, calls_of=product(TYPES, BUILDING)):
         table.write(lease_s=LEASE_S)
 
 

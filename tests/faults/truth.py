@@ -49,7 +49,7 @@ def leaks(fleet: Eyes, host: Host) -> list[str]:
     living = {pk: guest for pk, guest in everybody.items() if guest.host_id == host.pk}
     sight = fleet.seen(host)
     domains = set(sight.domains)
-    known = set(Volume.objects.filter(pool__host=host).values_list("name", flat=True))
+    known = set(Volume.objects.filter(pool__host=host, left_alone=False).values_list("name", flat=True))
     images = {image.file.volume_name for image in HostImage.objects.filter(host=host).select_related("file")}
     unowned = Difference.objects.filter(kind="volume-without-owner", state="open").values_list("label", flat=True)
     slots = HostSlot.objects.exclude(job=None).exclude(job__status__in=ACTIVE)
@@ -77,8 +77,8 @@ def _wrong_sums(everybody: list[Guest], host: Host) -> list[str]:
     held = {**_sizes(everybody), "guests": len(everybody), "addresses": addresses}
     counted = Customer.objects.aggregate(**{name: Sum(f"used_{name}") for name in held})
     wrong = {f"customers use {name}": (counted[name] or 0, held[name]) for name in held}
-    now, pool = Host.objects.get(pk=host.pk), StoragePool.objects.get(host=host)
-    sold = {"vcpus": now.used_vcpus, "memory_mib": now.used_memory_mib, "disk_gib": pool.used_gib}
+    now, disk_gib = Host.objects.get(pk=host.pk), StoragePool.objects.filter(host=host).aggregate(all=Sum("used_gib"))
+    sold = {"vcpus": now.used_vcpus, "memory_mib": now.used_memory_mib, "disk_gib": disk_gib["all"]}
     here = _sizes([one for one in everybody if one.host_id == host.pk])
     wrong |= {f"sold {name}": (sold[name], here[name]) for name in here}
     return [f"{what}: {found}, not {should}" for what, (found, should) in wrong.items() if found != should]

@@ -40,15 +40,16 @@ def test_a_container_on_a_directory_is_taken_over_and_the_directory_left_alone(o
     assert (after.state, after.starts, after.name) == (before.state, before.starts, before.name)
     guest = Guest.objects.get(pk=guest.pk)
     assert (guest.host_type, guest.disk_gib, guest.power_state) == ("lxc", 0, "running")
-    pool = StoragePool.objects.get(host=one_host, path="/srv/containers")
+    pool = StoragePool.objects.get(host=one_host, path="/")
     assert (pool.left_alone, pool.used_gib, pool.for_new_guests) == (True, 0, False)
+    assert disk["path"] == f"/{Volume.objects.get(owner_id=guest.pk).name}"
     assert look_once(one_host) == []
     host_check(actor=deeds.staff, host=one_host)
     assert [job.error_message for job in jobs_run()] == [""]
     assert act(guest, GuestAction.REBOOT).status == "success"
     used_and_deleted(deeds, guest)
     state = fleet.admin.dump_host(one_host.name)
-    assert (guest.pk in state.domains, "/srv/containers" in state.pools.values()) == (False, False)
+    assert (guest.pk in state.domains, "/" in state.pools.values()) == (False, False)
     assert list(Volume.objects.filter(owner_id=guest.pk)) == []
     assert counts(one_host, customer)[:2] == (0, 0)
     assert look_once(one_host) == []
@@ -84,7 +85,7 @@ def test_a_container_that_lost_its_user_namespace_since_is_not_taken_over(one_ho
         ({"path": "/"}, "its host's own"),
         ({"source": "network"}, "cannot be taken over"),
         ({"target": "/srv"}, "no disk that it can write to"),
-        ({"path": f"/srv/{'x' * 121}"}, "too long"),
+        ({"path": f"/srv/{'x' * 255}"}, "too long"),
     ],
 )
 def test_roots_that_cannot_be_taken_over_are_refused(one_host, customer, deeds, change, said):
@@ -114,15 +115,43 @@ def test_a_plan_with_a_larger_disk_leaves_the_directory_as_it_is(one_host, custo
     assert (guest.vcpus, guest.disk_gib) == (2, 0)
 
 
-def test_a_file_beside_a_containers_directory_has_a_pool_after_all(one_host, fleet, customer, deeds):
-    row = deeds.found_container()
-    guest_adopt(actor=deeds.staff, difference=row, request=AdoptRequest(customer=customer))
-    jobs_run()
-    beside = PoolSpec(name="theirs", path="/srv/containers")
+def test_two_containers_are_known_in_one_place(one_host, customer, deeds):
+    for _ in range(2):
+        guest_adopt(actor=deeds.staff, difference=deeds.found_container(), request=AdoptRequest(customer=customer))
+    assert [job.error_message for job in jobs_run()] == ["", ""]
+    assert StoragePool.objects.get(host=one_host, left_alone=True).volumes.count() == 2
+    again = deeds.found_container()
+    root = {**again.found["disks"][0], "path": f"/{Volume.objects.filter(left_alone=True)[0].name}"}
+    Difference.objects.filter(pk=again.pk).update(found={**again.found, "disks": [root]})
+    refused(one_host, customer, again, deeds, InvalidStateError, "belongs to a server of the panel's")
+
+
+def test_a_file_in_a_place_that_was_left_alone_has_a_pool_after_all(one_host, fleet, customer, deeds):
+    known = StoragePool.objects.create(
+        host=one_host, name="innkeeper-found", path="/srv/images", for_new_guests=False, left_alone=True
+    )
+    root = Volume.objects.create(
+        pool=known, name="ns.img", kind="root", format="raw", capacity_bytes=0, left_alone=True
+    )
+    beside = PoolSpec(name="theirs", path="/srv/images")
     driver_of(HostConnection.objects.get(host=one_host, host_type="kvm")).pool_ensure(beside)
     file = deeds.found(pool=beside.name)
     guest_adopt(actor=deeds.staff, difference=file, request=AdoptRequest(customer=customer))
     assert [job.error_message for job in jobs_run()] == [""]
-    pool = StoragePool.objects.get(host=one_host, path="/srv/containers")
+    pool = StoragePool.objects.get(pk=root.pool_id)
     assert (pool.name, pool.left_alone, pool.capacity_bytes > 0) == ("theirs", False, True)
-    assert look_once(one_host) == []  # the directory is in no listing, and not missed
+    assert look_once(one_host) == []  # what is left alone is not missed
+
+
+def test_pools_of_long_paths_have_names_of_their_own(one_host, customer, deeds):
+    long = f"/srv/{'x' * 60}"
+    made = []
+    for path in (f"{long}/one", f"{long}/two", "/srv/a/b", "/srv/a-b"):
+        row = deeds.found_container()
+        root = {**row.found["disks"][0], "source": "image", "path": f"{path}/ns.img"}
+        Difference.objects.filter(pk=row.pk).update(found={**row.found, "disks": [root]})
+        guest, _ = guest_adopt(actor=deeds.staff, difference=row, request=AdoptRequest(customer=customer))
+        made.append(StoragePool.objects.get(volumes__owner_id=guest.pk).name)
+    assert len(set(made)) == 4
+    assert [len(name) for name in made[:2]] == [63, 63]
+    assert made[2] == "innkeeper-found-srv-a-b"

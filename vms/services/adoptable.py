@@ -10,7 +10,7 @@ from vms.models import Difference, Guest
 FORMATS = ("qcow2", "raw")
 SOURCES = ("file", "block")
 OF_CONTAINERS = ("directory", "image")  # what a container's root may be, too
-LONGEST = (255, 120)  # a directory, and a name in it
+LONGEST = 255  # a directory, and a name in it
 HOST_ROOT = "This container has no user namespace: its root may become root of the host. Say that you accept that."
 
 
@@ -68,7 +68,7 @@ def _disk_obstacle(disk: Mapping[str, Any], *, container: bool) -> str:
         return f"Its disk {target} is of the format {disk['format']}: only qcow2 and raw can be taken over."
     if not disk["capacity_bytes"] and not (container and left_alone(disk)):
         return f"The host does not say how large its disk {target} is."
-    if any(len(part) > most for part, most in zip(place(disk), LONGEST, strict=True)):
+    if any(len(part) > LONGEST for part in place(disk)):
         return f"The path of its disk {target} is too long."
     return ""
 
@@ -78,6 +78,8 @@ def _is_elsewhere(disk: Mapping[str, Any]) -> bool:
 
 
 def place(disk: Mapping[str, Any]) -> tuple[str, str]:
-    """Return a disk's directory, and its name there."""
+    """Return where a disk is, and its name there. Directories of containers are all in one place: the host's own /."""
+    if disk["source"] == "directory":
+        return "/", disk["path"].removeprefix("/")
     path, _, name = disk["path"].rpartition("/")
     return path or "/", name

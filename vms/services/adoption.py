@@ -4,6 +4,7 @@ The guest gets the domain's id, sizes, MACs and disks as they are. What it takes
 let it exceed both, because it is there already.
 """
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ from vms.services.allocation import amounts, quota_take
 from vms.services.reconcile.actions import ADOPT, refusals
 from vms.states import GuestAction, PowerWanted
 
+_LONGEST_NAME = 63  # of a pool
 _NAME = re.compile(r"[^a-z0-9-]+")
 IMAGE_SLUG = "taken-over"
 
@@ -150,21 +152,29 @@ def _pool_take(pool: StoragePool, disk_gib: int, *, over_limit: bool) -> None:
 def _pool(host: Host, disk: Mapping[str, Any]) -> StoragePool:
     """Return the pool of a disk's directory. One made for it gets no new guests; the job looks how large it is."""
     path, _ = place(disk)
-    name = disk["volume"]["pool"] if disk["volume"] else f"innkeeper-found-{_NAME.sub('-', path.lower()).strip('-')}"
+    name = disk["volume"]["pool"] if disk["volume"] else _pool_name(host, path)
     known = StoragePool.objects.filter(host=host, path=path).first()
     if known is not None:
         if known.left_alone and not left_alone(disk):  # it becomes a pool of the host's libvirt, or is one
-            known.left_alone, known.name = False, name[:63]
+            known.left_alone, known.name = False, name
             known.save(update_fields=["left_alone", "name"])
         return known
     pool, _ = StoragePool.objects.get_or_create(
         host=host,
-        name=name[:63],
+        name=name,
         defaults={"path": path, "for_new_guests": False, "left_alone": left_alone(disk)},
     )
     if pool.path != path:
         raise InvalidStateError(f"A storage pool of the name {pool.name} has another directory than {path}.")
     return pool
+
+
+def _pool_name(host: Host, path: str) -> str:
+    """Return a name for the pool of a directory that has none; it tells two apart that would be cut to the same."""
+    name = f"innkeeper-found-{_NAME.sub('-', path.lower())}".replace("--", "-").rstrip("-")
+    if len(name) <= _LONGEST_NAME and not StoragePool.objects.filter(host=host, name=name).exists():
+        return name
+    return f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────

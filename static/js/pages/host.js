@@ -56,7 +56,7 @@ function Room({ host }) {
 }
 
 function roomOf(pool) {
-  if (pool.left_alone) return _("Disks of servers that were taken over: known, and left alone");
+  if (pool.left_alone) return pool.path === "/" ? _("Directories of containers that were taken over: known, and left alone") : _("Disks of servers that were taken over: counted, and left alone");
   return _("%(free)s free of %(all)s on disk, may be sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: number(Number(pool.overcommit), 2) });
 }
 
