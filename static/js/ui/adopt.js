@@ -63,7 +63,7 @@ export function AdoptDialog({ row, onClose, onDone }) {
   return html`<${FormDialog} wide title=${_("Take over %(name)s", { name: found.name })} submit=${_("Take over server")} onSubmit=${save} onClose=${onClose} ready=${Boolean(form.customer) && (!hostRoot || form.accept_host_root)}>${(problem) => html`
     <p>${_("It becomes a customer’s server without being stopped. Its disks, MACs and its name on the host stay. From then on its nics may send from the addresses below alone.")}</p>
     <${Facts} rows=${[
-      [_("Size"), `${vcpus(found.vcpus)}, ${_("%(size)s memory", { size: mib(found.memory_mib) })}, ${diskWords(diskGib(found))}`],
+      [_("Size"), `${vcpus(found.vcpus)}, ${_("%(size)s memory", { size: mib(found.memory_mib) })}, ${diskGib(found) ? _("%(count)s GiB of disk", { count: diskGib(found) }) : diskWords(0)}`],
       [_("Disks"), found.disks.filter((disk) => disk.kind === "disk" || ownDisks(found).includes(disk)).map((disk) => html`<span class="mono" key=${disk.target}>${disk.path}</span> (${diskShown(disk)}) `)],
     ]} />
     <div class="fields-2"><${SelectField} label=${_("Customer")} name="customer" value=${form.customer} error=${problem?.field("customer")} onChange=${(value) => change({ customer: value })}
