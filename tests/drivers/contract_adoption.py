@@ -178,7 +178,7 @@ class AdoptionContract:
         assert nic_of(driver, spec.id).guarded is True
         assert driver.domain_info(spec.id).state is PowerState.RUNNING
         driver.domain_destroy(spec.id)
-        larger = replace(spec, vcpus=2, memory_mib=512)
+        larger = replace(spec, vcpus=2, memory_mib=512, max_processes=60)
         assert not driver.domain_is_current(larger)
         driver.domain_define(larger)
         assert driver.domain_is_current(larger)

@@ -3,10 +3,16 @@
 With control groups of version 1 the hook makes groups, and the container's controller enters them before there is an
 init (script ``innkeeper_lxc``), so that init and all its children are born in them. With version 2 libvirt and
 systemd-machined give every container a scope, and systemd, whose the scope is, is told its limit as soon as it exists.
+
+A container that was taken over has libvirt's own controller: with version 1 its init, and all that it has started until
+then, is put into the group once it runs.
 """
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from glob import glob
 
 from innkeeper_guest import HookError
 from innkeeper_process import run
@@ -32,6 +38,7 @@ def prepare(name: str, max_processes: int) -> None:
 def started(name: str, max_processes: int, controller: int) -> None:
     """Take the controller itself out of the limit again, so that a full container cannot starve it."""
     if max_processes and has_version_1():
+        _enclose(f"{_group('pids', name)}/guest", controller)
         _write(f"{_group('pids', name)}/cgroup.procs", controller)
     elif max_processes:
         # Written into the file the limit would last until systemd next looks after its units.
@@ -78,6 +85,31 @@ def obstacle() -> str:
 
 def _group(controller: str, name: str) -> str:
     return f"{ROOT}/{controller}/innkeeper/{name}"
+
+
+def _enclose(group: str, controller: int) -> None:
+    """Put all processes below a controller into a group; what they make from then on is born there."""
+    deadline = time.monotonic() + _END_TIMEOUT_S
+    while outside := set(_below(controller)) - _members(group):
+        if time.monotonic() > deadline:
+            raise HookError("the container's processes cannot be limited")
+        for pid in outside:
+            with suppress(ProcessLookupError):
+                _write(f"{group}/cgroup.procs", pid)
+
+
+def _members(group: str) -> set[int]:
+    with open(f"{group}/cgroup.procs", encoding="ascii") as file:
+        return set(map(int, file.read().split()))
+
+
+def _below(pid: int) -> Iterator[int]:
+    """Name the processes that a process has made, and those that these have."""
+    for path in glob(f"/proc/{pid}/task/*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError), open(path, encoding="ascii") as file:
+            for child in map(int, file.read().split()):
+                yield child
+                yield from _below(child)
 
 
 def _scope(pid: int) -> str:
