@@ -16,6 +16,8 @@ from tests.drivers.test_libvirt_containers import FORK_BOMB, limits_of
 from tests.foreign_container import busybox_root, container_xml
 
 pytestmark = pytest.mark.lxc
+# Slower than the host: only what it makes once it runs is kept from it.
+SLOW_BOMB = FORK_BOMB.replace("|| break;", "|| break; $bb usleep 20000;")
 NIC = NicSpec(
     mac="52:54:00:90:00:97", bridge=BRIDGE, addresses=(AddressSpec(address="10.90.0.97", prefix=24),)
 )  # fmt: skip
@@ -32,7 +34,7 @@ def driver(real_host: RealHost) -> Iterator[LibvirtDriver]:
 def taken_over(driver: LibvirtDriver, real_host: RealHost) -> Iterator[DomainSpec]:
     """One that is off and forks without end, taken over with room for 60 processes."""
     folder = real_host.directory / "forks"
-    busybox_root(folder, script=FORK_BOMB, user_namespace=True)
+    busybox_root(folder, script=SLOW_BOMB, user_namespace=True)
     spec = DomainSpec(
         id=uuid.uuid4(), name="forks", host_type=HostType.LXC, vcpus=1, memory_mib=256, disks=(), nics=(NIC,),
         max_processes=60,
@@ -58,8 +60,7 @@ def test_a_fork_bomb_stops_at_the_limit(driver: LibvirtDriver, real_host: RealHo
         output = wait_for_ready(driver, taken_over.id, 30)
         assert b"forked all" not in output
         assert (limits / "pids.max").read_text() == "60\n"
-        refused = dict(line.split() for line in (limits / "pids.events").read_text().splitlines())
-        assert int(refused["max"]) > 0  # what it had made before it was limited counts: then it makes no more
+        assert 50 < int((limits / "pids.current").read_text()) <= 60
         driver.domain_destroy(taken_over.id)
         assert driver.domain_info(taken_over.id).state is PowerState.SHUTOFF
         assert not limits.exists()

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from hosts.drivers.simulated import FaultKind
+from hosts.drivers.types import PowerState
 from hosts.models import Host, IPAddress, Volume
-from panel.core.errors import InvalidInputError
+from panel.core.errors import DriverError, InvalidInputError
 from panel.core.models import Customer
 from tests.faults.deeds import Deeds
 from tests.services.guests import act
@@ -50,3 +52,17 @@ def used_and_deleted(deeds: Deeds, guest: Guest) -> None:
     assert act(guest, GuestAction.REPAIR).status == "success"
     guest_delete(actor=deeds.staff, guest=guest)
     assert [job.error_message for job in jobs_run()] == [""]
+
+
+def fails(customer: Customer, found: Difference, deeds: Deeds) -> None:
+    """Have a take-over fail, and assert that all is as it was."""
+    host, admin = deeds.host, deeds.fleet.admin
+    before = counts(host, customer)
+    admin.set_fault(host.name, "domain_info", FaultKind.ERROR, error=DriverError)
+    guest_adopt(actor=deeds.staff, difference=found, request=AdoptRequest(customer=customer))
+    assert [job.status for job in jobs_run()] == ["error"]
+    domain = admin.dump_host(host.name).domains[found.about_id]
+    assert (domain.spec, domain.state, domain.starts) == (None, PowerState.RUNNING, 0)
+    assert counts(host, customer) == before
+    assert not Guest.objects.filter(pk=found.about_id).exists()
+    assert not Volume.objects.filter(owner_id=found.about_id).exists()

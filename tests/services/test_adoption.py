@@ -18,7 +18,7 @@ from panel.core.models import Customer, Job
 from panel.core.retry import job_retry
 from tests import stock
 from tests.faults.deeds import Deeds
-from tests.services.adopting import counts, refused, used_and_deleted
+from tests.services.adopting import counts, fails, refused, used_and_deleted
 from tests.services.comparing import look_once
 from tests.services.guests import act, forgotten, order
 from tests.simulated_fleet import jobs_run
@@ -196,14 +196,7 @@ def test_a_quota_and_a_full_host_refuse_unless_staff_say_otherwise(one_host, cus
 
 
 def test_a_take_over_that_fails_leaves_everything_as_it_was(one_host, customer, fleet, found, deeds, take):
-    before = counts(one_host, customer)
-    fleet.admin.set_fault(one_host.name, "domain_info", FaultKind.ERROR, error=DriverError)
-    guest_adopt(actor=deeds.staff, difference=found, request=AdoptRequest(customer=customer))
-    assert [job.status for job in jobs_run()] == ["error"]
-    domain = fleet.admin.dump_host(one_host.name).domains[found.object_id]
-    assert (domain.spec, domain.state, domain.starts) == (None, PowerState.RUNNING, 0)
-    assert counts(one_host, customer) == before
-    assert not Guest.objects.filter(pk=found.object_id).exists()
+    fails(customer, found, deeds)
     found.refresh_from_db()
     assert found.state == "open"
     assert take().lifecycle == "active"

@@ -1,6 +1,9 @@
 """Containers that the panel has not made become guests, running on; their file systems are left alone."""
 
+import importlib
+
 import pytest
+from django.apps import apps
 
 from billing.services.plan_resize import guest_resize_to_plan
 from hosts.drivers.types import PoolSpec
@@ -11,13 +14,14 @@ from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.models import AuditEntry
 from tests import stock
 from tests.faults.deeds import Deeds
-from tests.services.adopting import counts, refused, used_and_deleted
+from tests.services.adopting import counts, fails, refused, used_and_deleted
 from tests.services.comparing import look_once
 from tests.services.guests import act
 from tests.simulated_fleet import jobs_run
 from vms.models import Difference, Guest
 from vms.services.adoptable import own_disks
 from vms.services.adoption import AdoptRequest, guest_adopt
+from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import GuestAction
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +51,10 @@ def test_a_container_on_a_directory_is_taken_over_and_the_directory_left_alone(o
     host_check(actor=deeds.staff, host=one_host)
     assert [job.error_message for job in jobs_run()] == [""]
     assert act(guest, GuestAction.REBOOT).status == "success"
+    guest_suspend(actor=deeds.staff, guest=guest, reason="payment")
+    guest_unsuspend(actor=deeds.staff, guest=Guest.objects.get(pk=guest.pk))
+    assert {(job.action, job.error_message) for job in jobs_run()} == {("guest.suspend", ""), ("guest.unsuspend", "")}
+    assert Guest.objects.get(pk=guest.pk).power_state == "running"
     used_and_deleted(deeds, guest)
     state = fleet.admin.dump_host(one_host.name)
     assert (guest.pk in state.domains, "/" in state.pools.values()) == (False, False)
@@ -155,3 +163,25 @@ def test_pools_of_long_paths_have_names_of_their_own(one_host, customer, deeds):
     assert len(set(made)) == 4
     assert [len(name) for name in made[:2]] == [63, 63]
     assert made[2] == "innkeeper-found-srv-a-b"
+
+
+def test_a_take_over_that_fails_leaves_the_container_as_it_was(one_host, customer, fleet, deeds):
+    row = deeds.found_container()
+    fails(customer, row, deeds)
+    assert [one for one in look_once(one_host) if one[0] != "address-not-allocated"] == [
+        ("domain-without-guest", row.label, "open")
+    ]
+
+
+def test_what_was_left_alone_by_its_path_is_marked(one_host):
+    """As the migration does with what was taken over before it."""
+    mark = importlib.import_module("hosts.migrations.0012_left_alone").mark
+    volumes = {}
+    for path in ("/dev/vg0", "/devices"):
+        pool = StoragePool.objects.create(host=one_host, name=path, path=path)
+        volumes[path] = Volume.objects.create(pool=pool, name="web", kind="root", format="raw", capacity_bytes=1)
+    mark(apps, None)
+    for path, is_left_alone in (("/dev/vg0", True), ("/devices", False)):
+        volumes[path].refresh_from_db()
+        pool = StoragePool.objects.get(path=path)
+        assert (volumes[path].left_alone, pool.left_alone) == (is_left_alone, is_left_alone)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import libvirt
 
-from hosts.drivers.libvirt import hook
+from hosts.drivers.libvirt import hook, pools
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.describe import guards
 from hosts.drivers.libvirt.errors import is_code
@@ -50,6 +50,7 @@ def take_over(session: Session, profile: Profile, domain: Any, spec: DomainSpec)
     obstacle = hook.hook_obstacle(session, profile)
     if obstacle:
         raise CapabilityError("The host is not ready for servers of this type.", detail=obstacle)
+    pools.ensure_console_pool(session)
     change(session, domain, spec)
     ownership(session).forget(domain.UUID())
     if domain.isActive():
