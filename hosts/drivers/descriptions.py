@@ -11,12 +11,13 @@ class DiskDescription:
     """A disk, or a container's file system. ``volume`` None: it is in none of the host's directory pools.
 
     ``source``: "file" is opened as it is, "image" is a file that the host attaches to a device of its own (loop, nbd)
-    to mount it for a container; "" is an empty drive.
+    to mount it for a container, "network" is an address, "volume" one of a pool that the host does not show; "" is an
+    empty drive.
     """
 
     target: str  # "vda"; of a file system, where it is inside
     kind: str  # "disk", "cdrom", "floppy", "filesystem"
-    source: str  # "file", "image", "directory", "block", "network", ""
+    source: str  # "file", "image", "directory", "block", "network", "volume", ""
     path: str
     format: str  # "qcow2", "raw", …
     capacity_bytes: int  # 0: the host does not say

@@ -198,3 +198,36 @@ def test_what_a_container_has_as_its_root(session, filesystem, said):
     domain.undefine()
     (root,) = (one for one in found.disks if one.kind == "filesystem")
     assert (root.source, root.path, root.format) == said
+
+
+@pytest.mark.parametrize(
+    ("disk", "said"),
+    [
+        ("<disk type='volume'><source pool='default-pool' volume='v.img'/>", ("file", "/default-pool/v.img", True)),
+        ("<disk type='volume'><source pool='default-pool' volume='gone'/>", ("volume", "default-pool/gone", False)),
+        ("<disk type='volume'><source pool='gone' volume='v.img'/>", ("volume", "gone/v.img", False)),
+        (
+            "<disk type='network'><source protocol='rbd' name='vms/web'><host name='ceph1' port='6789'/></source>",
+            ("network", "rbd://ceph1:6789/vms/web", False),
+        ),
+        (
+            "<disk type='network'><source protocol='nbd'><host name='fd00::1' port='10809'/></source>",
+            ("network", "nbd://[fd00::1]:10809/", False),
+        ),
+        (
+            "<disk type='network'><source protocol='nbd' name='a'><host transport='unix' socket='/run/nbd'/></source>",
+            ("network", "nbd:///run/nbd/a", False),
+        ),
+    ],
+)
+def test_disks_that_are_told_by_a_pool_or_an_address(session, disk, said):
+    pool = session.conn.storagePoolLookupByName("default-pool")
+    pool.createXML("<volume><name>v.img</name><capacity>1048576</capacity></volume>")
+    domain = session.conn.defineXML(
+        XML.replace("<interface", f"{disk}<target dev='vdd' bus='virtio'/></disk><interface")
+    )
+    (found,) = describe.described(session, KVM, [domain])
+    domain.undefine()
+    (it,) = (one for one in found.disks if one.target == "vdd")
+    assert (it.source, it.path, it.volume is not None) == said
+    assert it.capacity_bytes == (1048576 if it.volume else 0)

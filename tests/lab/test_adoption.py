@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ _XML = """
       <target dev="vdb" bus="virtio"/><readonly/></disk>
     <disk type="block" device="disk"><driver name="qemu" type="raw"/><source dev="{device}"/>
       <target dev="vdc" bus="virtio"/></disk>
+    <disk type="network" device="disk"><driver name="qemu" type="raw"/><source protocol="nbd" name="remote">
+      <host name="127.0.0.1" port="10809"/></source><target dev="vdd" bus="virtio"/></disk>
     <interface type="bridge"><mac address="{mac}"/><source bridge="{bridge}"/><model type="virtio"/></interface>
     <serial type="pty"/><watchdog model="i6300esb" action="reset"/>
   </devices>
@@ -47,7 +50,7 @@ def virsh(lab: Lab, *words: str, uri: str = "") -> str:
 
 @pytest.fixture
 def legacy(lab: Lab) -> Iterator[uuid.UUID]:
-    """A running server that the panel knows nothing of, with a block device beside its files."""
+    """A running server that the panel knows nothing of, with a block device and a network disk beside its files."""
     folder = lab.host.directory / "legacy"
     folder.mkdir(mode=0o711)
     image = Path(os.environ["INNKEEPER_TEST_IMAGES"], "micro")
@@ -59,7 +62,9 @@ def legacy(lab: Lab) -> Iterator[uuid.UUID]:
     nic = NicSpec(mac=MAC, bridge=lab.host.bridge, addresses=(address,))
     request = SeedRequest(hostname="legacy", instance_id="legacy-1", root_keys=(lab.key.public,), nics=(nic,))
     (folder / "seed.iso").write_bytes(seed_iso(seed_files(request)))
-    subprocess.run(["truncate", "-s", "64M", str(folder / "data.img")], check=True)
+    subprocess.run(["truncate", "-s", "64M", str(folder / "data.img"), str(folder / "remote.img")], check=True)
+    server = ["qemu-nbd", "--fork", "--persistent", "--format=raw", "--bind=127.0.0.1", "--export-name=remote"]
+    lab.host.call(*server, f"--pid-file={folder}/nbd.pid", str(folder / "remote.img"))
     attach = ["losetup", "--find", "--show", str(folder / "data.img")]
     device = subprocess.run(attach, capture_output=True, text=True, check=True).stdout.strip()
     identity = uuid.uuid4()
@@ -74,6 +79,7 @@ def legacy(lab: Lab) -> Iterator[uuid.UUID]:
     subprocess.run(["virsh", "-c", lab.host.libvirtd.kvm_uri, "destroy", NAME], capture_output=True, check=False)
     subprocess.run(["virsh", "-c", lab.host.libvirtd.kvm_uri, "undefine", NAME], capture_output=True, check=False)
     subprocess.run(["losetup", "--detach", device], check=True)
+    os.kill(int((folder / "nbd.pid").read_text()), signal.SIGTERM)
     shutil.rmtree(folder)
 
 
@@ -98,9 +104,9 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     row = found(lab, legacy)
     assert (row["kind"], row["label"], row["found"]["running"]) == ("domain-without-guest", NAME, True)
     disks = row["found"]["disks"]
-    assert [disk["source"] for disk in disks] == ["file", "file", "block"]
+    assert [disk["source"] for disk in disks] == ["file", "file", "block", "network"]
     assert [disk["path"].rpartition("/")[2] for disk in disks[:2]] == ["web.qcow2", "seed.iso"]
-    assert disks[2]["capacity_bytes"] == 64 << 20
+    assert [disk["capacity_bytes"] for disk in disks[2:]] == [64 << 20] * 2
     customer = lab.admin.post("/customers", {"name": "Legacy", "email": "legacy@example.com"})
     path, body = f"/differences/{row['id']}/actions/adopt", {"customer": customer["id"], "name": "legacy"}
     refused = lab.admin.call("POST", path, body)
@@ -112,8 +118,8 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     server = Server(lab.admin, str(legacy), accepted, key=lab.key)
     now = server.now()
     assert (now["lifecycle"], now["power_state"], now["name"]) == ("active", "running", "legacy")
-    assert now["disk_gib"] == 2
-    login.run("echo kept > /dev/vdc; sync")
+    assert now["disk_gib"] == 3
+    login.run("echo kept > /dev/vdc; echo kept > /dev/vdd; sync")
     assert boot_of(login) == boot  # it was not stopped
     assert guards(lab) == {"vnet": ADDRESS}
     assert "watchdog" in virsh(lab, "dumpxml", "--inactive", NAME)
@@ -124,7 +130,7 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     assert boot_of(login) != boot
     assert guards(lab) == {"ik52": ADDRESS}
     server.act("stop")
-    server.act("resize", vcpus=2, memory_mib=384, disk_gib=3)
+    server.act("resize", vcpus=2, memory_mib=384, disk_gib=4)
     server.act("start")
     sizes = server.wait_login().run("grep -c ^processor /proc/cpuinfo; cat /sys/block/vda/size").split()
     assert sizes == ["2", str(2 << 21)]
@@ -134,8 +140,10 @@ def test_a_running_server_is_taken_over_and_is_one_like_any_other(lab: Lab, lega
     server.delete()
     assert NAME not in virsh(lab, "list", "--all", "--name")
     folder = lab.host.directory / "legacy"
-    assert sorted(path.name for path in folder.iterdir()) == ["data.img", "domain.xml", "initrd", "kernel", "seed.iso"]
-    assert (folder / "data.img").read_bytes().startswith(b"kept\n")
+    left = ["data.img", "domain.xml", "initrd", "kernel", "nbd.pid", "remote.img", "seed.iso"]
+    assert sorted(path.name for path in folder.iterdir()) == left
+    for name in ("data.img", "remote.img"):
+        assert (folder / name).read_bytes().startswith(b"kept\n")
     assert guards(lab) == {}
 
 

@@ -76,23 +76,24 @@ def test_a_running_domain_becomes_a_guest_and_is_not_stopped(one_host, fleet, fo
     assert list(Difference.objects.exclude(state="closed")) == []
 
 
-def test_a_server_on_a_block_device_is_taken_over_and_the_device_left_alone(one_host, fleet, customer, deeds):
-    lvm = PoolSpec(name="lvm", path="/dev/vg0")  # stands for the host's own: the panel knows of no such pool
+@pytest.mark.parametrize(("source", "place"), [("block", "/dev/vg0"), ("network", "rbd://ceph1:6789/vms")])
+def test_disks_that_are_no_files_are_taken_over_and_left_alone(one_host, fleet, customer, deeds, source, place):
+    theirs = PoolSpec(name="theirs", path=place)  # stands for the host's own: the panel knows of no such pool
     driver = driver_of(HostConnection.objects.get(host=one_host, host_type="kvm"))
-    driver.pool_ensure(lvm)
-    row = deeds.found(pool=lvm.name)
+    driver.pool_ensure(theirs)
+    row = deeds.found(pool=theirs.name)
     (disk,) = row.found["disks"]
-    assert (disk["source"], disk["volume"], disk["path"].startswith("/dev/vg0/")) == ("block", None, True)
+    assert (disk["source"], disk["volume"], disk["path"].startswith(f"{place}/")) == (source, None, True)
     guest, _ = guest_adopt(actor=deeds.staff, difference=row, request=AdoptRequest(customer=customer))
     assert [job.error_message for job in jobs_run()] == [""]
-    pool = StoragePool.objects.get(host=one_host, path="/dev/vg0")
+    pool = StoragePool.objects.get(host=one_host, path=place)
     assert (pool.used_gib, pool.limit_gib, pool.for_new_guests) == (1, 1, False)
-    assert look_once(one_host) == []  # nobody asks the host for a pool of devices
+    assert look_once(one_host) == []  # nobody asks the host for a pool of them
     host_check(actor=deeds.staff, host=one_host)
     assert [job.error_message for job in jobs_run()] == [""]
     guest = Guest.objects.get(pk=guest.pk)
     used_and_deleted(deeds, guest)
-    assert disk["path"].rpartition("/")[2] in fleet.admin.dump_host(one_host.name).directories["/dev/vg0"].volumes
+    assert disk["path"].rpartition("/")[2] in fleet.admin.dump_host(one_host.name).directories[place].volumes
     assert list(Volume.objects.filter(owner_id=guest.pk)) == []
     pool.refresh_from_db()
     assert pool.used_gib == 0
@@ -144,8 +145,9 @@ def test_what_cannot_be_taken_over_is_refused(one_host, customer, found, deeds, 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"source": "network"}, "no file and no block device"),
-        ({"source": "block"}, "no file and no block device"),
+        ({"source": "volume"}, "no file, no block device and no network disk"),
+        ({"source": "block"}, "no file, no block device and no network disk"),
+        ({"source": "network", "capacity_bytes": 0}, "only while the domain runs"),
         ({"format": "vmdk"}, "only qcow2 and raw"),
         ({"capacity_bytes": 0}, "how large"),
         ({"read_only": True}, "no disk that it can write to"),

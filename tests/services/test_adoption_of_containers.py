@@ -91,7 +91,7 @@ def test_a_container_that_lost_its_user_namespace_since_is_not_taken_over(one_ho
     ("change", "said"),
     [
         ({"path": "/"}, "its host's own"),
-        ({"source": "network"}, "cannot be taken over"),
+        ({"source": "template"}, "cannot be taken over"),
         ({"target": "/srv"}, "no disk that it can write to"),
         ({"path": f"/srv/{'x' * 255}"}, "too long"),
     ],

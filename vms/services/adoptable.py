@@ -8,7 +8,7 @@ from hosts.models import Volume
 from vms.models import Difference, Guest
 
 FORMATS = ("qcow2", "raw")
-SOURCES = ("file", "block")
+SOURCES = ("file", "block", "network")
 OF_CONTAINERS = ("directory", "image")  # what a container's root may be, too
 LONGEST = 255  # a directory, and a name in it
 HOST_ROOT = "This container has no user namespace: its root may become root of the host. Say that you accept that."
@@ -61,11 +61,13 @@ def obstacle(row: Difference) -> str:
 def _disk_obstacle(disk: Mapping[str, Any], *, container: bool) -> str:
     source, target, path = disk["source"], disk["target"], disk["path"]
     if source not in (*SOURCES, *(OF_CONTAINERS if container else ())) or _is_elsewhere(disk):
-        return f"Its disk {target} is no file and no block device of its host: it cannot be taken over."
+        return f"Its disk {target} is no file, no block device and no network disk: it cannot be taken over."
     if path == "/":
         return "Its root file system is its host's own: it is no server that could be a customer's."
     if disk["format"] not in FORMATS:
         return f"Its disk {target} is of the format {disk['format']}: only qcow2 and raw can be taken over."
+    if not disk["capacity_bytes"] and source == "network":
+        return f"The host says how large its disk {target} is only while the domain runs: start it first."
     if not disk["capacity_bytes"] and not (container and left_alone(disk)):
         return f"The host does not say how large its disk {target} is."
     if any(len(part) > LONGEST for part in place(disk)):

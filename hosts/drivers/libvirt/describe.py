@@ -10,6 +10,7 @@ import libvirt
 from hosts.drivers.descriptions import DiskDescription, DomainDescription, NicDescription
 from hosts.drivers.libvirt import hook, states
 from hosts.drivers.libvirt.connection import Session
+from hosts.drivers.libvirt.disk_places import disk_place
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml import parse
@@ -103,25 +104,19 @@ class _Read:
         chains = self._chains()
         mounts = {one.get("target"): one.get("image") for one in self.kept.iter(qualified("mount"))}
         for disk in [*self.kept.iterfind("devices/disk"), *self.kept.iterfind("devices/filesystem")]:
-            source, target, driver = disk.find("source"), disk.find("target"), disk.find("driver")
-            given = dict(source.attrib) if source is not None else {}
-            path = given.get("file") or given.get("dir") or given.get("dev") or given.get("name") or ""
-            if given.get("dir"):
-                path = path.rstrip("/") or "/"
-            path = mounts.get(path) or path  # of our containers: the image that is mounted there
-            is_file = bool(given.get("file")) or path in mounts.values()
-            kind = disk.get("device", "disk") if disk.tag == "disk" else "filesystem"
+            target, driver = disk.find("target"), disk.find("driver")
+            source, path = disk_place(self.session, disk, mounts)
+            name = (target.get("dev") or target.get("dir") or "") if target is not None else ""
             type_word = driver.get("type" if disk.tag == "disk" else "format") if driver is not None else None
-            folder, _, name = path.rpartition("/")
             yield DiskDescription(
-                target=(target.get("dev") or target.get("dir") or "") if target is not None else "",
-                kind=kind,
-                source=_source(disk, given, is_file=is_file) if path else "",
+                target=name,
+                kind=disk.get("device", "disk") if disk.tag == "disk" else "filesystem",
+                source=source,
                 path=path,
                 format=type_word or "raw",
-                capacity_bytes=self._capacity(path) if is_file or given.get("dev") else 0,
+                capacity_bytes=self._capacity(source, path, name),
                 read_only=disk.find("readonly") is not None,
-                volume=VolumeRef(places[folder], name) if is_file and folder in places else None,
+                volume=_volume(source, path, places),
                 backing_paths=chains.get(path, ()),
             )
 
@@ -136,15 +131,18 @@ class _Read:
                 found[source.get("file", "")] = tuple(path for path in below if path)
         return found
 
-    def _capacity(self, path: str) -> int:
-        """Return the size a guest sees of a file or block device; 0 when the host does not say."""
+    def _capacity(self, source: str, path: str, target: str) -> int:
+        """Return the size a guest sees of a disk; 0 when the host does not say."""
+        if source in ("", "directory"):
+            return 0
         try:
-            return int(self.session.conn.storageVolLookupByPath(path).info()[1])
+            if source != "network":
+                return int(self.session.conn.storageVolLookupByPath(path).info()[1])
         except libvirt.libvirtError as error:
             if not is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL, libvirt.VIR_ERR_SYSTEM_ERROR):
                 raise
         try:
-            return int(self.domain.blockInfo(path)[0])
+            return int(self.domain.blockInfo(target if source == "network" else path)[0])
         except libvirt.libvirtError:
             return 0
 
@@ -167,10 +165,9 @@ class _Read:
             )
 
 
-def _source(disk: Element, given: Mapping[str, str], *, is_file: bool) -> str:
-    if disk.tag == "filesystem" and given.get("file"):
-        return "image"
-    return "file" if is_file else "directory" if given.get("dir") else disk.get("type", "")
+def _volume(source: str, path: str, places: Mapping[str, str]) -> VolumeRef | None:
+    folder, _, name = path.rpartition("/")
+    return VolumeRef(places[folder], name) if source in ("file", "image") and folder in places else None
 
 
 def has_user_namespace(domain: Element) -> bool:

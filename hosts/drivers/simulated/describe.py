@@ -51,16 +51,16 @@ def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
     path = state.pools.get(disk.volume.pool, "")
     directory = state.directories.get(path)
     volume = directory.volumes.get(disk.volume.name) if directory is not None else None
-    of_devices = path.startswith("/dev/")
+    source = "network" if "://" in path else "block" if path.startswith("/dev/") else "file"
     return DiskDescription(
         target=f"vd{chr(97 + number)}",
         kind="disk",
-        source="block" if of_devices else "file",
+        source=source,
         path=f"{path}/{disk.volume.name}",
         format=disk.format,
         capacity_bytes=0 if volume is None else volume.capacity_bytes,
         read_only=disk.read_only,
-        volume=None if of_devices else disk.volume,
+        volume=disk.volume if source == "file" else None,
         backing_paths=tuple(_below(volume, state)),
     )
 
