@@ -37,6 +37,15 @@ def pool_give_back(*, pool: StoragePool, disk_gib: int) -> None:
     _told(pool.host_id, StoragePool.objects.filter(pk=pool.pk).update(used_gib=F("used_gib") - disk_gib))
 
 
+def pools_left_alone(*, host_id: UUID) -> None:
+    """Leave the directories alone where only disks were that were taken over, and are none any more.
+
+    Their host may be rid of them; whatever is taken over from there makes a pool of it again.
+    """
+    pools = StoragePool.objects.managed().filter(host_id=host_id, for_new_guests=False, volumes=None)
+    _told(host_id, pools.update(left_alone=True))
+
+
 def _told(host_id: UUID, rows: int) -> bool:
     if rows:
         events.publish("host", host_id)

@@ -2,7 +2,8 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import libvirt
 import pytest
@@ -31,36 +32,59 @@ def driver(real_host: RealHost) -> Iterator[LibvirtDriver]:
 
 
 @pytest.fixture
-def taken_over(driver: LibvirtDriver, real_host: RealHost) -> Iterator[DomainSpec]:
-    """One that is off and forks without end, taken over with room for 60 processes."""
-    folder = real_host.directory / "forks"
-    busybox_root(folder, script=SLOW_BOMB, user_namespace=True)
-    spec = DomainSpec(
-        id=uuid.uuid4(), name="forks", host_type=HostType.LXC, vcpus=1, memory_mib=256, disks=(), nics=(NIC,),
-        max_processes=60,
-    )  # fmt: skip
-    conn = libvirt.open(real_host.uri(HostType.LXC))
-    conn.defineXML(
-        container_xml(
-            name="legacy_forks.01", uuid=spec.id, folder=folder, mac=NIC.mac, bridge=BRIDGE, user_namespace=True
+def made(real_host: RealHost, driver: LibvirtDriver) -> Iterator[Callable[..., DomainSpec]]:
+    """Define one whose init is a script; it is off, and may be taken over as what is returned."""
+    folder, identity = real_host.directory / "legacy-made", uuid.uuid4()
+
+    def make(script: str, **changes: Any) -> DomainSpec:
+        busybox_root(folder, script=script, user_namespace=True)
+        xml = container_xml(
+            name="legacy_made.01", uuid=identity, folder=folder, mac=NIC.mac, bridge=BRIDGE, user_namespace=True
         )
-    )
-    conn.close()
-    driver.domain_take_over(spec)
-    yield spec
-    remove_domain(driver, spec.id)
-    assert_absent(driver, spec.id)
+        conn = libvirt.open(real_host.uri(HostType.LXC))
+        conn.defineXML(xml)
+        conn.close()
+        values = {"vcpus": 1, "memory_mib": 256, "disks": (), "nics": (NIC,), **changes}
+        return DomainSpec(id=identity, name="made", host_type=HostType.LXC, **values)
+
+    yield make
+    remove_domain(driver, identity)
+    assert_absent(driver, identity)
     shutil.rmtree(folder)
 
 
-def test_a_fork_bomb_stops_at_the_limit(driver: LibvirtDriver, real_host: RealHost, taken_over: DomainSpec):
-    limits = limits_of(real_host, taken_over)
+def test_a_fork_bomb_stops_at_the_limit(driver: LibvirtDriver, real_host: RealHost, made: Callable[..., DomainSpec]):
+    spec = made(SLOW_BOMB, max_processes=60)
+    driver.domain_take_over(spec)
+    limits = limits_of(real_host, spec)
     for _ in range(2):
-        driver.domain_start(taken_over.id)
-        output = wait_for_ready(driver, taken_over.id, 30)
+        driver.domain_start(spec.id)
+        output = wait_for_ready(driver, spec.id, 30)
         assert b"forked all" not in output
         assert (limits / "pids.max").read_text() == "60\n"
         assert 50 < int((limits / "pids.current").read_text()) <= 60
-        driver.domain_destroy(taken_over.id)
-        assert driver.domain_info(taken_over.id).state is PowerState.SHUTOFF
+        driver.domain_destroy(spec.id)
+        assert driver.domain_info(spec.id).state is PowerState.SHUTOFF
         assert not limits.exists()
+
+
+def test_letting_go_leaves_no_trace_of_a_take_over(
+    driver: LibvirtDriver, real_host: RealHost, made: Callable[..., DomainSpec]
+):
+    spec = made("while :; do $bb sleep 1; done", max_processes=60)
+    driver.domain_start(spec.id)
+    conn = libvirt.open(real_host.uri(HostType.LXC))
+
+    def texts() -> tuple[int, str, str]:
+        domain = conn.lookupByUUID(spec.id.bytes)
+        live = str(domain.XMLDesc()).replace("  <metadata/>\n", "")
+        return domain.ID(), str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)), live
+
+    before, configuration = texts(), driver.domain_configuration(spec.id)
+    driver.domain_take_over(spec)
+    assert "innkeeper" in texts()[1]
+    driver.domain_let_go(spec.id, configuration=configuration)
+    assert texts() == before
+    assert list(driver.leftovers(spec.id)) == ["domain innkeeper-" + spec.id.hex[:12]]
+    driver.domain_destroy(spec.id)  # the hook has nothing to do with it any more
+    conn.close()

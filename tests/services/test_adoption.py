@@ -100,6 +100,29 @@ def test_disks_that_are_no_files_are_taken_over_and_left_alone(one_host, fleet, 
     assert look_once(one_host) == []
 
 
+def test_the_directory_of_one_that_was_deleted_may_go_and_come_again(one_host, customer, deeds):
+    theirs = PoolSpec(name="theirs", path="/srv/theirs")
+    driver = driver_of(HostConnection.objects.get(host=one_host, host_type="kvm"))
+    for _ in range(2):
+        driver.pool_ensure(theirs)
+        row = deeds.found(pool=theirs.name)
+        guest, _ = guest_adopt(actor=deeds.staff, difference=row, request=AdoptRequest(customer=customer))
+        assert [job.error_message for job in jobs_run()] == [""]
+        pool = StoragePool.objects.get(host=one_host, path=theirs.path)
+        assert (pool.name, pool.left_alone, pool.used_gib) == (theirs.name, False, 1)
+        guest_delete(actor=deeds.staff, guest=Guest.objects.get(pk=guest.pk))
+        assert [job.error_message for job in jobs_run()] == [""]
+        pool.refresh_from_db()
+        assert (pool.left_alone, pool.used_gib) == (True, 0)
+        driver.pool_remove(theirs.name)
+        assert look_once(one_host) == []  # nobody asks for it
+        asked = len(deeds.fleet.admin.calls(host=one_host.name, call="pool_ensure"))
+        host_check(actor=deeds.staff, host=one_host)
+        assert [job.error_message for job in jobs_run()] == [""]
+        more = deeds.fleet.admin.calls(host=one_host.name, call="pool_ensure")[asked:]
+        assert len(more) == 2  # the host's own pool, by each of its hypervisors
+
+
 def test_it_works_like_any_other_afterwards(one_host, fleet, take, customer, deeds):
     guest = take()
     assert act(guest, GuestAction.REBOOT).status == "success"

@@ -5,6 +5,7 @@ from typing import Any
 from hosts.drivers.descriptions import DomainDescription
 from hosts.drivers.types import PoolSpec
 from hosts.models import StoragePool, Volume
+from hosts.services.capacity import pools_left_alone
 from hosts.services.enrolment import pool_measured
 from panel.core import events
 from panel.core.errors import InvalidStateError, PanelError
@@ -50,6 +51,7 @@ class GuestAdopt(GuestOperation):
             info = self.driver.pool_ensure(PoolSpec(name=pool.name, path=pool.path))
             with self.fenced():
                 pool_measured(pool=pool, info=info)
+                StoragePool.objects.filter(pk=pool.pk).update(left_alone=False)
 
     def ensure_taken_over(self) -> None:
         if not self.driver.domain_describe(self.guest.pk).taken_over:
@@ -80,6 +82,8 @@ class GuestAdopt(GuestOperation):
         give_back(guest)
         Volume.objects.filter(owner_id=guest.pk).delete()
         guest.delete()
+        if guest.host_id is not None:
+            pools_left_alone(host_id=guest.host_id)
         events.publish("guest", self._guest_id, customer_id=self.job.customer_id)
 
 

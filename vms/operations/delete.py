@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from hosts.drivers.types import VolumeRef
 from hosts.models import Volume
+from hosts.services.capacity import pools_left_alone
 from panel.core import events
 from panel.core.errors import DomainNotFoundError, PanelError
 from panel.core.operations import Step, register
@@ -68,6 +69,8 @@ class GuestDelete(GuestOperation):
         GuestSecret.objects.filter(guest=guest).delete()
         guest.disks.all().delete()
         give_back(guest)
+        if guest.domain_name and guest.host_id is not None:
+            pools_left_alone(host_id=guest.host_id)
         Guest.objects.filter(pk=guest.pk).update(
             deleted_at=timezone.now(),
             power_state="shutoff",

@@ -152,16 +152,15 @@ def _pool_take(pool: StoragePool, disk_gib: int, *, over_limit: bool) -> None:
 def _pool(host: Host, disk: Mapping[str, Any]) -> StoragePool:
     """Return the pool of a disk's directory. One made for it gets no new guests; the job looks how large it is."""
     path, _ = place(disk)
-    name = disk["volume"]["pool"] if disk["volume"] else _pool_name(host, path)
     known = StoragePool.objects.filter(host=host, path=path).first()
     if known is not None:
         if known.left_alone and not left_alone(disk):  # it becomes a pool of the host's libvirt, or is one
-            known.left_alone, known.name = False, name
+            known.left_alone, known.name = False, disk["volume"]["pool"] if disk["volume"] else known.name
             known.save(update_fields=["left_alone", "name"])
         return known
     pool, _ = StoragePool.objects.get_or_create(
         host=host,
-        name=name,
+        name=disk["volume"]["pool"] if disk["volume"] else _pool_name(host, path),
         defaults={"path": path, "for_new_guests": False, "left_alone": left_alone(disk)},
     )
     if pool.path != path:

@@ -65,7 +65,7 @@ function Pools({ host }) {
   return html`<${Card} title=${_("Storage pools")} id="pools"><div class="stack">
     ${pools.loading && html`<${Pending} lines=${2} />`}<${ProblemNotice} problem=${pools.problem} retry=${pools.reload} />
     ${pools.data?.results.length === 0 && html`<p class="soft">${_("None yet: a check of the host prepares its storage.")}</p>`}
-    ${(pools.data?.results || []).map((pool) => html`<div class="stack-small" key=${pool.id}>
+    ${(pools.data?.results || []).filter((pool) => !pool.left_alone || pool.used_gib || pool.path === "/").map((pool) => html`<div class="stack-small" key=${pool.id}>
     <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} text=${pool.left_alone && !pool.used_gib ? _("of no size of their own") : ""} />
     <small class="muted">${roomOf(pool)} · <span class="mono">${pool.path}</span></small>
   </div>`)}</div><//>`;
