@@ -40,7 +40,8 @@ _MEANS = {
     "cpu_delay_percent": "How long virtual processors were ready to run and waited for a real one, of the time they "
     "could have run.",
     "memory_used_mib": "Memory in use.",
-    "disk_read_bytes_per_s": "Read from its disks.",
+    "disk_read_bytes_per_s": "Read from its disks. All four of disks are null where the host does not measure them, as "
+    "some do not for containers.",
     "disk_write_bytes_per_s": "Written to its disks.",
     "disk_read_ops_per_s": "Read operations.",
     "disk_write_ops_per_s": "Write operations.",

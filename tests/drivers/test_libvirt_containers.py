@@ -23,7 +23,7 @@ from hosts.drivers.types import (
 )
 from panel.core.errors import DriverError
 from panel.core.units import MIB
-from tests.drivers.checks import wait_for_ready, wait_until
+from tests.drivers.checks import usage_of, wait_for_ready, wait_until
 from tests.drivers.conftest import remove_domain
 from tests.drivers.real_host import BRIDGE, RealHost
 from tests.drivers.spoofing_guest import container_image
@@ -139,6 +139,22 @@ def test_the_file_system_grows_with_its_volume(driver, make_container):
 
     assert sizes[0] < 16
     assert 48 < sizes[1] < 64
+
+
+def test_the_usage_of_its_disk_is_counted_or_not_known(driver, make_container):
+    """Not every kernel counts a container's I/O; where it does not, libvirt says 0."""
+    written = 4 * MIB
+    write = f"$bb dd if=/dev/zero of=/tmp/file bs=64k count={written // 65536} conv=fsync\necho INNKEEPER-READY\n"
+    spec = make_container(f"{write}$bb sleep 1000\n")
+    driver.volume_resize(spec.disks[0].volume, capacity_bytes=32 * MIB)
+    driver.domain_start(spec.id)
+    wait_for_ready(driver, spec.id, 30)
+
+    used = usage_of(driver, spec.id)
+
+    counters = (used.disk_read_ops, used.disk_read_bytes, used.disk_write_ops, used.disk_write_bytes)
+    assert counters == (None,) * 4 or ((used.disk_write_ops or 0) > 0 and (used.disk_write_bytes or 0) >= written)
+    assert (used.cpu_time_ns or 0) > 0
 
 
 def test_a_stopped_container_frees_its_disk_while_others_run(driver, make_container, real_host):

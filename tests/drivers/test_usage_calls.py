@@ -20,6 +20,7 @@ class Container:
 
     def __init__(self, *, nics: int, state: int = libvirt.VIR_DOMAIN_RUNNING) -> None:
         self.asked: Counter[str] = Counter()
+        self.block: tuple[int, ...] = (1, 2, 3, 4, -1)
         self._id, self._nics, self._state = uuid.uuid4(), nics, state
 
     def UUID(self) -> bytes:
@@ -41,7 +42,7 @@ class Container:
 
     def blockStats(self, _path: str) -> tuple[int, ...]:
         self.asked["blockStats"] += 1
-        return (1, 2, 3, 4, -1)
+        return self.block
 
     def XMLDesc(self) -> str:
         self.asked["XMLDesc"] += 1
@@ -116,6 +117,24 @@ def test_a_container_is_asked_at_most_four_times_a_look():
             net_received_bytes=10 * nics if known else None,
             net_sent_bytes=20 * nics if known else None,
         )
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ((0, 0, 0, 0, -1), (None, None, None, None)),  # the kernel does not count, or nothing was used yet
+        ((-1, 0, -1, 0, -1), (None, None, None, None)),
+        ((0, 0, 3, 4096, -1), (0, 0, 3, 4096)),  # once one is counted, 0 is a number
+        ((-1, 512, -1, 0, -1), (None, 512, None, 0)),
+    ],
+)
+def test_a_container_s_disk_use_is_not_known_while_nothing_is_counted(said, known):
+    domain = Container(nics=1)
+    domain.block = said
+    (info,) = each(domain)()
+    used = info.usage
+    assert (used.disk_read_ops, used.disk_read_bytes, used.disk_write_ops, used.disk_write_bytes) == known
+    assert used.cpu_time_ns == 5_000
 
 
 def test_one_that_is_off_is_asked_why_and_uses_nothing():

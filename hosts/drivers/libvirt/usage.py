@@ -73,12 +73,19 @@ def asked(session: Session, domain: Any, *, memory_kib: int, cpu_time_ns: int) -
 
 
 def _disk_counters(domain: Any) -> list[int | None]:
-    """Return reads, bytes read, writes, bytes written of all disks together; the empty name stands for all."""
+    """Return reads, bytes read, writes, bytes written of all disks together; the empty name stands for all.
+
+    While all four are 0 none is known. libvirt says 0 too where the kernel does not count: in control groups of version
+    1 only devices that have a limit may be counted. What has truly used no disk since its start is not told apart.
+    """
     try:
-        return [value if value >= 0 else None for value in domain.blockStats("")[:4]]
+        counters = domain.blockStats("")[:4]
     except libvirt.libvirtError as error:
         _raise_unless_about_it(error)
         return [None] * 4
+    if not any(value > 0 for value in counters):
+        return [None] * 4
+    return [value if value >= 0 else None for value in counters]
 
 
 def _net_counters(session: Session, domain: Any) -> tuple[int | None, int | None]:

@@ -3,6 +3,7 @@ import { useResource, useUrlQuery } from "../lib/data.js";
 import { bytes, exactTime, mib, number, stepTime, zoneWords } from "../lib/format.js";
 import { html, useMemo } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
+import { thing } from "../lib/words.js";
 import { Card, Empty, Icon, Pending, ProblemNotice } from "./basic.js";
 import { Graph } from "./graph.js";
 
@@ -16,19 +17,27 @@ export const percentWords = (value) => `${number(value, value < 10 ? 1 : 0)} %`;
 const rateWords = (value) => _("%(size)s/s", { size: bytes(value) });
 const opsWords = (value) => _("%(n)s/s", { n: number(value, value < 10 ? 1 : 0) });
 
-/** The graphs of a guest or host; `lines`: [name of the series, word, colour]. */
+/** The graphs of a guest or host; `lines`: [name of the series, word, colour]. One without values is left out if
+ * `optional`, and if `missed` it is said that it is. */
 const GRAPHS = [
   { id: "cpu", title: _("CPU"), lines: [["cpu_percent", _("CPU"), ONE]], show: percentWords, least: 10 },
   { id: "memory", title: _("Memory"), lines: [["memory_used_mib", _("Memory"), ONE]], show: (value) => mib(Math.round(value)), top: (data) => data.memory_mib, binary: true },
-  { id: "disk", title: _("Disk throughput"), lines: [["disk_read_bytes_per_s", _("Read"), ONE], ["disk_write_bytes_per_s", _("Written"), TWO]], show: rateWords, least: 1024, binary: true },
+  { id: "disk", title: _("Disk throughput"), missed: true, lines: [["disk_read_bytes_per_s", _("Read"), ONE], ["disk_write_bytes_per_s", _("Written"), TWO]], show: rateWords, least: 1024, binary: true },
   { id: "network", title: _("Network"), lines: [["net_received_bytes_per_s", _("Received"), ONE], ["net_sent_bytes_per_s", _("Sent"), TWO]], show: rateWords, least: 1024, binary: true },
-  { id: "operations", title: _("Disk operations"), lines: [["disk_read_ops_per_s", _("Read"), ONE], ["disk_write_ops_per_s", _("Written"), TWO]], show: opsWords, least: 4 },
+  { id: "operations", title: _("Disk operations"), missed: true, lines: [["disk_read_ops_per_s", _("Read"), ONE], ["disk_write_ops_per_s", _("Written"), TWO]], show: opsWords, least: 4 },
   { id: "delay", title: _("Waiting for a processor"), lines: [["cpu_delay_percent", _("Waited"), ONE]], show: percentWords, least: 5, optional: true,
     note: _("How long virtual processors were ready to run and waited for a real one. Above 5 % people notice.") },
 ];
 
+const isOf = (data) => (graph) => graph.lines.some(([name]) => name in data.series);
+const hasValues = (data) => (graph) => graph.lines.some(([name]) => data.series[name].some((value) => value !== null));
 /** The graphs that these data have something for. */
-const graphsFor = (data) => GRAPHS.filter((graph) => graph.lines.some(([name]) => name in data.series) && (!graph.optional || graph.lines.some(([name]) => data.series[name].some((value) => value !== null))));
+const graphsFor = (data) => GRAPHS.filter(isOf(data)).filter((graph) => !(graph.optional || graph.missed) || hasValues(data)(graph));
+/** Which graphs these data have nothing for although something else was seen, in words; of `only` these. */
+function missedNote(data, only) {
+  const missed = GRAPHS.filter(isOf(data)).filter((graph) => graph.missed && !hasValues(data)(graph) && (!only || only.includes(graph.id)));
+  return missed.length > 0 && _("Not shown: %(graphs)s. This host does not measure it for this %(thing)s, or there was none since the last start.", { graphs: missed.map((graph) => graph.title).join(", "), thing: thing() });
+}
 /** Whether there are values before and after some that nobody saw. */
 const hasGap = (data) => Object.values(data.series).some((values) => {
   const seen = values.flatMap((value, place) => (value === null ? [] : [place]));
@@ -88,7 +97,7 @@ export function Metrics({ path, none }) {
     ${data && (nothingSeen(data) ? html`<${NoSamples} why=${none} />`
       : asTable ? html`<${ValuesTable} caption=${_("Usage: %(time)s", { time: long })} timestamps=${data.timestamps} step=${data.step_s} columns=${tableColumns(data)} />`
         : html`<div class="graphs"><${Graphs} data=${data} graphs=${graphsFor(data)} /></div>`)}
-    ${data && !nothingSeen(data) && html`<p class="field-hint">${[!asTable && hasGap(data) && _("Where a line is interrupted, it was off or nobody saw it: nothing is made up."), timesNote()].filter(Boolean).join(" ")}</p>`}</div>`;
+    ${data && !nothingSeen(data) && html`<p class="field-hint">${[missedNote(data), !asTable && hasGap(data) && _("Where a line is interrupted, it was off or nobody saw it: nothing is made up."), timesNote()].filter(Boolean).join(" ")}</p>`}</div>`;
 }
 
 /** The last hour on a first page; `only`: which graphs. */
@@ -98,5 +107,6 @@ export function LastHour({ path, none, only }) {
   return html`<section class="stack-small" aria-labelledby="last-hour"><div class="section-head"><h2 id="last-hour">${_("Last hour")}</h2><a class="btn btn-sm btn-quiet" href="?tab=metrics">${_("All metrics")}</a></div>
     <${ProblemNotice} problem=${metrics.problem} retry=${metrics.reload} />
     ${metrics.loading && html`<${GraphsPending} count=${only.length} small />`}
-    ${data && (nothingSeen(data) ? html`<${NoSamples} why=${none} />` : html`<div class="graphs is-small"><${Graphs} data=${data} graphs=${graphsFor(data).filter((graph) => only.includes(graph.id))} /></div>`)}</section>`;
+    ${data && (nothingSeen(data) ? html`<${NoSamples} why=${none} />` : html`<div class="graphs is-small"><${Graphs} data=${data} graphs=${graphsFor(data).filter((graph) => only.includes(graph.id))} /></div>
+      ${missedNote(data, only) && html`<p class="field-hint">${missedNote(data, only)}</p>`}`)}</section>`;
 }
