@@ -20,6 +20,7 @@ from hosts.services.images import image_build, image_copy_wanted, image_record, 
 from panel.core import sweeper, tasks
 from panel.core.actors import SYSTEM
 from panel.core.cancelling import job_cancel
+from panel.core.errors import StorageFullError
 from panel.core.jobs import job_claim
 from panel.core.models import Job, JobStatus, JobUndo
 from panel.core.operations import Step
@@ -272,6 +273,19 @@ def test_a_copy_that_failed_leaves_nothing_half_made_and_keeps_what_is_whole(one
     assert job.status == JobStatus.ERROR
     assert len(fleet.seen(one_host).volumes) == 1
     assert not JobUndo.objects.exists()
+
+
+@pytest.mark.parametrize("host_type", ["kvm", "lxc"])
+def test_an_order_whose_image_could_not_be_copied_says_why(one_host, customer, fleet, host_type):
+    HostImage.objects.filter(host=one_host).delete()
+    fleet.admin.set_fault(one_host.name, "volume_upload", FaultKind.ERROR, error=StorageFullError, times=0)
+    made = order(customer, name="late", host_type=host_type)
+    jobs_run()
+    job = Job.objects.get(pk=made.job.pk)
+    assert (job.status, job.error_code) == (JobStatus.ERROR, "image_not_copied")
+    assert job.error_message == "The image could not be copied to the host. The host's storage is full."
+    made.guest.refresh_from_db()
+    assert (made.guest.lifecycle, made.guest.error_message) == ("error", job.error_message)
 
 
 def test_new_build_is_copied_again_and_old_guests_keep_their_kernel(guest, one_host, customer):

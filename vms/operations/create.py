@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from hosts.copying import CopyProgress
@@ -12,7 +13,7 @@ from hosts.drivers.types import VolumeFormat, VolumeRef
 from hosts.models import ImageFile
 from hosts.services.images import image_copy_wanted, image_lost, is_on_host, roles_for
 from panel.core.actors import SYSTEM
-from panel.core.errors import VolumeNotFoundError, WaitError
+from panel.core.errors import PanelError, VolumeNotFoundError, WaitError
 from panel.core.models import Job, JobStatus
 from panel.core.operations import Step, register
 from panel.core.units import bytes_from_gib
@@ -20,6 +21,12 @@ from vms.models import GuestSecret
 from vms.operations.base import GuestOperation
 from vms.operations.specs import domain_spec, seed_request
 from vms.states import GuestAction
+
+
+class ImageNotCopiedError(PanelError):
+    """The image could not be copied to the host."""
+
+    code = "image_not_copied"
 
 
 class ImageComingError(WaitError):
@@ -45,8 +52,10 @@ class BuildOperation(GuestOperation):
         if is_on_host(host=host, image=self.guest.image, host_type=self.guest.host_type):
             return
         copy = image_copy_wanted(actor=SYSTEM, host=host, image=self.guest.image, host_type=self.guest.host_type)
-        if copy is not None and self._copies(JobStatus.ERROR) >= 2:
-            raise VolumeNotFoundError("The image could not be copied to the host.")
+        failed = self._copies(JobStatus.ERROR)
+        if copy is not None and failed.count() >= 2:
+            why = failed.values_list("error_message", flat=True).latest("finished_at")
+            raise ImageNotCopiedError(f"The image could not be copied to the host. {why}")
         raise ImageComingError
 
     @contextmanager
@@ -55,14 +64,14 @@ class BuildOperation(GuestOperation):
         try:
             yield
         except VolumeNotFoundError:
-            if self._copies(JobStatus.SUCCESS) >= 2:
+            if self._copies(JobStatus.SUCCESS).count() >= 2:
                 raise
             assert self.guest.host is not None  # noqa: S101 - prepare() made sure
             image_lost(host=self.guest.host, image=self.guest.image, host_type=self.guest.host_type)
             raise ImageComingError from None
 
-    def _copies(self, status: JobStatus) -> int:
-        """Return how many copies of the image to the host have ended so since this job was asked for."""
+    def _copies(self, status: JobStatus) -> QuerySet[Job]:
+        """Return the copies of the image to the host that have ended so since this job was asked for."""
         return Job.objects.filter(
             action="image.copy",
             status=status,
@@ -70,7 +79,7 @@ class BuildOperation(GuestOperation):
             params__image=str(self.guest.image_id),
             params__host_type=self.guest.host_type,
             host_id=self.guest.host_id,
-        ).count()
+        )
 
     def image_volume(self) -> tuple[VolumeRef, ImageFile]:
         """The image's root disk on the guest's host."""
