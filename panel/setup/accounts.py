@@ -57,7 +57,7 @@ def _folders(layout: Layout) -> list[_Folder]:
         _Folder(layout.state, "root", 0o755),
         _Folder(layout.cache, "root", 0o755),
         _Folder(layout.pool, "root", 0o711),
-        _Folder(layout.logs, "root", 0o755),
+        _Folder(layout.logs, "root", 0o750),
         _Folder(layout.secrets, SERVICE_USER, 0o700),
         _Folder(layout.state / "tls", SERVICE_USER, 0o700),
         _Folder(layout.state / "static", SERVICE_USER, 0o755),

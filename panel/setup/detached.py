@@ -22,7 +22,7 @@ def up_detached(layout: Layout, environment: Mapping[str, str]) -> int:
         return 0
     ready = layout.run_dir / "ready"
     ready.unlink(missing_ok=True)
-    layout.logs.mkdir(mode=0o755, parents=True, exist_ok=True)
+    layout.logs.mkdir(mode=0o750, parents=True, exist_ok=True)
     log = layout.logs / "up.log"
     log.unlink(missing_ok=True)
     # The first password comes through a pipe of its own: what is in a log has been given to whoever reads logs.

@@ -44,7 +44,7 @@ def up(layout: Layout, environment: Mapping[str, str], *, password_to: int | Non
     check_machine(layout, complete=records.get("complete") is not None)
     make_way(layout)
     layout.run_dir.mkdir(mode=0o755, exist_ok=True)
-    layout.logs.mkdir(mode=0o755, parents=True, exist_ok=True)
+    layout.logs.mkdir(mode=0o750, parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(RunLock(layout))
         installation_save(layout.installation)

@@ -80,7 +80,7 @@ def test_garbage_in_a_message_does_nothing(installation, forger):
 
 
 def test_what_is_no_message_at_all_does_nothing(installation):
-    for text in ("garbage", "{}", "[]", "null", '{"body": "e30=", "headers": {}, "properties": {}}'):
+    for text in ("garbage", "{}", "[]", "null", "[" * 20_000, '{"body": "e30=", "headers": {}, "properties": {}}'):
         for queue in QUEUES:
             installation.panel.redis.command("LPUSH", queue, text)
 

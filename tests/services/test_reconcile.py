@@ -22,14 +22,14 @@ from tests.client import problem
 from tests.services.comparing import found, only
 from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
-from vms.models import Difference, Guest
+from vms.models import Comparison, Difference, Guest
 from vms.operations.survey import compare_connection, survey
 from vms.services.limiter import WINDOW
 from vms.services.reconcile import actions
 from vms.services.reconcile.automatic import repairs_go_on
 from vms.services.reconcile.compare import host_compare
 from vms.services.reconcile.stopped import stopped_tell
-from vms.services.reconcile.turns import turn_take
+from vms.services.reconcile.turns import SUSPECT_AGAIN_S, connections_due, turn_take
 from vms.states import GuestAction
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,6 +188,26 @@ def test_missing_rules_are_loaded_again_by_itself(guest, one_host, fleet, look):
     assert look() == []
 
 
+def test_rules_that_are_lost_again_are_loaded_again(guest, one_host, fleet, look):
+    for _ in range(2):
+        fleet.admin.drop_rules(one_host.name, guest.pk)
+        look()
+        assert [job.action for job in jobs_run()] == ["guest.repair"]
+        assert look() == []
+
+
+def test_a_repair_that_does_not_help_is_not_tried_again_at_once(guest, one_host, fleet, look):
+    fleet.admin.drop_rules(one_host.name, guest.pk)
+    fleet.admin.set_fault(one_host.name, "domain_protect", FaultKind.ERROR, times=0)
+    look()
+    assert [job.status for job in jobs_run()] == ["error"]
+    look()
+    assert jobs_run() == []
+    Job.objects.update(created_at=timezone.now() - timedelta(minutes=31))
+    look()
+    assert len(jobs_run()) == 1
+
+
 def test_the_limiter_stops_what_would_touch_more_than_a_hundredth(one_host, customer, fleet, look):
     made = [order(customer, name=f"web-{n}").guest for n in range(3)]
     jobs_run()
@@ -280,6 +300,24 @@ def test_what_a_job_changed_while_the_host_was_asked_is_no_difference(guest, one
     act(guest, GuestAction.STOP)
     assert host_compare(connection=kvm, host=replace(host, domains=()), turn=turn)
     assert found() == []
+
+
+def test_what_is_only_suspected_is_looked_at_again_after_a_minute(guest, customer, one_host, fleet, kvm, look):
+    order(customer, name="neighbour")
+    jobs_run()
+
+    def due_after(seconds: int) -> bool:
+        Comparison.objects.update(began_at=timezone.now() - timedelta(seconds=seconds))
+        return connections_due().filter(pk=kvm.pk).exists()
+
+    assert look() == []
+    assert not due_after(SUSPECT_AGAIN_S + 1)
+    fleet.admin.drop_domain(one_host.name, guest.pk)
+    assert look() == [("guest-without-domain", "web-1", "suspected")]
+    assert not due_after(SUSPECT_AGAIN_S - 5)
+    assert turn_take(kvm) is None
+    assert due_after(SUSPECT_AGAIN_S + 1)
+    assert turn_take(kvm)
 
 
 def test_two_collectors_do_not_compare_twice(kvm):

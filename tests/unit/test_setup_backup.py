@@ -1,6 +1,7 @@
 """``make backup`` and ``make restore``: where they run, and what starts anew after a restore."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,13 @@ def test_make_asks_for_the_file():
         done = subprocess.run(["make", target], cwd=checkout, capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert f"make {target} FILE=/somewhere/panel.backup" in done.stderr
+
+
+def test_by_hand_it_is_done_with_the_panel_that_is_set_up(tmp_path):
+    """Where none is, whoever calls ``manage.py`` on the system's Python is told so in a sentence."""
+    checkout = Path(__file__).parents[2]
+    environment = {"PATH": os.environ["PATH"], "INNKEEPER_STATE": str(tmp_path / "state")}
+    command = ["/usr/bin/python3", "-B", str(checkout / "manage.py"), "backup", str(tmp_path / "panel.backup")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip().startswith("Innkeeper does not run here: start it with make up")

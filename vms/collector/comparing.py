@@ -2,15 +2,12 @@
 
 import logging
 import threading
-from datetime import timedelta
 from functools import partial
 from typing import cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Now
 
 from hosts import registry
 from hosts.calls import Measured
@@ -25,7 +22,7 @@ from vms.collector.lanes import Lane, is_lost
 from vms.collector.lease import Lease
 from vms.operations.survey import compare_in_turn
 from vms.services.reconcile.compare import panel_compare
-from vms.services.reconcile.turns import PANEL, Turn, turn_failed, turn_take
+from vms.services.reconcile.turns import PANEL, Turn, connections_due, turn_failed, turn_take
 
 logger = logging.getLogger(__name__)
 DEADLINE_S = 120.0  # of all the calls of one comparison
@@ -51,10 +48,8 @@ class Comparisons:
         if PANEL not in self._under_way:
             self._under_way.add(PANEL)
             self._lane.submit(self._compare_panel)
-        due = Q(comparison__isnull=True) | Q(comparison__began_at__isnull=True) | Q(comparison__began_at__gt=Now())
-        due |= Q(comparison__began_at__lt=Now() - timedelta(seconds=settings.COMPARE_EVERY_S))
         states = [HostState.ACTIVE, HostState.MAINTENANCE]
-        rows = HostConnection.objects.filter(due, enabled=True, last_error="", host__state__in=states)
+        rows = connections_due().filter(last_error="", host__state__in=states)
         for row in rows.filter(last_seen_at__isnull=False):
             if self._lease.holds(row.host_id) and row.pk not in self._under_way:
                 self._under_way.add(row.pk)

@@ -9,8 +9,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Now
 
 from hosts.models import Host
 from hosts.states import HostState
@@ -21,7 +22,7 @@ from vms.services.actions import guest_action_submit
 from vms.services.limiter import as_limiter_lets
 from vms.states import GuestAction
 
-_AGAIN_AFTER = timedelta(minutes=30)  # of one guest: a repair that did not help is for people
+_AGAIN_AFTER = timedelta(minutes=30)  # of one difference: a repair that did not help is for people
 
 
 def repairs_go_on(*, host_id: UUID, host_type: str) -> list[Job]:
@@ -43,12 +44,11 @@ def repair_submit(difference: Difference, *, actor: Actor, params: Mapping[str, 
 def repairs_waiting() -> QuerySet[Difference]:
     """Return what is to be repaired by itself, on hosts in service, and that nobody has begun to repair lately."""
     asked = Q(kind=DifferenceKind.GUEST_WITHOUT_DOMAIN) & ~Q(repair_asked_by="")
-    tried = JobResource.objects.filter(
-        type="guest",
-        resource_id=OuterRef("object_id"),
-        job__action=GuestAction.REPAIR,
-        job__created_at__gte=Now() - _AGAIN_AFTER,
+    jobs = JobResource.objects.filter(type="guest", resource_id=OuterRef("object_id"), job__action=GuestAction.REPAIR)
+    of_this = jobs.annotate(of=KeyTextTransform("difference", "job__params")).filter(
+        of=Cast(OuterRef("pk"), TextField()), job__created_at__gte=Now() - _AGAIN_AFTER
     )
+    at_work = jobs.filter(slot__isnull=False)
     serving = Host.objects.filter(pk=OuterRef("host_id"), state=HostState.ACTIVE)
     rows = Difference.objects.filter(Q(kind=DifferenceKind.FILTER_MISSING) | asked, state=DifferenceState.OPEN)
-    return rows.filter(Exists(serving)).exclude(Exists(tried))
+    return rows.filter(Exists(serving)).exclude(Exists(of_this)).exclude(Exists(at_work))

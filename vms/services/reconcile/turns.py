@@ -8,19 +8,20 @@ overtaken, nor a thread that was given up can bring back what is not so any more
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from hosts.models import HostConnection
 from hosts.services.restored import comparison_failed
-from vms.models import Comparison
+from vms.models import Comparison, Difference, DifferenceState
 
+SUSPECT_AGAIN_S = 65  # a little more than the minute that has to lie between two looks that prove something
 PANEL = UUID(int=1)  # the comparison of what the panel alone knows
 _TAKE = """
 UPDATE vms_comparison SET turn = turn + 1, began_at = clock_timestamp()
@@ -40,14 +41,33 @@ class Turn:
     written: int
 
 
+def connections_due() -> QuerySet[HostConnection]:
+    """Return the hypervisors to compare now: every few minutes, and each minute while something is only suspected."""
+    suspected = Difference.objects.filter(
+        host_id=OuterRef("host_id"), host_type=OuterRef("host_type"), state=DifferenceState.SUSPECTED
+    )
+    due = Q(comparison__isnull=True) | Q(comparison__began_at__isnull=True) | Q(comparison__began_at__gt=Now())
+    due |= Q(comparison__began_at__lt=Now() - timedelta(seconds=settings.COMPARE_EVERY_S))
+    soon = Q(comparison__began_at__lt=Now() - timedelta(seconds=SUSPECT_AGAIN_S))
+    return HostConnection.objects.filter(due | (soon & Exists(suspected)), enabled=True)
+
+
 def turn_take(connection: HostConnection | None, *, anew: bool = False) -> Turn | None:
     """Take the turn of comparing a hypervisor, or what the panel alone knows; None when another had it lately.
 
     Any number may ask: the row is moved by one guarded UPDATE. ``anew``: somebody asked for it now.
     """
     row, _ = Comparison.objects.get_or_create(**({"pk": PANEL} if connection is None else {"connection": connection}))
+    every_s = settings.COMPARE_EVERY_S
+    if (
+        connection is not None
+        and Difference.objects.filter(
+            host_id=connection.host_id, host_type=connection.host_type, state=DifferenceState.SUSPECTED
+        ).exists()
+    ):
+        every_s = min(every_s, SUSPECT_AGAIN_S)
     with database.cursor() as cursor:
-        cursor.execute(_TAKE, {"id": row.pk, "anew": anew, "every_s": settings.COMPARE_EVERY_S})
+        cursor.execute(_TAKE, {"id": row.pk, "anew": anew, "every_s": every_s})
         taken = cursor.fetchone()
     if taken is None:
         return None
