@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from hosts.models import IPAddress, Network
 from hosts.services.restored import uncompared
+from hosts.services.subnets import subnets_of
 from panel.core import events
 from panel.core.errors import CapacityError, NotReadyError
 
@@ -60,13 +61,8 @@ def _v6_within(host_id: UUID, addresses: Collection[str]) -> list[tuple[Network,
     parsed = [found for one in addresses if (found := _v6(one)) is not None]
     if not parsed:
         return []
-    networks = [
-        (network, ipaddress.IPv6Network(network.cidr_v6), {str(network.gateway_v6), *network.reserved})
-        for network in Network.objects.filter(hosts=host_id).exclude(cidr_v6="")
-    ]
-    return [
-        (network, one) for one in parsed for network, subnet, kept in networks if one in subnet and str(one) not in kept
-    ]
+    networks = [(network, subnets_of(network)) for network in Network.objects.filter(hosts=host_id).exclude(cidr_v6="")]
+    return [(network, one) for one in parsed for network, subnets in networks if subnets.hands_out(str(one))]
 
 
 def _v6(text: str) -> ipaddress.IPv6Address | None:
@@ -105,6 +101,9 @@ def addresses_take(*, network: Network, owner_id: UUID, nic_id: UUID) -> list[IP
 def _take_v4(network: Network, owner_id: UUID, nic_id: UUID) -> IPAddress:
     free = IPAddress.objects.filter(free_v4(), network=network).order_by("order")
     row = free.select_for_update(skip_locked=True).first() or _wait_for_v4(free)
+    while row is not None and not subnets_of(network).hands_out(row.address):  # whatever made a row of it
+        free = free.exclude(pk=row.pk)
+        row = free.select_for_update(skip_locked=True).first() or _wait_for_v4(free)
     if row is None:
         raise CapacityError("No address is left.")
     row.owner_id, row.nic_id, row.taken_at = owner_id, nic_id, timezone.now()
@@ -156,12 +155,18 @@ def _v6_offset(network: Network, subnet: ipaddress.IPv6Network, reserved: set[st
     return secrets.choice(free) if free else None
 
 
+@transaction.atomic
 def addresses_release(*, owner_id: UUID) -> int:
-    """Give a guest's addresses back. Returns how many."""
-    for network_id in IPAddress.objects.filter(owner_id=owner_id).values_list("network_id", flat=True).distinct():
+    """Give a guest's addresses back. Returns how many.
+
+    One that its network does not hand out has no row any more: it came with a server that was taken over.
+    """
+    rows = list(IPAddress.objects.select_for_update().filter(owner_id=owner_id).order_by("pk"))
+    networks = Network.objects.in_bulk({row.network_id for row in rows})  # read when nobody can change the rows
+    free = {pk: subnets_of(network) for pk, network in networks.items()}
+    for network_id in networks:
         events.publish("network", network_id)
-    released = IPAddress.objects.filter(owner_id=owner_id, family=4).update(
-        owner_id=None, nic_id=None, taken_at=None, seen_used_at=None
-    )
-    removed, _ = IPAddress.objects.filter(owner_id=owner_id, family=6).delete()
-    return released + removed
+    back = [row.pk for row in rows if row.family == 4 and free[row.network_id].hands_out(row.address)]
+    IPAddress.objects.filter(pk__in=back).update(owner_id=None, nic_id=None, taken_at=None, seen_used_at=None)
+    IPAddress.objects.filter(pk__in=[row.pk for row in rows], owner_id=owner_id).delete()
+    return len(rows)

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
 from hosts.models import Host, IPAddress, Network
-from hosts.services.subnets import Subnets, subnets_checked
+from hosts.services.subnets import Subnets, subnets_checked, subnets_of
 from panel.core import events
 from panel.core.actors import Actor
 from panel.core.audit import audit_record
@@ -60,7 +60,7 @@ def network_create(
     )
     _save(network)
     network.hosts.set(hosts)
-    _rows_in_step(network, subnets)
+    _rows_in_step(network, subnets, subnets)
     return _recorded(actor, network, "network.created", {"cidr_v4": (None, cidr_v4), "cidr_v6": (None, cidr_v6)})
 
 
@@ -78,13 +78,13 @@ def network_edit(
     _one_at_a_time()
     network = Network.objects.select_for_update().get(pk=network.pk)
     wanted = {name: value for name, value in changes.items() if name in ALWAYS | UNUSED}
-    before = {name: getattr(network, name) for name in wanted}
+    before, handed_out = {name: getattr(network, name) for name in wanted}, subnets_of(network)
     if any(name in UNUSED and (wanted[name] or None) != (before[name] or None) for name in wanted):
         _refuse_in_use(network, "Its subnet and bridge cannot be changed")
     for name, value in wanted.items():
         setattr(network, name, value)
     if set(wanted) & set(_ADDRESSING):
-        _readdress(network)
+        _readdress(network, handed_out)
     _save(network)
     if hosts is not None:
         _set_hosts(network, hosts)
@@ -123,19 +123,9 @@ def _columns(subnets: Subnets) -> dict[str, Any]:
     return asdict(subnets) | {"reserved": list(subnets.reserved)}
 
 
-def _addressing(network: Network) -> Subnets:
-    return Subnets(
-        cidr_v4=network.cidr_v4,
-        gateway_v4=network.gateway_v4,
-        cidr_v6=network.cidr_v6,
-        gateway_v6=network.gateway_v6,
-        reserved=tuple(network.reserved),
-    )
-
-
 def _refuse_overlap(subnets: Subnets, *, but: Network | None = None) -> None:
     for other in Network.objects.exclude(pk__in=[but.pk] if but else []):
-        theirs = _addressing(other)
+        theirs = subnets_of(other)
         for name in ("cidr_v4", "cidr_v6"):
             if Subnets(**{name: getattr(subnets, name)}).overlaps(Subnets(**{name: getattr(theirs, name)})):
                 taken = f"It overlaps network {other.name} ({getattr(theirs, name)})."
@@ -152,28 +142,33 @@ def _refuse_in_use(network: Network, what: str) -> None:
         )
 
 
-def _readdress(network: Network) -> None:
+def _readdress(network: Network, before: Subnets) -> None:
     subnets = subnets_checked(
         **{name: getattr(network, name) for name in _ADDRESSING}  # as edited, not yet saved
     )
     _refuse_overlap(subnets, but=network)
     for name, value in _columns(subnets).items():
         setattr(network, name, value)
-    _rows_in_step(network, subnets)
+    _rows_in_step(network, subnets, before)
 
 
-def _rows_in_step(network: Network, subnets: Subnets) -> None:
-    """Make the free IPv4 rows those of the subnet, in bulk. Taken ones are locked first and never dropped."""
+def _rows_in_step(network: Network, subnets: Subnets, before: Subnets) -> None:
+    """Make the free IPv4 rows those of the subnet, in bulk. Taken ones are locked first and never dropped.
+
+    One that was handed out ``before`` and is taken stays one that is handed out. One that was kept back already and
+    came with a server that was taken over is no matter of this edit.
+    """
     wanted = {address: order for order, address in subnets.v4_addresses()}
     rows = IPAddress.objects.filter(network=network)
     have = {row.address: row for row in rows.filter(family=4).select_for_update()}
     taken = {row.address for row in have.values() if row.owner_id is not None}
-    kept_v6 = rows.filter(family=6, address__in=subnets.reserved, owner_id__isnull=False)
-    taken_v6 = set(kept_v6.values_list("address", flat=True))
-    if lost := sorted((taken - set(wanted)) | taken_v6):
+    kept_v6 = set(subnets.reserved) - set(before.reserved)
+    taken_v6 = set(rows.filter(family=6, address__in=kept_v6, owner_id__isnull=False).values_list("address", flat=True))
+    if lost := sorted({one for one in taken - set(wanted) if before.hands_out(one)} | taken_v6):
         raise InvalidInputError(fields={"reserved": f"{lost[0]} is in use by a server."})
     rows.filter(family=6, owner_id__isnull=True).delete()  # seen used; the next comparison sees them again
-    rows.filter(pk__in=[row.pk for address, row in have.items() if address not in wanted]).delete()
+    unwanted = [row.pk for address, row in have.items() if address not in wanted and row.owner_id is None]
+    rows.filter(pk__in=unwanted).delete()
     IPAddress.objects.bulk_create(
         [
             IPAddress(network=network, address=address, family=4, order=order)

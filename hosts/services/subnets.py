@@ -1,10 +1,11 @@
-"""Arithmetic of subnets: what a network's fields must be and which addresses it has. No database."""
+"""Arithmetic of subnets: what a network's fields must be and which addresses it has. Asks no database."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from hosts.models import Network
 from panel.core.errors import InvalidInputError
 from panel.core.ip import address_parse
 
@@ -41,6 +42,36 @@ class Subnets:
             address = str(subnet[order])
             if address not in never:
                 yield order, address
+
+    def never_a_guests(self, address: str) -> str:
+        """Return what an address in canonical spelling is here that no guest can have; "" when one can have it."""
+        parsed = ipaddress.ip_address(address)
+        cidr = self.cidr_v4 if parsed.version == 4 else self.cidr_v6
+        subnet = ipaddress.ip_network(cidr) if cidr else None
+        if subnet is None or parsed not in subnet:
+            return "not an address of this network"
+        if address in (self.gateway_v4, self.gateway_v6):
+            return "the network's gateway"
+        if parsed == subnet.network_address:
+            return "the network's own address" if parsed.version == 4 else "the address of all routers in the network"
+        if parsed.version == 4 and parsed == subnet.broadcast_address:
+            return "the network's broadcast address"
+        return ""
+
+    def hands_out(self, address: str) -> bool:
+        """True when an address in canonical spelling may be handed out."""
+        return not self.never_a_guests(address) and address not in self.reserved
+
+
+def subnets_of(network: Network) -> Subnets:
+    """Return the addressing of a network, which was checked when it was saved."""
+    return Subnets(
+        cidr_v4=network.cidr_v4,
+        gateway_v4=network.gateway_v4,
+        cidr_v6=network.cidr_v6,
+        gateway_v6=network.gateway_v6,
+        reserved=tuple(network.reserved),
+    )
 
 
 def subnets_checked(

@@ -28,7 +28,13 @@ def counts(host: Host, customer: Customer) -> tuple[int, ...]:
 
 
 def refused(
-    host: Host, customer: Customer, found: Difference, deeds: Deeds, error: type[Exception], said: str, **fields: Any
+    host: Host,
+    customer: Customer,
+    found: Difference,
+    deeds: Deeds,
+    error: type[Exception],
+    said: str | None,
+    **fields: Any,
 ) -> None:
     """Ask for a take-over that must be refused, and assert that nothing was taken for it."""
     before = counts(host, customer)

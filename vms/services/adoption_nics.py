@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from hosts.models import Host, IPAddress, Network
+from hosts.services.subnets import subnets_of
 from panel.core import events
 from panel.core.errors import InvalidInputError
 from vms.models import Guest, Nic
@@ -81,8 +82,8 @@ def _addresses_obstacle(network: Network, addresses: Sequence[str], seen: set[st
         cidr = network.cidr_v4 if parsed.version == 4 else network.cidr_v6
         if not cidr or parsed not in ipaddress.ip_network(cidr):
             return f"{address} is not in the network {network.name}."
-        if address in (network.gateway_v4, network.gateway_v6):
-            return f"{address} is the network's gateway."
+        if what := subnets_of(network).never_a_guests(address):
+            return f"{address} is {what}: no server can have it."
         if address in seen:
             return f"{address} is stated twice."
         seen.add(address)
