@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy
 
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.models.hosts import SILENT_AFTER
@@ -119,7 +119,11 @@ def hosts_uncompared(_now: datetime) -> Iterator[Finding]:
         code="hosts_uncompared",
         since=rows["since"],
         sentence=_UNCOMPARED,
-        hint=_("Until then their networks give new servers no address. It takes half a minute while collectors run."),
+        hint=ngettext(
+            "Until then its networks give new servers no address. It takes half a minute while collectors run.",
+            "Until then their networks give new servers no address. It takes half a minute while collectors run.",
+            rows["count"],
+        ),
         link="/hosts",
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy
 
 from hosts.drivers.types import PowerState
 from panel.core.health import Finding, Severity, duration_words, few, health_check, several
@@ -29,10 +29,15 @@ _FULL = ngettext_lazy(
 _FAILED = ngettext_lazy("%(count)s guest has failed.", "%(count)s guests have failed.", "count")
 _STUCK = ngettext_lazy("%(count)s guest could not be deleted.", "%(count)s guests could not be deleted.", "count")
 _DIFFERENCES = ngettext_lazy(
-    "There is %(count)s difference between what the panel has and what is there.",
-    "There are %(count)s differences between what the panel has and what is there.",
+    "There is %(count)s difference between what the panel has and what is there: %(severities)s.",
+    "There are %(count)s differences between what the panel has and what is there: %(severities)s.",
     "count",
 )
+_SEVERITIES = {  # worst first
+    DifferenceSeverity.HIGH: ngettext_lazy("%(count)s high", "%(count)s high", "count"),
+    DifferenceSeverity.MEDIUM: ngettext_lazy("%(count)s medium", "%(count)s medium", "count"),
+    DifferenceSeverity.LOW: ngettext_lazy("%(count)s low", "%(count)s low", "count"),
+}
 
 
 @health_check
@@ -68,7 +73,11 @@ def guests_in_trouble(now: datetime) -> Iterator[Finding]:
         code="guests_failed",
         since=sums["failed_since"],
         sentence=_FAILED,
-        hint=_("Its page says why. Try the job again, or delete the guest: until then it holds its place."),
+        hint=ngettext(
+            "Its page says why. Try the job again, or delete the guest: until then it holds its place.",
+            "Their pages say why. Try the jobs again, or delete the guests: until then they hold their places.",
+            sums["failed"],
+        ),
         link="/guests?lifecycle=error",
     )
     yield from several(
@@ -77,19 +86,26 @@ def guests_in_trouble(now: datetime) -> Iterator[Finding]:
         code="guests_not_deleted",
         since=sums["stuck_since"],
         sentence=_STUCK,
-        hint=_undeleted_hint(now) if sums["stuck"] else "",
+        hint=_undeleted_hint(sums["stuck"], now) if sums["stuck"] else "",
         link="/guests?lifecycle=deleting",
     )
 
 
-def _undeleted_hint(now: datetime) -> str:
+def _undeleted_hint(count: int, now: datetime) -> str:
     at = next_try_at()
     if at is None:
-        return _("Its page says why. It is tried again by itself as soon as its host answers.")
+        return ngettext(
+            "Its page says why. It is tried again by itself as soon as its host answers.",
+            "Their pages say why. They are tried again by themselves as soon as their hosts answer.",
+            count,
+        )
     wait = max(at - now, timedelta(0))
-    return _(
+    return ngettext(
         "Its page says why. It is tried again by itself while its host answers, after five minutes and then less and "
-        "less often: the next time in %(wait)s."
+        "less often: the next time in %(wait)s.",
+        "Their pages say why. They are tried again by themselves while their hosts answer, after five minutes and then "
+        "less and less often: the next time in %(wait)s.",
+        count,
     ) % {"wait": duration_words(wait)}
 
 
@@ -152,15 +168,25 @@ def _kinds_words(found: dict[str, int]) -> str:
 
 @health_check
 def differences_open(_now: datetime) -> Iterator[Finding]:
-    """What the panel, its hosts and billing do not agree on and nobody has settled."""
+    """What the panel, its hosts and billing do not agree on and nobody has settled: one line, by the worst of it."""
     rows = Difference.objects.filter(state=DifferenceState.OPEN).exclude(kind=DifferenceKind.AUTOMATIC_STOPPED)
-    for row in rows.values("severity").order_by().annotate(count=Count("pk"), since=Min("created_at")):
-        yield from several(
-            row["count"],
-            severity=_MATTERS[DifferenceSeverity(row["severity"])],
-            code=f"differences_{row['severity']}",
-            since=row["since"],
-            sentence=_DIFFERENCES,
-            hint=_("Nothing is deleted because of them. Look at each, and take over, repair, release or ignore it."),
-            link=f"/differences?severity={row['severity']}&state=open",
-        )
+    sums = rows.values("severity").order_by().annotate(count=Count("pk"), since=Min("created_at"))
+    found = {row["severity"]: row for row in sums}
+    there = [severity for severity in _SEVERITIES if severity in found]
+    if not there:
+        return
+    count = sum(row["count"] for row in found.values())
+    yield from several(
+        count,
+        severity=_MATTERS[there[0]],
+        code=f"differences_{there[0]}",
+        since=min(row["since"] for row in found.values()),
+        sentence=_DIFFERENCES,
+        severities=", ".join(str(_SEVERITIES[one] % {"count": found[one]["count"]}) for one in there),
+        hint=ngettext(
+            "Nothing is deleted because of it. Look at it, and take over, repair, release or ignore it.",
+            "Nothing is deleted because of them. Look at each, and take over, repair, release or ignore it.",
+            count,
+        ),
+        link=f"/differences?severity={there[0]}&state=open" if len(there) == 1 else "/differences?state=open",
+    )

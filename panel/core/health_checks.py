@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy
 
 from panel.core.health import Finding, Severity, duration_words, health_check, several, since_when
 from panel.core.job_metrics import LATELY, waiting_jobs
@@ -145,11 +145,23 @@ def waiting(now: datetime) -> Iterator[Finding]:
             sentence=_WAIT,
             age=duration_words(now - oldest),
             why=why,
-            hint=_("They are carried out as soon as somebody takes them. More workers: WORKER_CONCURRENCY.")
-            if kind in alive
-            else _("They are carried out when it runs again; nothing is lost."),
+            hint=_waiting_hint(count, busy=kind in alive),
             link="/jobs?status=queued",
         )
+
+
+def _waiting_hint(count: int, *, busy: bool) -> str:
+    if busy:
+        return ngettext(
+            "It is carried out as soon as somebody takes it. More workers: WORKER_CONCURRENCY.",
+            "They are carried out as soon as somebody takes them. More workers: WORKER_CONCURRENCY.",
+            count,
+        )
+    return ngettext(
+        "It is carried out when one runs again; nothing is lost.",
+        "They are carried out when one runs again; nothing is lost.",
+        count,
+    )
 
 
 @health_check

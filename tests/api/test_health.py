@@ -277,7 +277,7 @@ def test_a_heartbeat_is_one_row_and_goes_when_it_ends():
     assert PanelProcess.objects.count() == 0
 
 
-def test_what_does_not_agree_is_told_once_for_each_severity(well, operator_api):
+def test_what_does_not_agree_is_one_line_by_the_worst_of_it(well, operator_api):
     def difference(number: int, **fields) -> Difference:
         values = {
             "kind": "wrong-size",
@@ -293,12 +293,45 @@ def test_what_does_not_agree_is_told_once_for_each_severity(well, operator_api):
     assert items(operator_api) == []
     oldest = difference(3, severity="high")
     difference(4, severity="high")
+    found = only(operator_api)
+    assert (found["code"], found["severity"]) == ("differences_high", "critical")
+    assert found["sentence"] == "There are 2 differences between what the panel has and what is there: 2 high."
+    assert found["link"] == "/differences?severity=high&state=open"
     difference(5)
-    found = items(operator_api)
-    assert [(one["code"], one["severity"]) for one in found] == [
-        ("differences_high", "critical"),
-        ("differences_medium", "warning"),
-    ]
-    assert found[0]["sentence"] == "There are 2 differences between what the panel has and what is there."
-    assert found[0]["link"] == "/differences?severity=high&state=open"
-    assert found[0]["since"] == f"{oldest.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    difference(6, severity="low")
+    found = only(operator_api)
+    assert (found["code"], found["severity"]) == ("differences_high", "critical")
+    assert found["sentence"] == (
+        "There are 4 differences between what the panel has and what is there: 2 high, 1 medium, 1 low."
+    )
+    assert found["hint"].startswith("Nothing is deleted because of them. Look at each, ")
+    assert found["link"] == "/differences?state=open"
+    assert found["since"] == f"{oldest.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    Difference.objects.exclude(key="k6").update(state="closed")
+    found = only(operator_api)
+    assert (found["code"], found["severity"]) == ("differences_low", "notice")
+    assert found["sentence"] == "There is 1 difference between what the panel has and what is there: 1 low."
+    assert found["hint"].startswith("Nothing is deleted because of it. Look at it, ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "one", "many"),
+    [
+        ({"lifecycle": "error"},
+         "Its page says why. Try the job again, or delete the guest: until then it holds its place.",
+         "Their pages say why. Try the jobs again, or delete the guests: until then they hold their places."),
+        ({"lifecycle": "deleting", "error_message": "No."},
+         "Its page says why. It is tried again by itself as soon as its host answers.",
+         "Their pages say why. They are tried again by themselves as soon as their hosts answer."),
+    ],
+    ids=["failed", "not deleted"],
+)  # fmt: skip
+def test_what_a_line_means_is_said_of_one_and_of_many(well, admin_api, customer, fields, one, many):
+    from tests.services.guests import order
+
+    for number, hint in ((1, one), (2, many)):
+        order(customer, name=f"web-{number}")
+        Job.objects.all().delete()
+        Guest.objects.update(**fields)
+        assert only(admin_api)["hint"] == hint
+        assert only(admin_api)["sentence"].startswith("1 guest " if number == 1 else "2 guests ")
