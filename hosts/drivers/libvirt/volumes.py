@@ -58,11 +58,20 @@ def listing(session: Session, pool_name: str) -> list[VolumeInfo]:
     found = []
     for name in sorted(volumes):
         if not name.endswith(_MARK) and name + _MARK not in volumes:
-            with suppress(VolumeNotFoundError):  # deleted since
-                text = volumes[name].XMLDesc()
-                if not parse.is_directory(text):
-                    found.append(parse.volume_info(pool_name, text))
+            text = _described(volumes[name])
+            if text is not None and not parse.is_directory(text):
+                found.append(parse.volume_info(pool_name, text))
     return found
+
+
+def _described(volume: Any) -> str | None:
+    """Return a listed volume's XML; None when it was deleted since."""
+    try:
+        return str(volume.XMLDesc())
+    except libvirt.libvirtError as error:
+        if is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+            return None
+        raise
 
 
 def create(
