@@ -24,10 +24,10 @@ _UNCOMPARED = ngettext_lazy(
 
 @health_check
 def silent_hosts(now: datetime) -> Iterator[Finding]:
-    """Hypervisors that were not seen for a minute."""
+    """Hypervisors that did not answer the last time, or were not seen for a minute: their guests are unknown."""
     silent = (
         HostConnection.objects.filter(enabled=True, host__state__in=WATCHED)
-        .exclude(last_seen_at__gte=now - SILENT_AFTER)
+        .exclude(last_seen_at__gte=now - SILENT_AFTER, last_error="")
         .select_related("host")
         .order_by("host__name", "host_type")
     )

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from hosts.models import Host, HostConnection, HostImage, Image, IPAddress, Network, StoragePool
-from hosts.models.hosts import SEEN_LATELY
+from hosts.models.hosts import ANSWERS, SEEN_LATELY
 from hosts.states import ImageState
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
@@ -64,11 +64,15 @@ def image_names(ids: Collection[UUID]) -> dict[UUID, str]:
 def host_list_for(actor: Actor) -> QuerySet[Host]:
     """All hosts, with connections, pools and networks; only for those who see the fleet.
 
-    Hosts and connections have ``answers``: whether they were seen within ``SILENT_AFTER``.
+    Hosts and connections have ``answers``: whether they were seen within ``SILENT_AFTER`` and were not silent at the
+    last look. Of a host its hypervisors tell, because its own ``last_error`` may be that of a check that failed.
     """
     actor.require(Permission.FLEET_VIEW)
-    connections = Prefetch("connections", HostConnection.objects.annotate(answers=SEEN_LATELY))
-    return Host.objects.annotate(answers=SEEN_LATELY).prefetch_related(connections, "pools", "networks")
+    connections = Prefetch("connections", HostConnection.objects.annotate(answers=ANSWERS))
+    silent = HostConnection.objects.filter(host=OuterRef("pk"), enabled=True).exclude(last_error="")
+    return Host.objects.annotate(answers=SEEN_LATELY & ~Exists(silent)).prefetch_related(
+        connections, "pools", "networks"
+    )
 
 
 def host_get_for(actor: Actor, host_id: UUID, *, lock: bool = False) -> Host:

@@ -59,7 +59,7 @@ class ConnectionOut(Shape):
     libvirt_version = serializers.CharField(allow_blank=True)
     emulated = serializers.BooleanField(help_text="Full machines run without hardware virtualization: slow.")
     capabilities = CapabilityOut(many=True)
-    answers = serializers.BooleanField(help_text="It was seen within the last minute.")
+    answers = serializers.BooleanField(help_text="It answered at the last look, within the last minute.")
     last_seen_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
 
@@ -86,7 +86,9 @@ class HostOut(Shape):
     connections = ConnectionOut(many=True)
     networks = NamedOut(many=True)
     boot_id = serializers.CharField(allow_blank=True)
-    answers = serializers.BooleanField(help_text="Each of its hypervisors was seen within the last minute.")
+    answers = serializers.BooleanField(
+        help_text="Each of its hypervisors answered at the last look, within the last minute."
+    )
     last_seen_at = serializers.DateTimeField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()

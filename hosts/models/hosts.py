@@ -11,8 +11,10 @@ from hosts.states import HostState
 from panel.core.models.base import Record, VersionedRecord
 
 SILENT_AFTER = timedelta(seconds=60)  # a host with a hypervisor not seen for this long does not answer
-# By the database's clock, as it was written.
+# By the database's clock, as it was written. With ANSWERS what is shown: a hypervisor that was silent at the last look
+# does not answer, at the moment at which its guests become unknown.
 SEEN_LATELY = Q(last_seen_at__isnull=False, last_seen_at__gt=Now() - SILENT_AFTER)
+ANSWERS = SEEN_LATELY & Q(last_error="")
 HOST_TYPES = [(t.value, t.value.upper()) for t in HostType]
 
 

@@ -13,6 +13,7 @@ from panel.core.models import Job, JobAttempt, JobStatus, PanelBackup, PanelProc
 from panel.core.processes import Heartbeat, processes_forget
 from tests import factories
 from tests.client import problem, queries_of
+from tests.services.watching import Looking
 from vms.models import Comparison, Difference, Guest
 
 pytestmark = pytest.mark.django_db
@@ -75,10 +76,27 @@ def test_a_silent_host_says_since_when_and_why(well, admin_api):
     assert found["sentence"] == f"Host {well.name} has not been seen for 20 minutes. It says: connection refused."
     assert found["since"] == f"{since:%Y-%m-%dT%H:%M:%S.%fZ}"
     assert found["link"] == f"/hosts/{well.pk}"
-    HostConnection.objects.filter(host=well, host_type="lxc").update(last_seen_at=NOW())
+    HostConnection.objects.filter(host=well, host_type="lxc").update(last_seen_at=NOW(), last_error="")
     assert only(admin_api)["sentence"].startswith(f"KVM on host {well.name} has not been seen for 20 minutes.")
     well.connections.update(last_seen_at=None, last_error="")
     assert only(admin_api)["sentence"] == f"Host {well.name} was never seen."
+
+
+def test_a_host_that_was_silent_at_the_last_look_is_told_at_once(well, admin_api, fleet):
+    well.connections.update(last_seen_at=NOW() - timedelta(seconds=17))
+    assert items(admin_api) == []
+    fleet.admin.set_reachable(well.name, False)
+    for one in well.connections.all():
+        Looking(one.pk).look()
+    found = only(admin_api)
+    assert (found["severity"], found["code"], found["subject"]) == ("critical", "host_silent", well.name)
+    assert found["sentence"].startswith(f"Host {well.name} has not been seen for 1")
+    assert found["sentence"].endswith(" seconds. It says: The host does not answer.")
+    assert admin_api.get(f"/hosts/{well.pk}").json()["answers"] is False
+    HostConnection.objects.filter(host=well, host_type="lxc").update(last_seen_at=NOW(), last_error="")
+    assert only(admin_api)["sentence"].startswith(f"KVM on host {well.name} has not been seen for ")
+    well.connections.update(last_seen_at=NOW(), last_error="")
+    assert items(admin_api) == []
 
 
 def test_jobs_that_nobody_takes_say_how_long_and_why(well, admin_api):

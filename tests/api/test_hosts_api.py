@@ -49,6 +49,26 @@ def test_a_host_answers_while_it_was_seen_within_the_last_minute(operator_api):
         assert {c["answers"] for c in operator_api.get(f"/hosts/{host.pk}").json()["connections"]} == {answers}
 
 
+def test_a_host_that_was_silent_at_the_last_look_does_not_answer(operator_api):
+    """Its guests are unknown from that look on; an error of a check of the host itself says nothing of it."""
+    host = host_make(last_seen_at=timezone.now())
+    host.connections.update(last_seen_at=timezone.now())
+    kvm = host.connections.get(host_type="kvm")
+
+    def answers() -> tuple[bool, dict[str, bool]]:
+        (body,) = operator_api.get("/hosts").json()["results"]
+        assert operator_api.get(f"/hosts/{host.pk}").json()["answers"] is body["answers"]
+        return body["answers"], {one["host_type"]: one["answers"] for one in body["connections"]}
+
+    each = dict.fromkeys(host.connections.values_list("host_type", flat=True), True)
+    type(host).objects.update(last_error="The check failed.")
+    assert answers() == (True, each)
+    host.connections.filter(pk=kvm.pk).update(last_error="The host does not answer.")
+    assert answers() == (False, each | {kvm.host_type: False})
+    host.connections.filter(pk=kvm.pk).update(enabled=False)
+    assert answers()[0] is True
+
+
 @pytest.mark.parametrize("path", ["/hosts", "/pools", "/networks", "/addresses"])
 def test_the_fleet_is_for_staff_only(path, admin_api, operator_api, billing_api, owner_api, anonymous):
     assert admin_api.get(path).status_code == 200
