@@ -1,5 +1,6 @@
 """Taking over a domain that the panel has not made, while it runs on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hosts.drivers.descriptions import DomainDescription
@@ -20,7 +21,9 @@ from vms.services.reconcile.record import plain
 from vms.services.reconcile.settle import taken_over
 from vms.states import GuestAction, Lifecycle
 
-_MUST_AGREE = ("name", "persistent", "vcpus", "memory_mib", "user_namespace", "disks", "nics")
+_MUST_AGREE = ("name", "persistent", "vcpus", "memory_mib", "user_namespace", "nics")
+_OF_A_DISK = ("target", "kind", "source", "path", "format", "read_only")
+_ROUNDED_BYTES = 4096  # QEMU rounds up what a file's own length says otherwise
 
 
 @register
@@ -39,7 +42,7 @@ class GuestAdopt(GuestOperation):
         found = self.driver.domain_describe(self.guest.pk)
         if found.taken_over:
             return  # by a former attempt of this job
-        differs = [name for name in _MUST_AGREE if _essence(found)[name] != self.job.params["found"].get(name)]
+        differs = _differs(self.job.params["found"], found)
         if differs:
             raise InvalidStateError(
                 "The domain is not as it was found any more. Check the host and try again.", detail=", ".join(differs)
@@ -87,6 +90,14 @@ class GuestAdopt(GuestOperation):
         events.publish("guest", self._guest_id, customer_id=self.job.customer_id)
 
 
-def _essence(found: DomainDescription) -> dict[str, Any]:
-    shown: dict[str, Any] = plain(domain_json(found))
-    return shown
+def _differs(before: Mapping[str, Any], found: DomainDescription) -> list[str]:
+    """Return what of a domain is not as it was found. In which of the host's pools a disk is, is no matter of it."""
+    now: dict[str, Any] = plain(domain_json(found))
+    differs = [name for name in _MUST_AGREE if now[name] != before.get(name)]
+    old, new = before["disks"], now["disks"]
+    return differs if len(old) == len(new) and all(map(_same_disk, old, new)) else [*differs, "disks"]
+
+
+def _same_disk(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    sizes = {-(-disk["capacity_bytes"] // _ROUNDED_BYTES) for disk in (old, new) if disk["capacity_bytes"]}
+    return len(sizes) < 2 and all(old[name] == new[name] for name in _OF_A_DISK)

@@ -5,7 +5,8 @@ from typing import Any
 
 from hosts.drivers.types import HostType
 from hosts.models import Volume
-from vms.models import Difference, Guest
+from vms.models import Difference, DifferenceKind, Guest
+from vms.states import Lifecycle
 
 FORMATS = ("qcow2", "raw")
 SOURCES = ("file", "block", "network")
@@ -35,11 +36,23 @@ def left_alone(disk: Mapping[str, Any]) -> bool:
     return disk["source"] != "file" or disk["path"].startswith("/dev/")
 
 
-def obstacle(row: Difference) -> str:
-    """Return why a found domain cannot be taken over, as one sentence; "" when it can."""
-    found = row.found
-    if Guest.objects.filter(pk=row.about_id).exists():
+def guest_obstacle(row: Difference) -> str:
+    """Return what the panel has with a found domain's id, as a sentence why it cannot be had; "" when nothing."""
+    if row.kind != DifferenceKind.DOMAIN_WITHOUT_GUEST:
+        return ""
+    guest = Guest.objects.filter(pk=row.about_id).only("lifecycle").first()
+    if guest is None:
+        return ""
+    if guest.lifecycle == Lifecycle.DELETED:
         return "The panel had a server with this domain's id: it cannot be taken over another time."
+    if guest.lifecycle == Lifecycle.PROVISIONING:
+        return "It is being taken over already."
+    return "It is a server of the panel's by now."
+
+
+def obstacle(row: Difference) -> str:
+    """Return why a found domain is none that can be taken over, as one sentence; "" when it is one."""
+    found = row.found
     if not found["persistent"]:
         return "The domain has no persistent configuration: it would be gone when it is switched off."
     disks = own_disks(found)

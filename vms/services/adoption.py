@@ -26,7 +26,7 @@ from panel.core.models import Customer, Job
 from panel.core.units import GIB
 from vms.models import Difference, Disk, Guest
 from vms.services.actions import guest_audit, guest_job
-from vms.services.adoptable import HOST_ROOT, is_host_root, left_alone, obstacle, own_disks, place
+from vms.services.adoptable import HOST_ROOT, guest_obstacle, is_host_root, left_alone, obstacle, own_disks, place
 from vms.services.adoption_nics import NicRequest, nic_make, nics_settled
 from vms.services.allocation import amounts, quota_take
 from vms.services.reconcile.actions import ADOPT, refusals
@@ -86,7 +86,7 @@ def guest_adopt(*, actor: Actor, difference: Difference, request: AdoptRequest) 
         QuotaExceededError, CapacityError: nothing was taken.
     """
     row = Difference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
-    if said := refusals(row)[ADOPT] or obstacle(row):
+    if said := guest_obstacle(row) or refusals(row)[ADOPT] or obstacle(row):
         raise InvalidStateError(said, current=row.state)
     host_root = is_host_root(row)
     if host_root and not request.accept_host_root:

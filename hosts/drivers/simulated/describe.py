@@ -5,7 +5,7 @@ from uuid import UUID
 
 from hosts.drivers.descriptions import DiskDescription, DomainDescription, NicDescription
 from hosts.drivers.simulated.state import DomainRecord, HostState, VolumeRecord
-from hosts.drivers.types import DiskSpec, HostType, NicSpec, VolumeFormat
+from hosts.drivers.types import DiskSpec, HostType, NicSpec, VolumeFormat, VolumeRef
 
 
 def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDescription:
@@ -48,7 +48,9 @@ def _directories(record: DomainRecord) -> Iterator[DiskDescription]:
 
 
 def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
-    path = state.pools.get(disk.volume.pool, "")
+    somewhere = disk.volume.pool if disk.volume.pool.startswith("/") else ""  # a directory, of whichever pool
+    path = state.pools.get(disk.volume.pool, somewhere)
+    pools = {place: name for name, place in state.pools.items()}
     directory = state.directories.get(path)
     volume = directory.volumes.get(disk.volume.name) if directory is not None else None
     source = "network" if "://" in path else "block" if path.startswith("/dev/") else "file"
@@ -60,7 +62,7 @@ def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
         format=disk.format,
         capacity_bytes=0 if volume is None else volume.capacity_bytes,
         read_only=disk.read_only,
-        volume=disk.volume if source == "file" else None,
+        volume=VolumeRef(pools[path], disk.volume.name) if source == "file" and path in pools else None,
         backing_paths=tuple(_below(volume, state)),
     )
 
