@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
+from hosts.models.hosts import SEEN_LATELY
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.ip import address_parse
@@ -49,9 +50,11 @@ def guests_of(actor: Actor) -> QuerySet[Guest]:
     """All guests of the customers that the actor sees, with what ``guest_json`` shows beside them."""
     visible = actor.customer_ids
     rows = Guest.objects.all() if visible is None else Guest.objects.filter(customer_id__in=visible)
-    emulated = HostConnection.objects.filter(host_id=OuterRef("host_id"), host_type=OuterRef("host_type"))
+    own = HostConnection.objects.filter(host_id=OuterRef("host_id"), host_type=OuterRef("host_type"))
     return rows.select_related("customer", "host", "image").annotate(
-        host_emulated=Coalesce(Subquery(emulated.values("emulated")[:1]), False), power_shown=power_shown()
+        host_emulated=Coalesce(Subquery(own.values("emulated")[:1]), False),
+        host_answers=Exists(own.filter(SEEN_LATELY, enabled=True, last_error="", uncompared_since__isnull=True)),
+        power_shown=power_shown(),
     )
 
 
@@ -266,9 +269,15 @@ def _seen(at: datetime | None) -> str:
     return f"{at:%H:%M} UTC{day}"
 
 
+def _host_answers(guest: Guest) -> bool:
+    """True when a guest that was read with ``guests_of`` is on a hypervisor that answers now."""
+    return bool(getattr(guest, "host_answers", False))
+
+
 def _power_reason(guest: Guest) -> str:
     if guest.power_state == PowerState.UNKNOWN:
-        return f"The host does not answer for it; last seen {_seen(guest.observed_at)}."
+        what = "The host answers and does not have it" if _host_answers(guest) else "The host does not answer for it"
+        return f"{what}; last seen {_seen(guest.observed_at)}."
     if power_of(guest) == PowerState.UNKNOWN:
         return f"The panel has not looked at it lately; last seen {_seen(guest.observed_at)}."
     if guest.power_state == PowerState.PAUSED:

@@ -122,6 +122,27 @@ def test_guest_that_is_not_listed_becomes_unknown_and_is_not_lost(guest, one_hos
     assert (guest.power_state, guest.lifecycle, guest.power_wanted) == ("unknown", "active", "on")
 
 
+def test_why_a_guest_is_unknown_is_its_host_or_that_it_is_gone(guest, one_host, fleet, watcher, admin_api):
+    watcher.look()
+    seen = f"last seen {Guest.objects.get().observed_at:%H:%M} UTC."
+
+    def said() -> list[tuple[str, str]]:
+        rows = [admin_api.get(f"/guests/{guest.pk}").json(), *admin_api.get("/guests").json()["results"]]
+        return [(row["status"], row["status_reason"]) for row in rows]
+
+    fleet.admin.drop_domain(one_host.name, guest.pk)
+    watcher.look()
+    assert said() == [("unknown", f"The host answers and does not have it; {seen}")] * 2
+    fleet.admin.set_reachable(one_host.name, False)
+    watcher.look()
+    assert said() == [("unknown", f"The host does not answer for it; {seen}")] * 2
+    fleet.admin.set_reachable(one_host.name, True)
+    watcher.look()
+    assert said() == [("unknown", f"The host answers and does not have it; {seen}")] * 2
+    HostConnection.objects.update(last_seen_at=timezone.now() - timedelta(minutes=2))  # nobody asks it any more
+    assert said() == [("unknown", f"The host does not answer for it; {seen}")] * 2
+
+
 def test_silent_host_makes_its_guests_unknown_with_the_time_they_were_seen(guest, one_host, fleet, watcher):
     watcher.look()
     seen = Guest.objects.get().observed_at

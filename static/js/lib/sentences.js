@@ -51,8 +51,12 @@ const STATES = {
 
 const SEEN = /; last seen .+\.$/;
 const UNSEEN = {
+  "The host answers and does not have it": () => _("Its host answers, and does not have it."),
   "The host does not answer for it": () => _("Its host does not answer."), "The panel has not looked at it lately": () => _("The panel has not looked at it lately."),
 };
+
+/** True for one that is not on its host any more, as far as that says. */
+export const isGone = (guest) => guest.status_reason.startsWith("The host answers and does not have it");
 
 /** Why it is not known whether a guest runs; the time is left to the page, by the reader's clock. */
 export function unknownWhy(guest) {

@@ -6,7 +6,7 @@ import { patchChanged } from "../lib/edit.js";
 import { momentTime, money, sizeWords } from "../lib/format.js";
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { _ } from "../lib/i18n.js";
-import { said, unknownWhy } from "../lib/sentences.js";
+import { isGone, said, unknownWhy } from "../lib/sentences.js";
 import { actionWord } from "../lib/words.js";
 import { Ago, Button, Card, Copy, Facts, GuestState, Icon, Notice, OsMark, Pending, TypeMark } from "../ui/basic.js";
 import { AuditList } from "../ui/audit.js";
@@ -70,8 +70,11 @@ function Head({ guest, onGuest, onAnswer }) {
 /** Not known is not off: said in so many words, with when it was seen and, for staff, where the reason is. */
 function Unseen({ guest }) {
   const when = guest.observed_at && html` ${_("Last seen %(time)s", { time: momentTime(guest.observed_at) })} (<${Ago} at=${guest.observed_at} />).`;
-  return html`<div class="page-notice"><${Notice} kind="warning" action=${boot.staff && html`<a class="btn btn-sm" href="/health">${_("Show health")}</a>`}>
-    ${unknownWhy(guest)}${when} ${boot.staff ? _("It may well run: only the panel cannot see it.") : _("It may well run and be reachable: only the panel cannot see it. You need not do anything.")}<//></div>`;
+  const gone = isGone(guest);
+  const where = gone ? html`<a class="btn btn-sm" href="/differences">${_("Open differences")}</a>` : html`<a class="btn btn-sm" href="/health">${_("Show health")}</a>`;
+  const hidden = boot.staff ? _("It may well run: only the panel cannot see it.") : _("It may well run and be reachable: only the panel cannot see it. You need not do anything.");
+  const lost = boot.staff ? _("The differences say what can be done.") : _("Those who run the panel are told.");
+  return html`<div class="page-notice"><${Notice} kind="warning" action=${boot.staff && where}>${unknownWhy(guest)}${when} ${gone ? lost : hidden}<//></div>`;
 }
 
 /** `told` is a reason that stands on the page already. */
