@@ -13,11 +13,11 @@ Rules for every method:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.descriptions import DomainDescription, FileUse
 from hosts.drivers.types import (
     DomainInfo,
     DomainSpec,
@@ -227,6 +227,14 @@ class HypervisorDriver(ABC):
     @abstractmethod
     def domain_descriptions(self) -> list[DomainDescription]:
         """Describe all domains of the host, also foreign ones, sorted by id; a few calls for each."""
+
+    @abstractmethod
+    def file_uses(self, *, pools: Sequence[str]) -> list[FileUse]:
+        """Return which files the hypervisor's domains need, whoever made them, and which the host's overlays do.
+
+        It looks anew at all pools that the host has, of whomever; ``pools`` are those that it must have.
+        Raises: VolumeNotFoundError when one of ``pools`` is not there.
+        """
 
     @abstractmethod
     def domain_configuration(self, domain: UUID) -> str:

@@ -42,6 +42,8 @@ class NicDescription:
 class DomainDescription:
     """A domain with its persistent configuration, which counts from its next start.
 
+    ``files``: every file and directory of its host that it names, also in what it runs with now: of its disks, below
+    them, kernels, firmware, media. What is among them, or in one of them, is in use.
     ``user_namespace`` False: root in this container is root of its host. None: it is a machine of its own.
     """
 
@@ -59,3 +61,16 @@ class DomainDescription:
     user_namespace: bool | None
     disks: tuple[DiskDescription, ...]
     nics: tuple[NicDescription, ...]
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileUse:
+    """A file or directory of a host that something needs; what is in such a directory is needed, too.
+
+    ``path`` "": it may be any, because the host does not say which.
+    """
+
+    path: str
+    by: str  # the domain's name; of an overlay, its own path
+    domain: UUID | None  # None: it is needed by an overlay

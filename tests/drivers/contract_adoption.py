@@ -9,8 +9,9 @@ import pytest
 
 from hosts.drivers.base import HypervisorDriver
 from hosts.drivers.descriptions import DomainDescription, NicDescription
-from hosts.drivers.types import DomainSpec, HostType, NicSpec, PowerState
-from panel.core.errors import DomainNotFoundError
+from hosts.drivers.types import DomainSpec, HostType, NicSpec, PoolSpec, PowerState, VolumeFormat, VolumeRef
+from panel.core.errors import DomainNotFoundError, VolumeNotFoundError
+from panel.core.units import MIB
 from tests.drivers.checks import (
     MakeSpec,
     NewDriver,
@@ -69,6 +70,32 @@ class AdoptionContract:
         disks = driver.domain_describe(spec.id).disks
         assert [disk.backing_paths for disk in disks if not disk.read_only] == [(below,) if below else ()]
         driver.domain_destroy(spec.id)
+
+    def test_files_that_domains_and_overlays_need_are_told(
+        self, driver: HypervisorDriver, make_spec: MakeSpec, pool: PoolSpec
+    ):
+        spec = make_spec()
+        driver.domain_define(spec)
+        base, overlay = (VolumeRef(pool.name, f"{name}-{spec.id}.qcow2") for name in ("base", "overlay"))
+        qcow2 = VolumeFormat.QCOW2
+        driver.volume_create(base, format=qcow2, capacity_bytes=MIB)
+        driver.volume_create(overlay, format=qcow2, capacity_bytes=MIB, backing=base, backing_format=qcow2)
+        needed = {disk.volume for disk in spec.disks} | ({spec.seed} if spec.seed is not None else set())
+        if spec.kernel is not None:
+            needed |= {spec.kernel.kernel, spec.kernel.initrd}
+        uses = driver.file_uses(pools=[pool.name])
+        names = {use.path.rpartition("/")[2] for use in uses if use.domain == spec.id}
+        assert {volume.name for volume in needed} <= names
+        assert {use.by for use in uses if use.domain == spec.id} == {spec.domain_name}
+        of_overlays = {use.path: use.by for use in uses if use.domain is None}
+        assert of_overlays[f"{pool.path}/{base.name}"] == f"{pool.path}/{overlay.name}"
+        with pytest.raises(VolumeNotFoundError):
+            driver.file_uses(pools=[pool.name, "absent"])
+        for volume in (overlay, base):
+            driver.volume_delete(volume)
+        driver.domain_undefine(spec.id)
+        left = driver.file_uses(pools=[])
+        assert [use for use in left if use.domain == spec.id or use.path.endswith(base.name)] == []
 
     def test_nothing_is_said_of_or_done_to_a_domain_that_is_missing(
         self, driver: HypervisorDriver, make_spec: MakeSpec

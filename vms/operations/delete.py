@@ -2,14 +2,22 @@
 
 from django.utils import timezone
 
+from hosts import registry
+from hosts.calls import guarded
+from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.descriptions import FileUse
 from hosts.drivers.types import VolumeRef
-from hosts.models import Volume
+from hosts.models import HostConnection, Volume
 from hosts.services.capacity import pools_left_alone
 from panel.core import events
+from panel.core.actors import SYSTEM
 from panel.core.errors import DomainNotFoundError, PanelError
+from panel.core.models import Job
 from panel.core.operations import Step, register
 from vms.models import Guest, GuestSecret
 from vms.operations.base import GuestOperation
+from vms.operations.file_uses import is_shared, needed_volumes
+from vms.services.actions import guest_audit
 from vms.services.allocation import give_back
 from vms.states import GuestAction, Lifecycle
 
@@ -26,6 +34,10 @@ class GuestDelete(GuestOperation):
         Step("ensure_undefined", "Remove the server", cancellable=False),
         Step("ensure_volumes_gone", "Delete its disks", deadline_s=120, cancellable=False),
     )
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.kept: dict[VolumeRef, FileUse] = {}  # what others need
 
     def prepare(self) -> None:
         super().prepare()
@@ -48,8 +60,25 @@ class GuestDelete(GuestOperation):
         volumes = {VolumeRef(pool, name) for pool, name in owned.values_list("pool__name", "name")}
         if not self.guest.domain_name:  # also what was made and not written down
             volumes |= {self.root_volume(), self.seed_volume()}
-        for volume in sorted(volumes):
+        self.kept = self._needed_by_others(volumes)
+        for volume in sorted(volumes - self.kept.keys()):
             self.delete_volume(volume)
+        if self.kept:
+            names = ", ".join(volume.name for volume in sorted(self.kept))
+            self.progress(100, f"Used by others on the host, and so left where it is: {names}.")
+
+    def _needed_by_others(self, volumes: set[VolumeRef]) -> dict[VolumeRef, FileUse]:
+        """Return what of it others need; where all domains are the panel's own, each has its disks for itself."""
+        assert self.guest.host is not None  # noqa: S101 - prepare() made sure
+        host_id = self.guest.host.pk
+        if not self.guest.domain_name and not is_shared(host_id):
+            return {}
+        return needed_volumes(volumes, host_id=host_id, driver=self._driver_of, but_of=self.guest.pk)
+
+    def _driver_of(self, connection: HostConnection) -> HypervisorDriver:
+        return guarded(
+            lambda: registry.driver_of(connection), fence=self.verify, deadline_s=lambda: self.step_now.deadline_s
+        )
 
     def failed(self, error: PanelError) -> None:
         """Say why it is still there; it can be deleted again."""
@@ -68,6 +97,7 @@ class GuestDelete(GuestOperation):
             return
         GuestSecret.objects.filter(guest=guest).delete()
         guest.disks.all().delete()
+        self._forget_kept(guest)
         give_back(guest)
         if guest.domain_name and guest.host_id is not None:
             pools_left_alone(host_id=guest.host_id)
@@ -79,3 +109,11 @@ class GuestDelete(GuestOperation):
             user_data="",
             before_rebuild={},
         )
+
+    def _forget_kept(self, guest: Guest) -> None:
+        """The panel has nothing more to do with what is left where it is; the audit says what, and who needs it."""
+        for volume, use in sorted(self.kept.items()):
+            rows = Volume.objects.filter(pool__host=guest.host, pool__name=volume.pool, name=volume.name)
+            rows.delete()
+            path = f"{volume.pool}/{volume.name}"
+            guest_audit(SYSTEM, guest, "guest.delete.disk_left", disk=(path, None), needed_by=(None, use.by))

@@ -3,11 +3,13 @@
 from hosts import registry
 from hosts.calls import guarded
 from hosts.drivers.base import HypervisorDriver
+from hosts.drivers.descriptions import FileUse
 from hosts.drivers.types import VolumeRef
 from hosts.models import HostConnection, ImageFile, StoragePool, Volume
 from panel.core.errors import InvalidStateError
 from panel.core.operations import Operation, Step, register
 from vms.models import Difference, Guest
+from vms.operations.file_uses import needed_volumes
 from vms.services.reconcile.settle import settled
 from vms.states import Lifecycle
 
@@ -41,23 +43,9 @@ class VolumeRelease(Operation):
         )
 
     def ensure_unused(self) -> None:
-        path = f"{self.pool.path.rstrip('/')}/{self.volume.name}"
-        for connection in self.connections:
-            for domain in self.driver(connection).domain_descriptions():
-                used = [path == disk.path or path in disk.backing_paths for disk in domain.disks]
-                if any(used) or any(disk.volume == self.volume for disk in domain.disks):
-                    raise InvalidStateError("The volume is used by a domain of the host.", detail=domain.domain_name)
-        self._ensure_no_overlay(path)
-
-    def _ensure_no_overlay(self, path: str) -> None:
-        """Look at all pools of the host; one that cannot be read might have an overlay, so its error counts."""
-        driver = self.driver(self.connections[0])
-        for pool in StoragePool.objects.managed().filter(host_id=self.pool.host_id).order_by("name"):
-            for volume in driver.volume_list(pool.name):
-                if volume.backing_path == path:
-                    raise InvalidStateError(
-                        f"The volume {volume.ref.name} is an overlay of it and would be lost with it.", detail=pool.name
-                    )
+        use = needed_volumes({self.volume}, host_id=self.pool.host_id, driver=self.driver).get(self.volume)
+        if use is not None:
+            raise InvalidStateError(_said(use), detail=use.by)
 
     def ensure_deleted(self) -> None:
         for connection in self.connections:
@@ -66,3 +54,11 @@ class VolumeRelease(Operation):
     def succeeded(self) -> None:
         Volume.objects.filter(pool=self.pool, name=self.volume.name).delete()
         settled(self.difference, how="released")
+
+
+def _said(use: FileUse) -> str:
+    if not use.path:
+        return f"The host does not say what the disks in {use.by} are built on: it may be this volume."
+    if use.domain is not None:
+        return "The volume is used by a domain of the host."
+    return f"The volume {use.by.rpartition('/')[2]} is an overlay of it and would be lost with it."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hosts.drivers.types import HostType
-from hosts.models import Volume
+from hosts.models import ImageFile, Volume
 from vms.models import Difference, DifferenceKind, Guest
 from vms.states import Lifecycle
 
@@ -63,8 +63,11 @@ def obstacle(row: Difference) -> str:
     for disk in disks:
         if said := _disk_obstacle(disk, container=row.host_type == HostType.LXC):
             return said
+    images = {file.volume_name for file in ImageFile.objects.only("sha256", "format")}
     for disk in disks:
         path, name = place(disk)
+        if name in images:
+            return f"Its disk {name} is an image of the panel's, which others are made from."
         known = Volume.objects.filter(pool__host_id=row.on_host_id, pool__path=path, name=name)
         if known.filter(owner_id__isnull=False).exists():
             return f"Its disk {name} belongs to a server of the panel's."

@@ -12,6 +12,8 @@ from hosts.drivers.libvirt import hook, states
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.disk_places import disk_place
 from hosts.drivers.libvirt.errors import is_code
+from hosts.drivers.libvirt.named_files import named_files
+from hosts.drivers.libvirt.places import LOOK_PREFIX
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml import parse
 from hosts.drivers.libvirt.xml.edit import is_kept, mac_of, memory_mib
@@ -83,6 +85,7 @@ class _Read:
         self, profile: Profile, places: dict[str, str], unguarded: frozenset[str] | None
     ) -> DomainDescription:
         info = self.info
+        disks = tuple(self._disks(places))
         return DomainDescription(
             id=info.id,
             domain_name=info.domain_name,
@@ -96,8 +99,9 @@ class _Read:
             vcpus=int(self.kept.findtext("vcpu") or 1),
             memory_mib=memory_mib(self.kept),
             user_namespace=has_user_namespace(self.kept) if profile.host_type is HostType.LXC else None,
-            disks=tuple(self._disks(places)),
+            disks=disks,
             nics=tuple(self._nics(unguarded)),
+            files=self._files(disks),
         )
 
     def _disks(self, places: dict[str, str]) -> Iterable[DiskDescription]:
@@ -119,6 +123,10 @@ class _Read:
                 volume=_volume(source, path, places),
                 backing_paths=chains.get(path, ()),
             )
+
+    def _files(self, disks: Iterable[DiskDescription]) -> tuple[str, ...]:
+        found = named_files(self.kept) | (named_files(self.live) if self.live is not None else frozenset())
+        return tuple(sorted(found | {disk.path for disk in disks if disk.source in ("file", "image")}))
 
     def _chains(self) -> dict[str, tuple[str, ...]]:
         """Return the files below each disk's: libvirt says so while the domain runs."""
@@ -214,7 +222,8 @@ def _bridge(session: Session, interface: Element, live: Element | None) -> str:
 def _pools(session: Session) -> dict[str, str]:
     """Return the names of the host's active directory pools by their directories."""
     flags = libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_DIR | libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE
-    return {parse.pool_path(pool.XMLDesc()): pool.name() for pool in session.conn.listAllStoragePools(flags)}
+    pools = {pool.name(): pool for pool in session.conn.listAllStoragePools(flags)}
+    return {parse.pool_path(pool.XMLDesc()): name for name, pool in pools.items() if not name.startswith(LOOK_PREFIX)}
 
 
 def _unguarded(session: Session, profile: Profile, read: list[_Read]) -> frozenset[str] | None:

@@ -1,13 +1,13 @@
 """The hypervisor driver for libvirt: one connection, one profile; the work is in the modules beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
-from hosts.drivers.descriptions import DomainDescription
-from hosts.drivers.libvirt import adoption, console, describe, domains, events, facts, pools, states, volumes
+from hosts.drivers.descriptions import DomainDescription, FileUse
+from hosts.drivers.libvirt import adoption, console, describe, domains, events, facts, file_uses, pools, states, volumes
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.profiles import PROFILES
 from hosts.drivers.seed_media import seed_ext4, seed_iso
@@ -178,6 +178,11 @@ class LibvirtDriver(HypervisorDriver):
     def domain_descriptions(self) -> list[DomainDescription]:
         with self._connection.use() as session:
             return describe.described(session, self._profile, session.conn.listAllDomains())
+
+    def file_uses(self, *, pools: Sequence[str]) -> list[FileUse]:
+        with self._connection.use() as session:
+            found = describe.described(session, self._profile, session.conn.listAllDomains())
+            return file_uses.uses(session, found, pools=pools)
 
     def domain_configuration(self, domain: UUID) -> str:
         with self._connection.use() as session:

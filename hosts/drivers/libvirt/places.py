@@ -6,6 +6,7 @@ The hook scripts (``hooks/``) know the same directories; a test compares the two
 STATE_DIRECTORY = "/var/lib/libvirt/innkeeper"
 CONSOLE_POOL = "innkeeper-console"
 CONSOLE_DIRECTORY = f"{STATE_DIRECTORY}/console"
+LOOK_PREFIX = "innkeeper-look-"  # of pools that are there only while somebody looks at a directory
 MOUNTS_DIRECTORY = f"{STATE_DIRECTORY}/mounts"
 
 # Where libvirt looks for hook scripts, and where the panel's controller of containers stands beside them.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from hosts.drivers.descriptions import DiskDescription, DomainDescription, NicDescription
+from hosts.drivers.descriptions import DiskDescription, DomainDescription, FileUse, NicDescription
 from hosts.drivers.simulated.state import DomainRecord, HostState, VolumeRecord
 from hosts.drivers.types import DiskSpec, HostType, NicSpec, VolumeFormat, VolumeRef
 
@@ -30,7 +30,29 @@ def described(domain: UUID, record: DomainRecord, state: HostState) -> DomainDes
         user_namespace=record.user_namespace if record.host_type is HostType.LXC else None,
         disks=(*_directories(record), *(_disk(number, disk, state) for number, disk in enumerate(disks))),
         nics=() if spec is None else tuple(_nic(nic, record) for nic in spec.nics),
+        files=tuple(sorted(_files(record, state))),
     )
+
+
+def _files(record: DomainRecord, state: HostState) -> Iterator[str]:
+    """Name what it needs at its next start, and what it runs with."""
+    if record.root_directory:
+        yield record.root_directory
+    named = set[VolumeRef]()
+    for spec in (record.spec, record.found, record.live_spec):
+        if spec is not None:
+            named |= {disk.volume for disk in spec.disks} | ({spec.seed} if spec.seed is not None else set())
+            named |= {spec.kernel.kernel, spec.kernel.initrd} if spec.kernel is not None else set()
+    yield from {path for one in named for path in (state.path_of(one), *_below(_volume_of(one, state), state))}
+
+
+def overlays(state: HostState) -> Iterator[FileUse]:
+    """Say what the overlays in the host's pools are on."""
+    for pool, directory in sorted(state.pools.items()):
+        for name, volume in sorted(state.directories[directory].volumes.items()):
+            if volume.backing is not None:
+                by = state.path_of(VolumeRef(pool, name))
+                yield FileUse(path=state.path_of(volume.backing), by=by, domain=None)
 
 
 def _directories(record: DomainRecord) -> Iterator[DiskDescription]:
@@ -48,11 +70,9 @@ def _directories(record: DomainRecord) -> Iterator[DiskDescription]:
 
 
 def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
-    somewhere = disk.volume.pool if disk.volume.pool.startswith("/") else ""  # a directory, of whichever pool
-    path = state.pools.get(disk.volume.pool, somewhere)
+    path = state.directory_of(disk.volume.pool)
     pools = {place: name for name, place in state.pools.items()}
-    directory = state.directories.get(path)
-    volume = directory.volumes.get(disk.volume.name) if directory is not None else None
+    volume = _volume_of(disk.volume, state)
     source = "network" if "://" in path else "block" if path.startswith("/dev/") else "file"
     return DiskDescription(
         target=f"vd{chr(97 + number)}",
@@ -69,10 +89,13 @@ def _disk(number: int, disk: DiskSpec, state: HostState) -> DiskDescription:
 
 def _below(volume: VolumeRecord | None, state: HostState) -> Iterator[str]:
     while volume is not None and volume.backing is not None:
-        path = state.path_of(volume.backing)
-        yield path
-        directory = state.directories.get(state.pools.get(volume.backing.pool, ""))
-        volume = directory.volumes.get(volume.backing.name) if directory is not None else None
+        yield state.path_of(volume.backing)
+        volume = _volume_of(volume.backing, state)
+
+
+def _volume_of(volume: VolumeRef, state: HostState) -> VolumeRecord | None:
+    directory = state.directories.get(state.directory_of(volume.pool))
+    return directory.volumes.get(volume.name) if directory is not None else None
 
 
 def _nic(nic: NicSpec, record: DomainRecord) -> NicDescription:

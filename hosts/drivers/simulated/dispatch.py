@@ -56,6 +56,7 @@ READS = frozenset(
         "domain_list",
         "domain_describe",
         "domain_descriptions",
+        "file_uses",
         "domain_configuration",
         "domain_is_current",
         "console_output",

@@ -3,10 +3,10 @@
 import asyncio
 from uuid import UUID
 
-from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.descriptions import DomainDescription, FileUse
 from hosts.drivers.simulated import guest
 from hosts.drivers.simulated.capabilities import require
-from hosts.drivers.simulated.describe import described
+from hosts.drivers.simulated.describe import described, overlays
 from hosts.drivers.simulated.host import SimulatedHost
 from hosts.drivers.simulated.state import DomainRecord
 from hosts.drivers.simulated.storage import StorageCalls
@@ -127,6 +127,17 @@ class DomainCalls:
     def domain_descriptions(self) -> list[DomainDescription]:
         """Describe all."""
         return [self.domain_describe(domain=info.id) for info in self.domain_list()]
+
+    def file_uses(self, *, pools: list[str]) -> list[FileUse]:
+        """Say what its domains and the host's overlays need."""
+        for pool in pools:
+            self._storage.pool_info(pool=pool)
+        mine = [
+            FileUse(path=path, by=one.domain_name, domain=one.id)
+            for one in self.domain_descriptions()
+            for path in one.files
+        ]
+        return [*mine, *overlays(self._host.state)]
 
     def domain_configuration(self, *, domain: UUID) -> str:
         """Say whether it was ours before: then its spec is what it is given back as."""

@@ -1,13 +1,13 @@
 """The driver for simulated hosts: the contract's methods as requests to the simulated server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
-from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.descriptions import DomainDescription, FileUse
 from hosts.drivers.simulated.connection import ServerConnection
 from hosts.drivers.simulated.listening import READER, Stream
 from hosts.drivers.simulated.wire import decode, encode
@@ -221,6 +221,11 @@ class SimulatedDriver(HypervisorDriver):
     def domain_descriptions(self) -> list[DomainDescription]:
         """See the contract."""
         found: list[DomainDescription] = self._call(list[DomainDescription], "domain_descriptions")
+        return found
+
+    def file_uses(self, *, pools: Sequence[str]) -> list[FileUse]:
+        """See the contract."""
+        found: list[FileUse] = self._call(list[FileUse], "file_uses", pools=list(pools))
         return found
 
     def domain_configuration(self, domain: UUID) -> str:

@@ -94,6 +94,10 @@ class HostState:
     busy_until: float = field(default_factory=time.time)  # up to when busy_ns was counted
     made_at: float = field(default_factory=time.time)
 
+    def directory_of(self, pool: str) -> str:
+        """Return a pool's directory; a directory stands for itself, of whichever pool it is."""
+        return self.pools.get(pool, pool if pool.startswith("/") else "")
+
     def path_of(self, volume: VolumeRef) -> str:
         """Return where a volume is, or would be."""
-        return f"{self.pools.get(volume.pool, '')}/{volume.name}"
+        return f"{self.directory_of(volume.pool)}/{volume.name}"

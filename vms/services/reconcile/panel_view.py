@@ -35,13 +35,15 @@ def panel_view(*, connection: HostConnection, began_at: datetime, used_addresses
     owners = dict(IPAddress.objects.filter(address__in=used).values_list("address", "owner_id"))
     owners = dict.fromkeys(v6_without_row(host_id=connection.host_id, addresses=used - owners.keys())) | owners
     host = Host.objects.only("name", "boot_id").get(pk=connection.host_id)
+    pools = list(StoragePool.objects.filter(host=host))
     return PanelView(
         host_id=host.pk,
         host_name=host.name,
         boot_id=host.boot_id,
         host_type=connection.host_type,
         guests=tuple(_guest(guest, addresses) for guest in guests),
-        pool_paths=dict(StoragePool.objects.filter(host=host).values_list("name", "path")),
+        pool_paths={pool.name: pool.path for pool in pools},
+        found_pools=frozenset(pool.name for pool in pools if not pool.for_new_guests),
         volumes=_volumes(connection.host_id),
         image_names=frozenset(file.volume_name for file in ImageFile.objects.only("sha256", "format")),
         busy=busy_since(began_at),

@@ -66,6 +66,7 @@ class PanelView:
     addresses: Mapping[str, UUID | None]  # those that the host's domains use and that are of a network of the panel's
     # What domains without a guest use on the host's other hypervisors, which share its pools; None: not known yet.
     used_elsewhere: frozenset[VolumeRef] | None = frozenset()
+    found_pools: frozenset[str] = frozenset()  # pools only because something there was taken over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

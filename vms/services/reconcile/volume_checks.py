@@ -1,11 +1,17 @@
 """Volumes that the panel knows against those on a host. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Set
 
 from hosts.drivers.types import VolumeInfo, VolumeRef
 from vms.models import DifferenceKind, Severity
+from vms.services.file_needs import is_named
 from vms.services.reconcile.guest_checks import PROOF
 from vms.services.reconcile.snapshots import Finding, HostView, NotAll, PanelView, VolumeView, key_of
+
+# In the directories of what was taken over, files that the panel neither knows nor has made are others'. By these names
+# a panel that was restored knows what it had made since.
+_OF_THE_PANEL = re.compile(r"(guest-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-|image-[0-9a-f]{24}\.)")
 
 
 def volume_checks(panel: PanelView, host: HostView) -> Iterator[Finding | NotAll]:
@@ -28,6 +34,7 @@ def _ownerless(
 ) -> Iterator[Finding]:
     used = {disk.volume for domain in host.domains for disk in domain.disks if disk.volume is not None}
     used |= used_elsewhere
+    named = {path for domain in host.domains for path in domain.files}
     known = {(one.pool, one.name): one for one in panel.volumes}
     overlays = _overlays(host)
     for pool, volumes in listed.items():
@@ -37,7 +44,10 @@ def _ownerless(
             busy = any(str(guest_id) in name for guest_id in panel.busy)
             if busy or name in panel.image_names or (row is not None and row.owner_lives):
                 continue
-            if volume.ref not in used:
+            path = f"{panel.pool_paths[pool].rstrip('/')}/{name}"
+            if row is None and pool in panel.found_pools and not _OF_THE_PANEL.match(name):
+                continue
+            if volume.ref not in used and not is_named(path, named):
                 yield Finding(
                     kind=DifferenceKind.VOLUME_WITHOUT_OWNER,
                     severity=Severity.LOW,
@@ -52,7 +62,7 @@ def _ownerless(
                         "name": name,
                         "format": volume.format,
                         "capacity_bytes": volume.capacity_bytes,
-                        **_needed_by(overlays.get(f"{panel.pool_paths[pool].rstrip('/')}/{name}")),
+                        **_needed_by(overlays.get(path)),
                     },
                 )
 
