@@ -22,7 +22,9 @@ class ImageOut(Shape):
     os_version = serializers.CharField(allow_blank=True)
     state = serializers.ChoiceField(ImageState.choices)
     boot = serializers.ChoiceField(["disk", "kernel"], help_text="`disk`: has its own boot loader and kernel.")
-    cloud_init = serializers.BooleanField(help_text="Takes user-data.")
+    cloud_init = serializers.BooleanField(
+        help_text="Takes all user-data. Without it a script that begins with `#!` is run, and the rest refused."
+    )
     host_types = serializers.ListField(child=serializers.ChoiceField([t.value for t in HostType]))
     min_disk_gib = serializers.IntegerField()
     min_memory_mib = serializers.IntegerField()

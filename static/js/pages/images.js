@@ -22,7 +22,7 @@ const columns = [
   { key: "state", title: _("State"), class: "cell-state", cell: (image) => html`<${State} status=${image.state} />` },
   { key: "types", title: _("Runs on"), cell: (image) => html`<span class="row-line">${image.host_types.map((type) => html`<${TypeMark} key=${type} type=${type} />`)}</span>` },
   { key: "boot", title: _("Boots by"), class: "cell-minor", cell: (image) => (image.boot === "disk" ? html`<span title=${_("Has its own boot loader and kernel.")}>${_("its own disk")}</span>` : html`<span title=${_("Kernel and initrd come from the image; root cannot change them.")}>${_("given kernel")}</span>`) },
-  { key: "init", title: _("User-data"), class: "cell-minor", cell: (image) => (image.cloud_init ? _("cloud-init") : html`<span class="muted">${_("no")}</span>`) },
+  { key: "init", title: _("User-data"), class: "cell-minor", cell: (image) => (image.cloud_init ? _("cloud-init") : html`<span class="muted">${_("scripts only")}</span>`) },
   { key: "needs", title: _("Needs"), class: "cell-minor", cell: (image) => html`<span class="two-lines"><span class="nowrap">${_("%(size)s memory", { size: mib(image.min_memory_mib) })}</span><small>${_("%(size)s disk", { size: gib(image.min_disk_gib) })}</small></span>` },
   { key: "size", title: _("Size"), class: "cell-num cell-minor", cell: (image) => html`<span class="nowrap">${bytes(image.size_bytes)}</span>` },
   { key: "hosts", title: _("On hosts"), label: true, cell: (image) => (image.on_hosts?.length ? html`<span title=${image.on_hosts.map((host) => host.name).join(", ")}>${plural("%(count)s host", "%(count)s hosts", image.on_hosts.length)}</span>` : html`<span class="muted" title=${_("It is copied to a host with the first guest there.")}>${_("none yet")}</span>`) },

@@ -75,5 +75,5 @@ export function NameBlock({ form, change, error, image }) {
     <${TextField} label=${_("Name")} autocomplete="off" spellcheck="false" maxlength="63" hint=${_("A host name: letters a to z, digits, hyphens and dots.")} ...${bind("name")} />
     <details class="fold" open=${open} onToggle=${(event) => setOpen(event.currentTarget.open)}><summary><${Icon} name="chevron-right" />${_("Labels and user-data")}</summary><div class="stack">
       <${TextField} label=${_("Labels")} optional=${_("optional")} placeholder="env=production team=web" hint=${_("Words or pairs, separated by spaces; for finding it again.")} ...${bind("labels")} />
-      <${TextField} label=${_("User-data")} optional=${_("optional")} rows="7" placeholder=${"#cloud-config\npackages: [nginx]"} hint=${image && !image.cloud_init ? _("This image does not read user-data.") : _("A cloud-config or a script, run at the first boot; at most 64 KiB.")} ...${bind("user_data")} /></div></details></div><//>`;
+      <${TextField} label=${_("User-data")} optional=${_("optional")} rows="7" placeholder=${"#cloud-config\npackages: [nginx]"} hint=${image && !image.cloud_init ? _("This image has no cloud-init: all that it runs is a script that begins with #!.") : _("A cloud-config or a script, run at the first boot; at most 64 KiB.")} ...${bind("user_data")} /></div></details></div><//>`;
 }
