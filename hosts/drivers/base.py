@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from hosts.drivers.descriptions import DomainDescription, FileUse
+from hosts.drivers.descriptions import ConfigurationChange, DomainDescription, FileUse
 from hosts.drivers.types import (
     DomainInfo,
     DomainSpec,
@@ -266,6 +266,10 @@ class HypervisorDriver(ABC):
     @abstractmethod
     def domain_is_current(self, spec: DomainSpec) -> bool:
         """True when the host's persistent configuration is what ``domain_define(spec)`` would make."""
+
+    @abstractmethod
+    def domain_changes(self, spec: DomainSpec) -> tuple[ConfigurationChange, ...]:
+        """Name what is not as ``domain_define(spec)`` would make it; nothing exactly where ``domain_is_current``."""
 
     @abstractmethod
     def console_output(self, domain: UUID, *, max_bytes: int = 65536) -> bytes:

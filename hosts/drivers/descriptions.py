@@ -1,6 +1,7 @@
 """How a host describes its domains, whoever made them: to be compared with the panel, and to be taken over."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from hosts.drivers.types import HostType, PowerState, VolumeRef
@@ -74,3 +75,23 @@ class FileUse:
     path: str
     by: str  # the domain's name; of an overlay, its own path
     domain: UUID | None  # None: it is needed by an overlay
+
+
+class PartChange(StrEnum):
+    """What became of a part of a configuration."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChange:
+    """One part of a domain's configuration that is not as it was written. ``part`` holds no secret."""
+
+    part: str  # "filesystem /etc at /mnt", "disk /dev/sdb", "memory", …
+    change: PartChange
+    reaches_host: bool = False  # by it the guest may see or touch something of its host that was not given to it
+
+
+GONE = (ConfigurationChange(part="domain", change=PartChange.REMOVED),)

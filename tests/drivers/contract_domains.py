@@ -79,8 +79,10 @@ class DomainContract:
             changes.append(replace(spec, disks=(*spec.disks, second_disk)))
         for changed in changes:
             assert not driver.domain_is_current(changed)
+            assert driver.domain_changes(changed) != ()
             driver.domain_define(changed)
             assert driver.domain_is_current(changed)
+            assert driver.domain_changes(changed) == ()
             assert not driver.domain_is_current(spec)
             driver.domain_define(spec)
         assert driver.domain_is_current(spec)

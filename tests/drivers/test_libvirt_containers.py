@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import libvirt
 import pytest
 
 from hosts.drivers.libvirt import LibvirtDriver
@@ -155,6 +156,22 @@ def test_the_usage_of_its_disk_is_counted_or_not_known(driver, make_container):
     counters = (used.disk_read_ops, used.disk_read_bytes, used.disk_write_ops, used.disk_write_bytes)
     assert counters == (None,) * 4 or ((used.disk_write_ops or 0) > 0 and (used.disk_write_bytes or 0) >= written)
     assert (used.cpu_time_ns or 0) > 0
+
+
+def test_a_directory_of_the_host_mounted_by_hand_is_named_and_taken_away_again(driver, make_container, real_host):
+    spec = make_container("echo INNKEEPER-READY\n$bb sleep 1000\n")
+    assert driver.domain_changes(spec) == ()
+    conn = libvirt.open(real_host.uri(HostType.LXC))
+    written = conn.lookupByUUID(spec.id.bytes).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    mount = "<filesystem type='mount'><source dir='/etc'/><target dir='/mnt'/></filesystem></devices>"
+    conn.defineXML(written.replace("</devices>", mount).replace("<title>", "<description>mine</description><title>"))
+    conn.close()
+
+    told = {one.part: (one.change.value, one.reaches_host) for one in driver.domain_changes(spec)}
+
+    assert told == {"filesystem /etc at /mnt": ("added", True), "description": ("added", False)}
+    driver.domain_define(spec)
+    assert driver.domain_changes(spec) == ()
 
 
 def test_a_stopped_container_frees_its_disk_while_others_run(driver, make_container, real_host):

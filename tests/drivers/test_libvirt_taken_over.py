@@ -105,18 +105,18 @@ def test_taking_over_changes_our_part_alone_and_guards_the_nic_by_the_name_it_ha
     assert "ik5254000dad01" in kept(domain)
     assert "watchdog" in kept(domain)
     assert domain.isActive()
-    assert adoption.is_current(domain, SPEC)
+    assert adoption.changes(domain, SPEC) == ()
 
 
 def test_a_new_size_leaves_everything_else_alone(session, domain):
     adoption.take_over(session, KVM, domain, SPEC)
     before = kept(domain)
     larger = replace(SPEC, vcpus=2, memory_mib=512)
-    assert not adoption.is_current(domain, larger)
+    assert adoption.changes(domain, larger) != ()
     adoption.change(session, domain, larger)
     (found,) = describe.described(session, KVM, [domain])
     assert (found.vcpus, found.memory_mib) == (2, 512)
-    assert adoption.is_current(domain, larger)
+    assert adoption.changes(domain, larger) == ()
     adoption.change(session, domain, SPEC)
     assert kept(domain) == before
 

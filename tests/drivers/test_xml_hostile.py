@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hosts.drivers.libvirt.xml.compare import covers
+from hosts.drivers.libvirt.xml.compare import covers, differences
 from hosts.drivers.libvirt.xml.domain import domain_xml
 from hosts.drivers.libvirt.xml.elements import to_text
 from hosts.drivers.libvirt.xml.probe import question_element
@@ -73,6 +73,7 @@ def test_hostile_values_never_change_the_shape_of_a_domain(pair):
     reread = ET.fromstring(to_text(built))
     assert shape(reread) == expected
     assert covers(built, reread)
+    assert list(differences(built, reread)) == []
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,7 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from hosts.drivers.descriptions import ConfigurationChange, PartChange
 from hosts.drivers.simulated import FaultKind
+from hosts.drivers.simulated.driver import SimulatedDriver
 from hosts.drivers.types import HostType, PowerState
 from hosts.models import Host, IPAddress, StoragePool
 from hosts.registry import driver_for, driver_of
@@ -28,6 +30,7 @@ from vms.services.limiter import WINDOW
 from vms.services.reconcile import actions
 from vms.services.reconcile.automatic import repairs_go_on
 from vms.services.reconcile.compare import host_compare
+from vms.services.reconcile.guest_checks import MOST_PARTS
 from vms.services.reconcile.stopped import stopped_tell
 from vms.services.reconcile.turns import SUSPECT_AGAIN_S, connections_due, turn_take
 from vms.states import GuestAction
@@ -170,9 +173,31 @@ def test_other_changes_by_hand_are_seen(guest, customer, one_host, fleet, look, 
     jobs_run()
     fleet.admin.change_domain(one_host.name, box.pk, max_processes=7)
     assert look() == [("configuration-changed", "box", "open")]
+    told = {"changes": [{"part": "max_processes", "change": "changed"}], "more": 0}
+    assert (only().severity, only().found) == ("low", told)
     actions.difference_repair(actor=staff, difference=only())
     jobs_run()
     assert look() == []
+
+
+def test_a_device_of_the_host_added_by_hand_is_severe_and_named_also_beside_a_wrong_size(
+    guest, one_host, fleet, look, monkeypatch
+):
+    comment = ConfigurationChange(part="description", change=PartChange.ADDED)
+    mount = ConfigurationChange(part="filesystem /etc at /mnt", change=PartChange.ADDED, reaches_host=True)
+    changes = [comment]
+    monkeypatch.setattr(SimulatedDriver, "domain_changes", lambda self, spec: tuple(changes))
+    told = {"part": "description", "change": "added"}
+    assert look() == [("configuration-changed", "web-1", "open")]
+    assert (only().severity, only().found) == ("low", {"changes": [told], "more": 0})
+    changes[:] = [comment] * MOST_PARTS + [mount]
+    look()
+    worst = {"part": mount.part, "change": "added"}
+    assert (only().severity, only().found) == ("high", {"changes": [worst, *[told] * (MOST_PARTS - 1)], "more": 1})
+    fleet.admin.change_domain(one_host.name, guest.pk, memory_mib=512)
+    assert look() == [("configuration-changed", "web-1", "open"), ("wrong-size", "web-1", "open")]
+    row = Difference.objects.get(kind="configuration-changed", state="open")
+    assert (row.severity, row.found) == ("high", {"changes": [worst], "more": 0})
 
 
 def test_a_new_name_in_the_panel_is_no_difference(guest, look):

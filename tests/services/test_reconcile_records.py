@@ -235,14 +235,14 @@ def test_all_configurations_are_compared_in_turn_and_one_found_stays_until_its_n
     fleet.admin.clear_calls()
     for _ in guests:
         assert looked()()
-    asked = fleet.admin.calls(host=one_host.name, call="domain_is_current")
+    asked = fleet.admin.calls(host=one_host.name, call="domain_changes")
     assert sorted(str(one.arguments["spec"]["id"]) for one in asked) == sorted(str(guest.pk) for guest in guests)
     assert found() == [("configuration-changed", f"web-{n}", "open") for n in range(4)]
 
 
 def test_one_configuration_that_cannot_be_read_does_not_end_the_comparison(guest, one_host, fleet, looked):
     fleet.admin.make_foreign_domain(one_host.name, uuid.uuid4(), name="legacy")
-    fleet.admin.set_fault(one_host.name, "domain_is_current", FaultKind.ERROR, error=DriverError)
+    fleet.admin.set_fault(one_host.name, "domain_changes", FaultKind.ERROR, error=DriverError)
     assert looked()()
     assert found() == [("domain-without-guest", "legacy", "open")]
 

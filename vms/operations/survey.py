@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError
 
 from hosts.drivers.base import HypervisorDriver
-from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.descriptions import ConfigurationChange, DomainDescription
 from hosts.models import HostConnection, StoragePool
 from hosts.operations.hosts import look_add
 from panel.core.errors import (
@@ -36,13 +36,13 @@ def survey(driver: HypervisorDriver, connection: HostConnection, *, with_volumes
     if with_volumes:
         pools = StoragePool.objects.managed().filter(host_id=connection.host_id).values_list("name", flat=True)
         volumes = {pool: tuple(driver.volume_list(pool)) for pool in pools}
-    return HostView(domains=domains, volumes=volumes, current=_current(driver, connection, domains, turn))
+    return HostView(domains=domains, volumes=volumes, changes=_changes(driver, connection, domains, turn))
 
 
-def _current(
+def _changes(
     driver: HypervisorDriver, connection: HostConnection, domains: tuple[DomainDescription, ...], turn: Turn
-) -> dict[UUID, bool]:
-    """Return which guests' configurations are what the panel would write, but for the name in the panel.
+) -> dict[UUID, tuple[ConfigurationChange, ...]]:
+    """Return what of guests' configurations is not what the panel would write, but for the name in the panel.
 
     Each guest belongs to one of as many groups as are needed, by its id, and each comparison takes the next group: so
     all have been compared after that many.
@@ -52,11 +52,11 @@ def _current(
     groups = max(1, -(-len(ids) // CONFIGURATIONS_AT_ONCE))
     titles = {domain.id: domain.title for domain in domains}
     chosen = [one for one in ids if one in titles and one.int % groups == turn.written % groups]
-    found: dict[UUID, bool] = {}
+    found: dict[UUID, tuple[ConfigurationChange, ...]] = {}
     rows = rows.filter(pk__in=chosen).exclude(pk__in=busy_since(turn.began_at))
     for guest in rows.select_related("host", "pool", "image").order_by("pk"):
         try:
-            found[guest.pk] = driver.domain_is_current(replace(guest_spec(guest), name=titles[guest.pk]))
+            found[guest.pk] = driver.domain_changes(replace(guest_spec(guest), name=titles[guest.pk]))
         except VolumeNotFoundError:
             continue  # a difference of its own
         except (HostUnreachableError, HostTimeoutError):

@@ -6,12 +6,14 @@ from uuid import UUID
 
 import libvirt
 
+from hosts.drivers.descriptions import ConfigurationChange, PartChange
 from hosts.drivers.libvirt import hook, pools
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.describe import guards
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.ownership import ownership
 from hosts.drivers.libvirt.profiles import Profile
+from hosts.drivers.libvirt.xml.compare import differences
 from hosts.drivers.libvirt.xml.edit import (
     changed_parts,
     edited,
@@ -28,6 +30,7 @@ from hosts.drivers.types import DomainSpec, domain_name
 from panel.core.errors import CapabilityError
 
 _PREFIX = "innkeeper"
+_UNNAMED = (ConfigurationChange(part="configuration", change=PartChange.CHANGED),)
 
 
 def configuration(domain: Any) -> str:
@@ -69,10 +72,13 @@ def change(session: Session, domain: Any, spec: DomainSpec) -> None:
         session.conn.defineXML(to_text(wanted))
 
 
-def is_current(domain: Any, spec: DomainSpec) -> bool:
-    """True when ``change`` would change nothing."""
+def changes(domain: Any, spec: DomainSpec) -> tuple[ConfigurationChange, ...]:
+    """Name what ``change`` would change; nothing when it would change nothing."""
     found = _kept(domain)
-    return same(edited(found, spec), found)
+    wanted = edited(found, spec)
+    if same(wanted, found):
+        return ()
+    return tuple(differences(wanted, found)) or _UNNAMED
 
 
 def let_go(session: Session, profile: Profile, domain: Any, identity: UUID, *, configuration: str) -> None:

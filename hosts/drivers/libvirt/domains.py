@@ -7,13 +7,14 @@ from uuid import UUID
 
 import libvirt
 
+from hosts.drivers.descriptions import GONE, ConfigurationChange, PartChange
 from hosts.drivers.libvirt import adoption, console, facts, hook, pools, states, volumes
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.places import CONSOLE_DIRECTORY, console_log_name
 from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml.common import HostPaths, volumes_of
-from hosts.drivers.libvirt.xml.compare import covers
+from hosts.drivers.libvirt.xml.compare import differences
 from hosts.drivers.libvirt.xml.domain import domain_xml
 from hosts.drivers.libvirt.xml.elements import from_text, to_text
 from hosts.drivers.libvirt.xml.metadata import needs_hook
@@ -21,6 +22,7 @@ from hosts.drivers.types import Capability, DomainInfo, DomainSpec, HostType, Po
 from panel.core.errors import CapabilityError, DriverError, LeftoversError, VolumeNotFoundError
 
 _POLL_S = 0.1
+_VOLUMES_GONE = (ConfigurationChange(part="volumes", change=PartChange.REMOVED),)
 # A guest that is just booting may miss the power button; it is pressed again.
 _ASK_AGAIN_S = 5.0
 _ASK_BY = {
@@ -101,23 +103,24 @@ def _paths(session: Session, spec: DomainSpec) -> HostPaths:
     )
 
 
-def is_current(session: Session, spec: DomainSpec) -> bool:
-    """True when the persistent configuration is what ``define`` would make."""
+def changes(session: Session, spec: DomainSpec) -> tuple[ConfigurationChange, ...]:
+    """Name what of the persistent configuration is not as ``define`` would make it; nothing when all is."""
     try:
         domain = find(session, spec.id)
         if not domain.isPersistent():  # it runs, and nothing of it would be left when it is off
-            return False
+            return GONE
         if adoption.is_foreign(domain, spec.id):
-            return adoption.is_current(domain, spec)
+            return adoption.changes(domain, spec)
         wanted = domain_xml(spec, _paths(session, spec))
     except VolumeNotFoundError:
-        return False
+        return _VOLUMES_GONE
     except libvirt.libvirtError as error:
-        missing = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_STORAGE_POOL, libvirt.VIR_ERR_NO_STORAGE_VOL)
-        if is_code(error, *missing):
-            return False
+        if is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+            return GONE
+        if is_code(error, libvirt.VIR_ERR_NO_STORAGE_POOL, libvirt.VIR_ERR_NO_STORAGE_VOL):
+            return _VOLUMES_GONE
         raise
-    return covers(wanted, from_text(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)))
+    return tuple(differences(wanted, from_text(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))))
 
 
 def undefine(session: Session, profile: Profile, identity: UUID) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
-from hosts.drivers.descriptions import DomainDescription, FileUse
+from hosts.drivers.descriptions import ConfigurationChange, DomainDescription, FileUse
 from hosts.drivers.libvirt import adoption, console, describe, domains, events, facts, file_uses, pools, states, volumes
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.profiles import PROFILES
@@ -203,7 +203,11 @@ class LibvirtDriver(HypervisorDriver):
 
     def domain_is_current(self, spec: DomainSpec) -> bool:
         with self._connection.use() as session:
-            return domains.is_current(session, spec)
+            return not domains.changes(session, spec)
+
+    def domain_changes(self, spec: DomainSpec) -> tuple[ConfigurationChange, ...]:
+        with self._connection.use() as session:
+            return domains.changes(session, spec)
 
     def console_output(self, domain: UUID, *, max_bytes: int = 65536) -> bytes:
         with self._connection.use() as session:

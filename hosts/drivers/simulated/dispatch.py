@@ -59,6 +59,7 @@ READS = frozenset(
         "file_uses",
         "domain_configuration",
         "domain_is_current",
+        "domain_changes",
         "console_output",
         "leftovers",
         LISTEN,

@@ -1,9 +1,10 @@
 """The domain calls of a simulated host."""
 
 import asyncio
+from dataclasses import fields
 from uuid import UUID
 
-from hosts.drivers.descriptions import DomainDescription, FileUse
+from hosts.drivers.descriptions import GONE, ConfigurationChange, DomainDescription, FileUse, PartChange
 from hosts.drivers.simulated import guest
 from hosts.drivers.simulated.capabilities import require
 from hosts.drivers.simulated.describe import described, overlays
@@ -175,8 +176,15 @@ class DomainCalls:
 
     def domain_is_current(self, *, spec: DomainSpec) -> bool:
         """Compare specs: equal ones make equal domains."""
+        return not self.domain_changes(spec=spec)
+
+    def domain_changes(self, *, spec: DomainSpec) -> tuple[ConfigurationChange, ...]:
+        """Name the fields of the spec that differ."""
         record = self._find(spec.id)
-        return record is not None and record.spec == spec
+        if record is None or record.spec is None:
+            return GONE
+        names = (one.name for one in fields(spec) if getattr(record.spec, one.name) != getattr(spec, one.name))
+        return tuple(ConfigurationChange(part=name, change=PartChange.CHANGED) for name in names)
 
     def console_output(self, *, domain: UUID, max_bytes: int) -> bytes:
         """Return the console's tail."""

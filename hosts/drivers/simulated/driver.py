@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 from hosts.drivers.base import EventHandler, HypervisorDriver, Progress, quiet
-from hosts.drivers.descriptions import DomainDescription, FileUse
+from hosts.drivers.descriptions import ConfigurationChange, DomainDescription, FileUse
 from hosts.drivers.simulated.connection import ServerConnection
 from hosts.drivers.simulated.listening import READER, Stream
 from hosts.drivers.simulated.wire import decode, encode
@@ -247,6 +247,13 @@ class SimulatedDriver(HypervisorDriver):
     def domain_is_current(self, spec: DomainSpec) -> bool:
         """See the contract."""
         return bool(self._call(bool, "domain_is_current", spec=spec))
+
+    def domain_changes(self, spec: DomainSpec) -> tuple[ConfigurationChange, ...]:
+        """See the contract."""
+        found: tuple[ConfigurationChange, ...] = self._call(
+            tuple[ConfigurationChange, ...], "domain_changes", spec=spec
+        )
+        return found
 
     def console_output(self, domain: UUID, *, max_bytes: int = 65536) -> bytes:
         """See the contract."""

@@ -49,6 +49,13 @@ function stopped(expected, { waiting, names = [], ...counts }) {
   return [_("Waiting: %(kinds)s (%(names)s).", { kinds, names: told }), plural("By itself the panel touches at most %(count)s guest in %(minutes)s minutes.", "By itself the panel touches at most %(count)s guests in %(minutes)s minutes.", expected.at_most, { minutes: expected.minutes })].join(" ");
 }
 
+const CHANGES = { added: (part) => _("%(part)s added", { part }), removed: (part) => _("%(part)s removed", { part }), changed: (part) => _("%(part)s changed", { part }) };
+/** What of a guest's configuration is not as the panel writes it; the parts' names are libvirt's. */
+function configuration({ changes = [], more = 0 }) {
+  const parts = [...changes.map(({ part, change }) => CHANGES[change](part)), more > 0 && plural("%(count)s more", "%(count)s more", more)].filter(Boolean).join(", ");
+  return parts ? _("Not what the panel would write: %(parts)s.", { parts }) : _("Its configuration on the host is not what the panel would write.");
+}
+
 /** What is and what should be, in one line. */
 export function summary({ kind, expected, found }) {
   const said = (is, should) => _("Has %(is)s; should have %(should)s", { is, should });
@@ -58,7 +65,7 @@ export function summary({ kind, expected, found }) {
     case "wrong-size": return said(sized(found), sized(expected));
     case "wrong-network": return found.without_filter?.length ? _("May send from any address: %(macs)s", { macs: found.without_filter.join(", ") }) : said(nicsOf(found.nics), nicsOf(expected.nics));
     case "filter-missing": return _("It runs, and the rules of %(macs)s are not in force.", { macs: found.unguarded.join(", ") });
-    case "configuration-changed": return found.persistent === false ? _("It runs, and its host has no configuration of it any more: it would be gone when it is switched off.") : _("Its configuration on the host is not what the panel would write.");
+    case "configuration-changed": return found.persistent === false ? _("It runs, and its host has no configuration of it any more: it would be gone when it is switched off.") : configuration(found);
     case "volume-without-owner": return [_("In storage pool %(pool)s, %(size)s", { pool: found.pool, size: bytes(found.capacity_bytes) }), found.overlay && _("%(name)s is an overlay of it.", { name: found.overlay })].filter(Boolean).join(". ");
     case "volume-missing": return _("Its file is not in storage pool %(pool)s any more.", { pool: expected.pool });
     case "address-not-allocated": return expected.owner ? _("%(domain)s uses it, and it is another guest’s.", { domain: found.domain }) : _("%(domain)s uses it, and it is free in the panel.", { domain: found.domain });

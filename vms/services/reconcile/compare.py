@@ -74,7 +74,7 @@ def _not_looked_at(panel: PanelView, host: HostView) -> Callable[[Difference], b
     living = {guest.id for guest in panel.guests}
 
     def stays(row: Difference) -> bool:
-        skipped = row.kind == _K.CONFIGURATION_CHANGED and row.object_id in living - host.current.keys()
+        skipped = row.kind == _K.CONFIGURATION_CHANGED and row.object_id in living - host.changes.keys()
         return skipped or row.object_id in panel.busy
 
     return stays

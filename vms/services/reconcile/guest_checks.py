@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from hosts.drivers.descriptions import DiskDescription, DomainDescription
+from hosts.drivers.descriptions import ConfigurationChange, DiskDescription, DomainDescription
 from hosts.drivers.types import PowerState
 from panel.core.units import bytes_from_gib
 from vms.models import DifferenceKind, Severity
 from vms.services.reconcile.snapshots import Finding, GuestView, HostView, PanelView
 from vms.states import Lifecycle
 
+MOST_PARTS = 20  # of a changed configuration are told
 PROOF = 3  # successful listings, a minute apart, before "not listed" counts
 
 
@@ -73,16 +74,32 @@ def guest_checks(panel: PanelView, host: HostView) -> Iterator[Finding]:
         if domain is None:
             continue
         wrong = [*_size(panel, guest, domain), *_network(panel, guest, domain)]
-        if not wrong and not domain.persistent:  # gone when it is switched off
-            lost_when_off = {"persistent": False}
-            changed = DifferenceKind.CONFIGURATION_CHANGED
-            wrong = [_finding(panel, guest, changed, Severity.MEDIUM, found=lost_when_off)]
-        elif not wrong and host.current.get(guest.id) is False:
-            wrong = [_finding(panel, guest, DifferenceKind.CONFIGURATION_CHANGED, Severity.LOW)]
         yield from wrong
+        if domain.persistent:
+            changes = host.changes.get(guest.id, ())
+            yield from _configuration(panel, guest, [one for one in changes if one.reaches_host or not wrong])
+        elif not wrong:  # gone when it is switched off
+            lost_when_off = {"persistent": False}
+            yield _finding(panel, guest, DifferenceKind.CONFIGURATION_CHANGED, Severity.MEDIUM, found=lost_when_off)
         unguarded = sorted(nic.mac for nic in domain.nics if nic.guarded is False)
         if unguarded:
             yield _finding(panel, guest, DifferenceKind.FILTER_MISSING, Severity.HIGH, found={"unguarded": unguarded})
+
+
+def _configuration(panel: PanelView, guest: GuestView, changes: list[ConfigurationChange]) -> Iterator[Finding]:
+    """What else was changed by hand; severe when the guest gets at something of its host by it."""
+    if not changes:
+        return
+    severe = any(one.reaches_host for one in changes)
+    worst_first = sorted(changes, key=lambda one: not one.reaches_host)
+    told = [{"part": one.part, "change": one.change.value} for one in worst_first[:MOST_PARTS]]
+    yield _finding(
+        panel,
+        guest,
+        DifferenceKind.CONFIGURATION_CHANGED,
+        Severity.HIGH if severe else Severity.LOW,
+        found={"changes": told, "more": len(changes) - len(told)},
+    )
 
 
 def _all_lost(panel: PanelView, lost: list[GuestView]) -> Finding:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from hosts.drivers.descriptions import DomainDescription
+from hosts.drivers.descriptions import ConfigurationChange, DomainDescription
 from hosts.drivers.types import VolumeInfo, VolumeRef
 from vms.models import DifferenceKind, Severity
 from vms.models.differences import KEY_LENGTH
@@ -71,11 +71,14 @@ class PanelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
-    """What a host said. ``volumes`` by pool, None where they were not asked for; ``current`` by guest."""
+    """What a host said. ``volumes`` by pool, None where they were not asked for.
+
+    ``changes``: of each guest whose configuration was compared in full, what of it was changed.
+    """
 
     domains: tuple[DomainDescription, ...]
     volumes: Mapping[str, tuple[VolumeInfo, ...]] | None = None
-    current: Mapping[UUID, bool] = field(default_factory=dict)
+    changes: Mapping[UUID, tuple[ConfigurationChange, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
