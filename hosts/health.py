@@ -9,6 +9,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from hosts.models import Host, HostConnection, IPAddress, Network, StoragePool
 from hosts.models.hosts import SILENT_AFTER
+from hosts.selectors import file_systems
 from hosts.services.addresses import free_v4
 from hosts.services.restored import uncompared
 from hosts.states import WATCHED
@@ -75,13 +76,15 @@ def _one_line(text: str) -> str:
 @health_check
 def full_pools(_now: datetime) -> Iterator[Finding]:
     """Pools whose file system is nearly full, or that are nearly sold."""
-    pools = StoragePool.objects.managed().filter(host__state__in=WATCHED)
+    rows = StoragePool.objects.managed().filter(host__state__in=WATCHED).select_related("host")
+    pools = list(rows.order_by("host__name", "name"))
+    measured = {pool.pk for pool in file_systems(pools)}
     found = []
-    for pool in pools.select_related("host").order_by("host__name", "name"):
+    for pool in pools:
         used = (pool.capacity_bytes - pool.available_bytes) / pool.capacity_bytes if pool.capacity_bytes else 0.0
-        sold = pool.used_gib / pool.limit_gib if pool.limit_gib else 0.0
+        sold = pool.used_gib / pool.limit_gib if pool.limit_gib and pool.for_new_guests else 0.0
         names = {"pool": pool.name, "host": pool.host.name}
-        if used >= FULL:
+        if used >= FULL and pool.pk in measured:
             found.append(
                 Finding(
                     severity=Severity.CRITICAL if used >= ALMOST else Severity.WARNING,

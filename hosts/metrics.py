@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import Metric
 
 from hosts.drivers.base import HypervisorDriver
 from hosts.models import HostConnection, StoragePool
+from hosts.selectors import file_systems
 from hosts.states import WATCHED
 from panel.core.fleet_metrics import fleet_metrics, gauge
 from panel.core.metric_zeros import Zeros, zeros_add
@@ -37,11 +38,15 @@ def of_hosts(now: datetime) -> Iterable[Metric]:
     )
     lags = [(name, kind, max(0.0, (now - at).total_seconds()) if at else NEVER_S) for name, kind, at in seen]
     yield gauge("host_lag_seconds", "How long ago a hypervisor was seen; +Inf: never.", ("host", "host_type"), lags)
-    pools = StoragePool.objects.filter(host__state__in=WATCHED, capacity_bytes__gt=0).values_list(
-        "host__name", "name", "capacity_bytes", "available_bytes", "limit_gib", "used_gib"
-    )
-    rows = list(pools)
-    used = [(host, pool, (capacity - free) / capacity) for host, pool, capacity, free, _, _ in rows]
+    pools = list(StoragePool.objects.filter(host__state__in=WATCHED, capacity_bytes__gt=0).select_related("host"))
+    used = [
+        (pool.host.name, pool.name, (pool.capacity_bytes - pool.available_bytes) / pool.capacity_bytes)
+        for pool in file_systems(pools)
+    ]
     yield gauge("pool_used_ratio", "Share of a pool's file system that is used.", ("host", "pool"), used)
-    sold = [(host, pool, taken / limit if limit else None) for host, pool, _, _, limit, taken in rows]
+    sold = [
+        (pool.host.name, pool.name, pool.used_gib / pool.limit_gib if pool.limit_gib else None)
+        for pool in pools
+        if pool.for_new_guests
+    ]
     yield gauge("pool_sold_ratio", "Share that is sold of what may be sold of a pool.", ("host", "pool"), sold)

@@ -103,6 +103,31 @@ def pool_get_for(actor: Actor, pool_id: UUID, *, lock: bool = False) -> StorageP
     return pool
 
 
+def file_systems(pools: Iterable[StoragePool]) -> list[StoragePool]:
+    """Return one pool of each file system of each host: a directory that was taken over is on one that counts already.
+
+    No host says which directories share a file system. One of a size that is the same to the byte is taken for it.
+    """
+    found: dict[tuple[UUID, int], StoragePool] = {}
+    for pool in sorted(pools, key=lambda one: (not one.for_new_guests, one.name)):
+        if pool.capacity_bytes and not pool.left_alone:
+            found.setdefault((pool.host_id, pool.capacity_bytes), pool)
+    return list(found.values())
+
+
+def disk_room_gib(pools: Collection[StoragePool]) -> tuple[int, int]:
+    """Return (what may be sold, what is sold) of a host's pools.
+
+    Where only disks are that were taken over nothing more is sold: on a file system that counts already such a place
+    adds nothing that may be, elsewhere what it has.
+    """
+    own = [pool for pool in pools if pool.for_new_guests]
+    counted = {pool.capacity_bytes for pool in own if pool.capacity_bytes}
+    elsewhere = [pool for pool in pools if not pool.for_new_guests and pool.capacity_bytes not in counted]
+    limit = sum(pool.limit_gib for pool in own) + sum(pool.used_gib for pool in elsewhere)
+    return limit, sum(pool.used_gib for pool in pools)
+
+
 def network_list_for(actor: Actor) -> QuerySet[Network]:
     """All networks. Follow with ``networks_counted`` for those that are shown."""
     actor.require(Permission.FLEET_VIEW)

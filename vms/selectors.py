@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from hosts.drivers.types import PowerState
 from hosts.models import HostConnection, IPAddress
-from hosts.models.hosts import SEEN_LATELY
+from hosts.models.hosts import ANSWERS
 from panel.core.actors import Actor
 from panel.core.errors import InvalidInputError, NotFoundError
 from panel.core.ip import address_parse
@@ -53,7 +53,7 @@ def guests_of(actor: Actor) -> QuerySet[Guest]:
     own = HostConnection.objects.filter(host_id=OuterRef("host_id"), host_type=OuterRef("host_type"))
     return rows.select_related("customer", "host", "image").annotate(
         host_emulated=Coalesce(Subquery(own.values("emulated")[:1]), False),
-        host_answers=Exists(own.filter(SEEN_LATELY, enabled=True, last_error="", uncompared_since__isnull=True)),
+        host_answers=Exists(own.filter(ANSWERS, enabled=True, uncompared_since__isnull=True)),
         power_shown=power_shown(),
     )
 

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from hosts.drivers.types import Capability, HostType
 from hosts.models import Host, HostConnection, StoragePool
+from hosts.selectors import disk_room_gib
 from hosts.states import HostState
 
 Shape = serializers.Serializer[Any]
@@ -26,7 +27,7 @@ class HostRoomOut(Shape):
 
 
 class HostCapacityOut(Shape):
-    """A host's room. Thin disks count at their full size."""
+    """A host's room. Thin disks count at their full size, a file system once."""
 
     vcpus = HostRoomOut()
     memory_mib = HostRoomOut()
@@ -98,7 +99,7 @@ class HostOut(Shape):
 def host_json(host: Host) -> dict[str, Any]:
     """Return a host read by ``selectors.host_list_for``."""
     connections = sorted((c for c in host.connections.all()), key=lambda c: c.host_type)
-    pools = list(host.pools.all())
+    disk_limit_gib, disk_used_gib = disk_room_gib(host.pools.all())
     return {
         "id": host.pk,
         "name": host.name,
@@ -117,7 +118,7 @@ def host_json(host: Host) -> dict[str, Any]:
         "capacity": {
             "vcpus": {"limit": host.limit_vcpus, "used": host.used_vcpus},
             "memory_mib": {"limit": host.limit_memory_mib, "used": host.used_memory_mib},
-            "disk_gib": {"limit": sum(p.limit_gib for p in pools), "used": sum(p.used_gib for p in pools)},
+            "disk_gib": {"limit": disk_limit_gib, "used": disk_used_gib},
         },
         "load": {"cpu_percent": host.load_cpu_percent, "memory_percent": host.load_memory_percent},
         "connections": [connection_json(c) for c in connections],
@@ -145,6 +146,9 @@ class PoolOut(Shape):
     host = NamedOut()
     path = serializers.CharField()
     overcommit = serializers.CharField()
+    for_new_guests = serializers.BooleanField(
+        help_text="False: there are only disks that were taken over. Its file system may be another pool's too."
+    )
     limit_gib = serializers.IntegerField(help_text="What may be sold.")
     used_gib = serializers.IntegerField(help_text="What is sold, thin disks at full size.")
     capacity_bytes = serializers.IntegerField(help_text="Of the file system.")
@@ -164,6 +168,7 @@ def pool_json(pool: StoragePool) -> dict[str, Any]:
         "host": {"id": pool.host.pk, "name": pool.host.name},
         "path": pool.path,
         "overcommit": str(pool.overcommit),
+        "for_new_guests": pool.for_new_guests,
         "limit_gib": pool.limit_gib,
         "used_gib": pool.used_gib,
         "capacity_bytes": pool.capacity_bytes,

@@ -57,8 +57,12 @@ function Room({ host }) {
 
 function roomOf(pool) {
   if (pool.left_alone) return pool.path === "/" ? _("Directories of containers that were taken over: known, and left alone") : _("Disks of servers that were taken over: counted, and left alone");
+  if (!pool.for_new_guests) return _("Disks of servers that were taken over; no new ones go there. %(free)s free of %(all)s on disk", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes) });
   return _("%(free)s free of %(all)s on disk, may be sold %(times)s times", { free: bytes(pool.available_bytes), all: bytes(pool.capacity_bytes), times: number(Number(pool.overcommit), 2) });
 }
+
+/** Of a place where only disks are that were taken over nothing more may be sold. */
+const soldOf = (pool) => (pool.left_alone && !pool.used_gib ? _("of no size of their own") : pool.for_new_guests ? "" : gib(pool.used_gib));
 
 function Pools({ host }) {
   const pools = useResource("/pools", { host: host.id, limit: 100 }, { every: LOOK_EVERY_MS });
@@ -66,7 +70,7 @@ function Pools({ host }) {
     ${pools.loading && html`<${Pending} lines=${2} />`}<${ProblemNotice} problem=${pools.problem} retry=${pools.reload} />
     ${pools.data?.results.length === 0 && html`<p class="soft">${_("None yet: a check of the host prepares its storage.")}</p>`}
     ${(pools.data?.results || []).filter((pool) => !pool.left_alone || pool.used_gib || pool.path === "/").map((pool) => html`<div class="stack-small" key=${pool.id}>
-    <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} text=${pool.left_alone && !pool.used_gib ? _("of no size of their own") : ""} />
+    <${Meter} label=${pool.name} used=${pool.used_gib} limit=${pool.limit_gib} show=${gib} text=${soldOf(pool)} />
     <small class="muted">${roomOf(pool)} · <span class="mono">${pool.path}</span></small>
   </div>`)}</div><//>`;
 }

@@ -23,13 +23,23 @@ function silentText(host) {
   return types ? _("%(types)s on %(name)s does not answer", { types, name: host.name }) : _("%(name)s does not answer", { name: host.name });
 }
 
+/** One pool of each file system: directories of what was taken over are mostly on one that counts already. As `hosts.selectors.file_systems`. */
+function fileSystems(pools) {
+  const found = new Map();
+  for (const pool of [...pools].sort((one, other) => other.for_new_guests - one.for_new_guests)) {
+    const key = `${pool.host.id} ${pool.capacity_bytes}`;
+    if (!pool.left_alone && !found.has(key)) found.set(key, pool);
+  }
+  return [...found.values()];
+}
+
 function problemsOf({ hosts, pools, jobs, networks, differences }) {
   const silent = hosts.filter(isSilent).map((host) => ({ key: host.id, look: "failed", text: silentText(host), at: host.last_seen_at,
     href: `/hosts/${host.id}`, action: _("Open host") }));
-  const full = pools.filter((pool) => percent(pool.used_gib, pool.limit_gib) >= FULL_PERCENT).map((pool) => ({ key: pool.id, look: "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
+  const full = pools.filter((pool) => pool.for_new_guests && percent(pool.used_gib, pool.limit_gib) >= FULL_PERCENT).map((pool) => ({ key: pool.id, look: "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
     text: _("Disk of %(host)s is %(share)s % sold", { host: pool.host.name, share: percent(pool.used_gib, pool.limit_gib) }) }));
   const used = (pool) => percent(pool.capacity_bytes - pool.available_bytes, pool.capacity_bytes);
-  const filling = pools.filter((pool) => used(pool) >= FULL_PERCENT).map((pool) => ({ key: `${pool.id}-real`, look: used(pool) >= ALMOST_PERCENT ? "failed" : "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
+  const filling = fileSystems(pools).filter((pool) => used(pool) >= FULL_PERCENT).map((pool) => ({ key: `${pool.id}-real`, look: used(pool) >= ALMOST_PERCENT ? "failed" : "unknown", href: `/hosts/${pool.host.id}`, action: _("Open host"),
     text: _("The file system of %(pool)s on %(host)s is %(share)s % full", { pool: pool.name, host: pool.host.name, share: used(pool) }) }));
   const scarce = networks.filter((network) => network.enabled && network.cidr_v4 && network.addresses_v4_free === 0).map((network) => ({ key: network.id, look: "unknown",
     text: _("%(name)s has no free IPv4 address", { name: network.name }), href: `/networks/${network.id}`, action: _("Open network") }));
@@ -53,8 +63,8 @@ function Problems({ problems, ready, unknown }) {
 
 function Bars({ hosts, pools }) {
   const sum = (pick) => hosts.reduce((total, host) => total + (pick(host) || 0), 0);
-  const physicalDisk = pools.reduce((total, pool) => total + pool.capacity_bytes, 0) / 1024 ** 3;
-  const freeDisk = pools.reduce((total, pool) => total + pool.available_bytes, 0) / 1024 ** 3;
+  const physicalDisk = fileSystems(pools).reduce((total, pool) => total + pool.capacity_bytes, 0) / 1024 ** 3;
+  const freeDisk = fileSystems(pools).reduce((total, pool) => total + pool.available_bytes, 0) / 1024 ** 3;
   const rows = [
     { name: _("CPU"), show: (value, look) => (look === "is-sold" ? plural("%(count)s vCPU", "%(count)s vCPUs", Math.round(value), { count: number(Math.round(value)) }) : plural("%(count)s CPU", "%(count)s CPUs", Math.round(value), { count: number(Math.round(value)) })), physical: sum((host) => host.cpus), sold: sum((host) => host.capacity.vcpus.used),
       used: sum((host) => (host.cpus * (host.load.cpu_percent || 0)) / 100) },
