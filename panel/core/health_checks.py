@@ -182,7 +182,11 @@ def failing(now: datetime) -> Iterator[Finding]:
             sentence=_FAIL,
             bad=bad,
             action=_words(action),
-            hint=_("Each of them says what happened, and has a button to try again or says what to do instead."),
+            hint=ngettext(
+                "It says what happened, and has a button to try again or says what to do instead.",
+                "Each of them says what happened, and has a button to try again or says what to do instead.",
+                bad,
+            ),
             link=f"/jobs?status=error&action={action}",
         )
 

@@ -176,9 +176,11 @@ def test_failing_jobs_are_told_by_action(well, admin_api):
     assert (found["severity"], found["subject"]) == ("warning", "guest.create")
     assert found["sentence"] == "1 of 3 jobs “create guest” of the last hour failed."
     assert found["link"] == "/jobs?status=error&action=guest.create"
+    assert found["hint"].startswith("It says what happened, ")
     for _ in range(5):
         factories.job_make(action="guest.create", status=JobStatus.ERROR)
     assert only(admin_api)["severity"] == "critical"
+    assert only(admin_api)["hint"].startswith("Each of them says what happened, ")
 
 
 def test_jobs_that_lost_their_worker_lately(well, admin_api):

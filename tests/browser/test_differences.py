@@ -53,6 +53,24 @@ def page(admin: Visitor) -> Iterator[Page]:
     admin.site.sql("UPDATE vms_difference SET state = 'open' WHERE state = 'ignored'")
 
 
+def test_a_configuration_changed_by_hand_says_what_of_it(admin: Visitor) -> None:
+    """Of the list only one row is another."""
+    mount = {"part": "filesystem /etc at /mnt", "change": "added"}
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        found = {"changes": [mount, {"part": "title", "change": "changed"}], "more": 2}
+        body["results"][0] |= {"kind": "configuration-changed", "severity": "high", "expected": {}, "found": found}
+        route.fulfill(response=answer, json=body)
+
+    admin.page.route("**/api/v1/differences?*", changed)
+    admin.open("/differences")
+    said = "Not what the panel would write: filesystem /etc at /mnt added, title changed, 2 more."
+    expect(row(admin.page, said)).to_contain_text("High")
+    assert admin.take_wrongs() == []
+
+
 def test_the_filters_are_in_the_address(admin: Visitor, page: Page) -> None:
     expect(page.locator("tbody tr")).to_have_count(4)
     page.get_by_role("button", name="Kind: any").click()
