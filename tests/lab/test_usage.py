@@ -23,6 +23,22 @@ def counted_mib(server: Server) -> tuple[float, float]:
     return received, sent
 
 
+def test_what_a_container_writes_is_counted_or_not_known_but_never_nothing(lab: Lab, order):
+    """Not every kernel counts a container's I/O."""
+    server = order("lxc", name="writes-lxc")
+    server.wait_login()
+    server.login().run(f"dd if=/dev/zero of=/root/file bs=1M count={MANY_MIB} && sync", timeout_s=180)
+    wait_until(lambda: sum(counted_mib(server)) > 0, "its network is counted")
+    time.sleep(SAMPLE_S)
+    server.login().run(f"dd if=/dev/zero of=/root/file bs=1M count={MANY_MIB} && sync", timeout_s=180)
+    time.sleep(2 * SAMPLE_S)  # what is sampled by then is complete
+    series = server.api.get(f"/guests/{server.id}/metrics", range="1h")["series"]
+    assert any(value is not None for value in series["cpu_percent"])
+    disks = [value for name in series if name.startswith("disk_") for value in series[name] if value is not None]
+    written = [value for value in series["disk_write_bytes_per_s"] if value]
+    assert (disks == []) != (written != [])
+
+
 def test_traffic_is_counted_in_its_own_direction(lab: Lab, order):
     servers = [order("kvm", name="talks-kvm"), order("lxc", name="talks-lxc")]
     for server in servers:
