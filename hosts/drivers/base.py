@@ -229,10 +229,11 @@ class HypervisorDriver(ABC):
         """Describe all domains of the host, also foreign ones, sorted by id; a few calls for each."""
 
     @abstractmethod
-    def file_uses(self, *, pools: Sequence[str]) -> list[FileUse]:
+    def file_uses(self, *, pools: Sequence[str], files: Sequence[str]) -> list[FileUse]:
         """Return which files the hypervisor's domains need, whoever made them, and which the host's overlays do.
 
-        It looks anew at all pools that the host has, of whomever; ``pools`` are those that it must have.
+        It looks anew at all pools that the host has, of whomever; ``pools`` are those that it must have. ``files`` are
+        known by other names, too (links, mounts), where the host can tell: their uses are told by the given ones.
         Raises: VolumeNotFoundError when one of ``pools`` is not there.
         """
 

@@ -83,18 +83,18 @@ class AdoptionContract:
         needed = {disk.volume for disk in spec.disks} | ({spec.seed} if spec.seed is not None else set())
         if spec.kernel is not None:
             needed |= {spec.kernel.kernel, spec.kernel.initrd}
-        uses = driver.file_uses(pools=[pool.name])
+        uses = driver.file_uses(pools=[pool.name], files=[f"{pool.path}/{base.name}"])
         names = {use.path.rpartition("/")[2] for use in uses if use.domain == spec.id}
         assert {volume.name for volume in needed} <= names
         assert {use.by for use in uses if use.domain == spec.id} == {spec.domain_name}
         of_overlays = {use.path: use.by for use in uses if use.domain is None}
         assert of_overlays[f"{pool.path}/{base.name}"] == f"{pool.path}/{overlay.name}"
         with pytest.raises(VolumeNotFoundError):
-            driver.file_uses(pools=[pool.name, "absent"])
+            driver.file_uses(pools=[pool.name, "absent"], files=[])
         for volume in (overlay, base):
             driver.volume_delete(volume)
         driver.domain_undefine(spec.id)
-        left = driver.file_uses(pools=[])
+        left = driver.file_uses(pools=[], files=[])
         assert [use for use in left if use.domain == spec.id or use.path.endswith(base.name)] == []
 
     def test_nothing_is_said_of_or_done_to_a_domain_that_is_missing(

@@ -169,3 +169,19 @@ def test_the_script_looks_at_what_is_ours_or_was_taken_over(script, name, metada
     command = ["sh", str(HOOKS / script), name, "prepare", "begin", "-"]
     done = subprocess.run(command, input=xml, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stderr
+
+
+def test_a_file_is_known_by_all_its_names_and_by_the_directories_it_is_in(hooks, tmp_path):
+    folder, link, disk = tmp_path / "disks", tmp_path / "link", tmp_path / "disks" / "web.qcow2"
+    folder.mkdir()
+    for path in (disk, folder / "other"):
+        path.touch()
+    (tmp_path / "hard").hardlink_to(disk)
+    link.symlink_to(folder)
+    names = ("/", "/nonexistent", str(tmp_path / "hard"), str(link / "web.qcow2"), str(link), str(folder / "other"))
+    xml = question_element(
+        host_type=HostType.KVM, name=f"{QUESTION_PREFIX}1", uuid=GUEST_ID, kind="same_files",
+        about=f"{QUESTION_PREFIX}none", wanted=(str(disk), str(link / "gone")), named=names,
+    )  # fmt: skip
+    question = hooks["innkeeper_guest"].read_domain(f"{QUESTION_PREFIX}1", to_text(xml))
+    assert hooks["innkeeper_answers"].answer(question) == "INNKEEPER-ANSWER [[2, 3, 4], [4]]"

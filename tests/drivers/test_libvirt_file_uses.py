@@ -98,7 +98,7 @@ def test_the_files_below_a_disk_that_is_in_no_pool_are_told(driver, define, fold
     if running:
         domain.create()
     pools = {pool.name() for pool in domain.connect().listAllStoragePools()}
-    paths = {use.path for use in driver.file_uses(pools=[])}
+    paths = {use.path for use in driver.file_uses(pools=[], files=[])}
     chain = {str(folder / name) for name in ("top/over.qcow2", "low/mid.qcow2", "low/base.qcow2")}
     assert chain <= paths
     assert "" not in paths
@@ -113,10 +113,10 @@ def test_where_the_host_does_not_let_anybody_look_any_file_may_be_needed(driver,
         f"<pool type='dir'><name>off-{folder.name}</name><target><path>{path}</path></target></pool>"
     )
     try:
-        assert ("", str(path)) in {(use.path, use.by) for use in driver.file_uses(pools=[])}
+        assert ("", str(path)) in {(use.path, use.by) for use in driver.file_uses(pools=[], files=[])}
     finally:
         pool.undefine()
-    assert "" not in {use.path for use in driver.file_uses(pools=[])}
+    assert "" not in {use.path for use in driver.file_uses(pools=[], files=[])}
 
 
 @pytest.mark.kvm
@@ -135,8 +135,20 @@ def test_kernel_medium_and_shared_disk_are_told_also_of_what_runs_otherwise_than
     first.create()
     xml = first.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
     first.connect().defineXML(xml.replace(f"<kernel>{kernel}</kernel>", ""))  # from its next start
-    uses = driver.file_uses(pools=[real_host.pool.name])
+    uses = driver.file_uses(pools=[real_host.pool.name], files=[])
     assert {use.by for use in uses if use.path == str(base) and use.domain} == {first.name(), second.name()}
     assert {use.by for use in uses if use.path in (str(kernel), str(medium))} == {first.name()}
     assert {str(kernel), str(medium)} <= {use.path for use in uses}
     kernel.unlink()
+
+
+@pytest.mark.kvm
+def test_a_file_is_known_by_its_other_names(driver, define, folder: Path):
+    base, hard, link = folder / "low" / "base.qcow2", folder / "hard.qcow2", folder / "link"
+    hard.hardlink_to(base)
+    link.symlink_to(folder / "low")
+    first, second = define(hard), define(link / "mid.qcow2")
+    asked = [str(base), str(folder / "low" / "mid.qcow2"), str(folder / "top" / "over.qcow2")]
+    uses = driver.file_uses(pools=[], files=asked)
+    users = {path: {use.by for use in uses if use.path == path and use.domain} for path in asked}
+    assert users == {asked[0]: {first.name()}, asked[1]: {second.name()}, asked[2]: set()}

@@ -153,6 +153,10 @@ class RealDeeds(Deeds):
         else:
             conn.defineXML(self._machine(name, mac))
         conn.close()
+        return self.take(name, mac)
+
+    def take(self, name: str, mac: str) -> Job:
+        """Have a domain found by its name and ask for taking it over."""
         free = IPAddress.objects.filter(network__hosts=self.host, family=4, owner_id=None).order_by("-order")[0]
         nic = NicRequest(mac=mac, network=free.network, addresses=(free.address,))
         request = AdoptRequest(customer=self.customer, nics=(nic,))

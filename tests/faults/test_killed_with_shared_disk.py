@@ -12,7 +12,8 @@ from vms.models import Guest
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_disk_that_others_need_stays_wherever_the_deletion_is_killed(deeds):
+def test_a_disk_that_others_need_stays_wherever_the_deletion_is_killed(deeds, settings):
+    settings.CHECKPOINT_HOOK = "tests.faults.killing.hook"
     scene = Scene(deeds=deeds, host=deeds.host, customer=deeds.customer)
     scene.driver.pool_ensure(THEIRS)
     for name in registered()["guest.delete"].checkpoints():

@@ -31,11 +31,11 @@ def needed_volumes(
     pools = StoragePool.objects.filter(host_id=host_id)
     made = Q(for_new_guests=True) | Q(capacity_bytes__gt=0)  # others are about to be
     names = list(pools.managed().filter(made).order_by("name").values_list("name", flat=True))
-    uses: list[FileUse] = []
-    for connection in HostConnection.objects.filter(host_id=host_id, enabled=True).order_by("host_type"):
-        uses += driver(connection).file_uses(pools=names)
     paths = dict(pools.values_list("name", "path"))
     by_path = {posixpath.normpath(posixpath.join(paths[one.pool], one.name)): one for one in volumes}
+    uses: list[FileUse] = []
+    for connection in HostConnection.objects.filter(host_id=host_id, enabled=True).order_by("host_type"):
+        uses += driver(connection).file_uses(pools=names, files=sorted(by_path))
     others = [use for use in uses if use.domain is None or use.domain != but_of]
     return {by_path[path]: use for path, use in needed(by_path.keys(), others).items()}
 

@@ -179,10 +179,10 @@ class LibvirtDriver(HypervisorDriver):
         with self._connection.use() as session:
             return describe.described(session, self._profile, session.conn.listAllDomains())
 
-    def file_uses(self, *, pools: Sequence[str]) -> list[FileUse]:
+    def file_uses(self, *, pools: Sequence[str], files: Sequence[str]) -> list[FileUse]:
         with self._connection.use() as session:
             found = describe.described(session, self._profile, session.conn.listAllDomains())
-            return file_uses.uses(session, found, pools=pools)
+            return file_uses.uses(session, self._profile, found, pools=pools, files=files)
 
     def domain_configuration(self, domain: UUID) -> str:
         with self._connection.use() as session:

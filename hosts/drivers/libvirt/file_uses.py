@@ -8,15 +8,18 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import libvirt
 
 from hosts.drivers.descriptions import DomainDescription, FileUse
+from hosts.drivers.libvirt import hook
 from hosts.drivers.libvirt import pools as pools_of_host
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.places import LOOK_PREFIX
+from hosts.drivers.libvirt.profiles import Profile
 from hosts.drivers.libvirt.xml import parse
 from hosts.drivers.libvirt.xml.elements import to_text
 from hosts.drivers.libvirt.xml.storage import pool_element
@@ -31,10 +34,18 @@ _WITH_FILES = (
 )
 _GONE = (libvirt.VIR_ERR_NO_STORAGE_VOL, libvirt.VIR_ERR_NO_STORAGE_POOL)
 _NOT_THERE = "No such file or directory"
+_ASKED_AT_ONCE = 20  # files; an answer has room for no more
 _ATTEMPTS, _PAUSE_S = 20, 0.2  # two may want to look at the same directory
 
 
-def uses(session: Session, domains: Sequence[DomainDescription], *, pools: Sequence[str]) -> list[FileUse]:
+def uses(
+    session: Session,
+    profile: Profile,
+    domains: Sequence[DomainDescription],
+    *,
+    pools: Sequence[str],
+    files: Sequence[str],
+) -> list[FileUse]:
     """Return them; see ``HypervisorDriver.file_uses``."""
     named = [FileUse(path=path, by=one.domain_name, domain=one.id) for one in domains for path in one.files]
     there = {pool.name(): pool for pool in session.conn.listAllStoragePools(_WITH_FILES)}
@@ -55,7 +66,27 @@ def uses(session: Session, domains: Sequence[DomainDescription], *, pools: Seque
             found = _of_directory(session, directory)
             overlays += found
             waiting += [one.path for one in found]
-    return [*named, *overlays]
+    found = [*named, *overlays]
+    return [*found, *_by_other_names(session, profile, files, found)]
+
+
+def _by_other_names(session: Session, profile: Profile, files: Sequence[str], uses: list[FileUse]) -> Iterator[FileUse]:
+    """Return uses of files by names that the panel does not know them by: through links and mounts.
+
+    Only the host's hook can tell. Where none is installed, or one of a former version, names have to do.
+    """
+    names = sorted({use.path for use in uses} - {"", *files})
+    for first in range(0, len(files), _ASKED_AT_ONCE):
+        wanted = files[first : first + _ASKED_AT_ONCE]
+        try:
+            answer = hook.ask(session, profile, kind="same_files", wanted=wanted, named=names)
+        except libvirt.libvirtError as error:
+            if not is_code(error, libvirt.VIR_ERR_HOOK_SCRIPT_FAILED):
+                raise
+            return
+        for path, same in zip(wanted, answer or (), strict=False):
+            others = {names[number] for number in same}
+            yield from (replace(use, path=path) for use in uses if use.path in others)
 
 
 def _unsaid(domain: DomainDescription) -> Iterator[str]:

@@ -8,6 +8,7 @@ is destroyed at once: that too is an answer.
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -58,13 +59,18 @@ def ask(
     kind: str,
     about: str = f"{QUESTION_PREFIX}none",
     nics: tuple[AskedNic, ...] = (),
+    wanted: Sequence[str] = (),
+    named: Sequence[str] = (),
 ) -> Any:
     """Put one question; None when nothing answered. Raises: libvirtError when the connection broke."""
     if not profile.hooked:
         return None
     question = uuid.uuid4()
     name = f"{QUESTION_PREFIX}{question.hex[:12]}"
-    xml = question_element(host_type=profile.host_type, name=name, uuid=question, kind=kind, about=about, nics=nics)
+    xml = question_element(
+        host_type=profile.host_type, name=name, uuid=question, kind=kind, about=about, nics=nics, wanted=wanted,
+        named=named,
+    )  # fmt: skip
     flags = libvirt.VIR_DOMAIN_START_AUTODESTROY
     if profile.host_type is HostType.KVM:
         flags |= libvirt.VIR_DOMAIN_START_PAUSED

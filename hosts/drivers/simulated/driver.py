@@ -223,8 +223,8 @@ class SimulatedDriver(HypervisorDriver):
         found: list[DomainDescription] = self._call(list[DomainDescription], "domain_descriptions")
         return found
 
-    def file_uses(self, *, pools: Sequence[str]) -> list[FileUse]:
-        """See the contract."""
+    def file_uses(self, *, pools: Sequence[str], files: Sequence[str]) -> list[FileUse]:
+        """See the contract; files have one name here."""
         found: list[FileUse] = self._call(list[FileUse], "file_uses", pools=list(pools))
         return found
 

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import innkeeper_cgroups
 import innkeeper_mounts
@@ -18,6 +18,7 @@ from innkeeper_guest import HookError, Nic, Question
 PREFIX = "INNKEEPER-ANSWER "
 VERSION = 2
 MOST_DEVICES = 40  # libvirt cuts an error's text at 1,024 bytes
+MOST_NAMES = 5  # of one file
 BOOT_FILE = "/run/innkeeper-boot"  # gone when the host starts anew, as everything below /run
 
 
@@ -29,6 +30,7 @@ def answer(question: Question) -> str:
         "clean": lambda: clean(question.about),
         "unguarded": lambda: innkeeper_rules.unguarded(question.nics)[:MOST_DEVICES],
         "protect": lambda: protect(question.about, question.nics),
+        "same_files": lambda: same_files(question.wanted, question.named),
     }
     if question.kind not in answers:
         raise HookError(f"not a question: {question.kind!r}")
@@ -74,6 +76,34 @@ def boot_id() -> str:
             file.truncate(0)
             file.write(f"{kernel} {own}")
         return own
+
+
+def same_files(wanted: tuple[str, ...], named: tuple[str, ...]) -> list[list[int]]:
+    """Return for each wanted file which of the named are it, or a directory that it is in, by other names or not.
+
+    Links and mounts give a file more names than one. Both are given by their numbers.
+    """
+    identities = [_identity(path) for path in named]
+    found = []
+    for path in wanted:
+        own = {_identity(one) for one in _up(os.path.realpath(path))} - {None}
+        found.append([number for number, identity in enumerate(identities) if identity in own][:MOST_NAMES])
+    return found
+
+
+def _up(path: str) -> Iterator[str]:
+    """Give a file and the directories that it is in, without the lowest of all."""
+    while path != "/":
+        yield path
+        path = os.path.dirname(path)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def leftovers(name: str) -> list[str]:

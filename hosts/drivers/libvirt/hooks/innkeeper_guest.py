@@ -37,11 +37,16 @@ class Mount(NamedTuple):
 
 
 class Question(NamedTuple):
-    """Instead of a guest: something the panel wants to know or to have done. ``nics``: with whose they are."""
+    """Instead of a guest: something the panel wants to know or to have done. ``nics``: with whose they are.
+
+    ``wanted``: files that it asks about; ``named``: those of which it asks whether they are the same.
+    """
 
     kind: str
     about: str
     nics: tuple[tuple[str, Nic], ...] = ()
+    wanted: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 class Guest(NamedTuple):
@@ -68,7 +73,13 @@ def read_domain(name: str, xml: str) -> Guest | Question | None:
     question = domain.find(f"metadata/{NAMESPACE}question")
     if question is not None:
         nics = tuple((checked_name(one.get("of", "")), _nic(one)) for one in question.iter(f"{NAMESPACE}nic"))
-        return Question(kind=question.get("kind", ""), about=checked_name(question.get("about", "")), nics=nics)
+        return Question(
+            kind=question.get("kind", ""),
+            about=checked_name(question.get("about", "")),
+            nics=nics,
+            wanted=tuple(one.get("path", "") for one in question.iter(f"{NAMESPACE}wanted")),
+            named=tuple(one.get("path", "") for one in question.iter(f"{NAMESPACE}named")),
+        )
     guest = domain.find(f"metadata/{NAMESPACE}guest")
     if guest is None:
         return None

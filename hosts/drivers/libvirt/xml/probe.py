@@ -1,5 +1,6 @@
 """Short-lived domains by which a host is asked what the libvirt API has no call for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,7 +21,15 @@ class AskedNic:
 
 
 def question_element(
-    *, host_type: HostType, name: str, uuid: UUID, kind: str, about: str, nics: tuple[AskedNic, ...] = ()
+    *,
+    host_type: HostType,
+    name: str,
+    uuid: UUID,
+    kind: str,
+    about: str,
+    nics: tuple[AskedNic, ...] = (),
+    wanted: Sequence[str] = (),
+    named: Sequence[str] = (),
 ) -> Element:
     """Build a transient domain that the host's hook script answers instead of letting it start.
 
@@ -36,6 +45,10 @@ def question_element(
         made = child(question, qualified("nic"), of=nic.of, device=nic.device, mac=nic.mac)
         for address in nic.addresses:
             child(made, qualified("address"), address)
+    for path in wanted:
+        child(question, qualified("wanted"), path=path)
+    for path in named:
+        child(question, qualified("named"), path=path)
     child(domain, "memory", 32768, unit="KiB")
     child(domain, "vcpu", 1)
     os = child(domain, "os")
