@@ -71,7 +71,7 @@ def test_a_question_is_read_and_other_domains_are_left_alone(hooks):
         xml = question_element(
             host_type=host_type, name=f"{QUESTION_PREFIX}1", uuid=GUEST_ID, kind="leftovers", about=NAME
         )
-        assert read_domain(f"{QUESTION_PREFIX}1", to_text(xml)) == ("leftovers", NAME, ())
+        assert read_domain(f"{QUESTION_PREFIX}1", to_text(xml)) == ("leftovers", NAME, (), (), ())
     assert read_domain("innkeeper-foreign", "<domain><metadata/></domain>") is None
 
 
