@@ -42,10 +42,9 @@ class GuestAdopt(GuestOperation):
         found = self.driver.domain_describe(self.guest.pk)
         if found.taken_over:
             return  # by a former attempt of this job
-        differs = _differs(self.job.params["found"], found)
-        if differs:
+        if changed := differs(self.job.params["found"], found):
             raise InvalidStateError(
-                "The domain is not as it was found any more. Check the host and try again.", detail=", ".join(differs)
+                "The domain is not as it was found any more. Check the host and try again.", detail=", ".join(changed)
             )
 
     def ensure_pools(self) -> None:
@@ -90,12 +89,12 @@ class GuestAdopt(GuestOperation):
         events.publish("guest", self._guest_id, customer_id=self.job.customer_id)
 
 
-def _differs(before: Mapping[str, Any], found: DomainDescription) -> list[str]:
+def differs(before: Mapping[str, Any], found: DomainDescription) -> list[str]:
     """Return what of a domain is not as it was found. In which of the host's pools a disk is, is no matter of it."""
     now: dict[str, Any] = plain(domain_json(found))
-    differs = [name for name in _MUST_AGREE if now[name] != before.get(name)]
+    changed = [name for name in _MUST_AGREE if now[name] != before.get(name)]
     old, new = before["disks"], now["disks"]
-    return differs if len(old) == len(new) and all(map(_same_disk, old, new)) else [*differs, "disks"]
+    return changed if len(old) == len(new) and all(map(_same_disk, old, new)) else [*changed, "disks"]
 
 
 def _same_disk(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
