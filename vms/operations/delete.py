@@ -19,6 +19,7 @@ from vms.operations.base import GuestOperation
 from vms.operations.file_uses import is_shared, needed_volumes
 from vms.services.actions import guest_audit
 from vms.services.allocation import give_back
+from vms.services.file_needs import left_note
 from vms.states import GuestAction, Lifecycle
 
 
@@ -64,8 +65,7 @@ class GuestDelete(GuestOperation):
         for volume in sorted(volumes - self.kept.keys()):
             self.delete_volume(volume)
         if self.kept:
-            names = ", ".join(volume.name for volume in sorted(self.kept))
-            self.progress(100, f"Used by others on the host, and so left where it is: {names}.")
+            self.progress(100, left_note(self.kept))
 
     def _needed_by_others(self, volumes: set[VolumeRef]) -> dict[VolumeRef, FileUse]:
         """Return what of it others need; where all domains are the panel's own, each has its disks for itself."""

@@ -1,9 +1,10 @@
 """Whether a file of a host is needed by somebody. Pure."""
 
 import posixpath
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from hosts.drivers.descriptions import FileUse
+from hosts.drivers.types import VolumeRef
 
 
 def is_named(path: str, named: Set[str]) -> bool:
@@ -28,3 +29,14 @@ def needed(paths: Collection[str], uses: Iterable[FileUse]) -> dict[str, FileUse
         if not any(more.values()):
             return found
         found |= {path: others[0] for path, others in more.items() if others}
+
+
+def left_note(kept: Mapping[VolumeRef, FileUse]) -> str:
+    """Return what the owner of the volumes reads when they are left where they are; nothing of whoever needs them."""
+    used = ", ".join(volume.name for volume in sorted(kept) if kept[volume].path)
+    unknown = ", ".join(volume.name for volume in sorted(kept) if not kept[volume].path)
+    said = [
+        f"Used by others on the host, and so left where it is: {used}." if used else "",
+        f"Perhaps used by others, which the host does not say, and so left where it is: {unknown}." if unknown else "",
+    ]
+    return " ".join(filter(None, said))
