@@ -9,9 +9,10 @@ from panel.core import sweeper
 from panel.core.actors import Actor
 from panel.core.models import Customer, JobStatus
 from tests import factories
+from tests.faults.deeds import Deeds
 from tests.services.comparing import look_once
 from tests.services.guests import order
-from tests.simulated_fleet import jobs_run
+from tests.simulated_fleet import Fleet, jobs_run
 from vms.models import Guest
 
 
@@ -28,6 +29,12 @@ def guest(one_host: Host, customer: Customer) -> Guest:
     assert [job.status for job in jobs_run()] == [JobStatus.SUCCESS]
     guest.refresh_from_db()
     return guest
+
+
+@pytest.fixture
+def deeds(fleet: Fleet, one_host: Host, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> Deeds:
+    """What can be asked for on the host."""
+    return Deeds(fleet, one_host, customer, monkeypatch)
 
 
 @pytest.fixture

@@ -35,11 +35,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def deeds(fleet, one_host: Host, customer, monkeypatch) -> Deeds:
-    return Deeds(fleet, one_host, customer, monkeypatch)
-
-
-@pytest.fixture
 def found(deeds: Deeds) -> Difference:
     return deeds.found()
 

@@ -6,7 +6,7 @@ from hosts.api.outputs import host_json, pool_json
 from hosts.drivers.types import PoolSpec
 from hosts.health import full_pools
 from hosts.metrics import of_hosts
-from hosts.models import Host, HostConnection, StoragePool
+from hosts.models import HostConnection, StoragePool
 from hosts.registry import driver_of
 from hosts.selectors import file_systems, host_list_for
 from hosts.services.hosts import host_check
@@ -16,11 +16,6 @@ from tests.simulated_fleet import jobs_run
 from vms.services.adoption import AdoptRequest, guest_adopt
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def deeds(fleet, one_host: Host, customer, monkeypatch) -> Deeds:
-    return Deeds(fleet, one_host, customer, monkeypatch)
 
 
 def checked(deeds: Deeds) -> None:

@@ -7,13 +7,12 @@ from django.apps import apps
 
 from billing.services.plan_resize import guest_resize_to_plan
 from hosts.drivers.types import PoolSpec
-from hosts.models import Host, HostConnection, StoragePool, Volume
+from hosts.models import HostConnection, StoragePool, Volume
 from hosts.registry import driver_of
 from hosts.services.hosts import host_check
 from panel.core.errors import InvalidInputError, InvalidStateError
 from panel.core.models import AuditEntry
 from tests import stock
-from tests.faults.deeds import Deeds
 from tests.services.adopting import counts, fails, refused, used_and_deleted
 from tests.services.comparing import look_once
 from tests.services.guests import act
@@ -25,11 +24,6 @@ from vms.services.suspension import guest_suspend, guest_unsuspend
 from vms.states import GuestAction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def deeds(fleet, one_host: Host, customer, monkeypatch) -> Deeds:
-    return Deeds(fleet, one_host, customer, monkeypatch)
 
 
 def test_a_container_on_a_directory_is_taken_over_and_the_directory_left_alone(one_host, fleet, customer, deeds):

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from hosts.drivers.types import AddressSpec, DiskSpec, DomainSpec, HostType, NicSpec, PoolSpec, VolumeFormat, VolumeRef
-from hosts.models import Host, HostConnection, StoragePool, Volume
+from hosts.models import HostConnection, StoragePool, Volume
 from hosts.registry import driver_of
 from panel.core.errors import InvalidStateError
 from panel.core.models import Job
@@ -24,11 +24,6 @@ FOLDER = "/srv/theirs"
 ALREADY = "It is being taken over already."
 BY_NOW = "It is a server of the panel's by now."
 HAD = "The panel had a server with this domain's id: it cannot be taken over another time."
-
-
-@pytest.fixture
-def deeds(fleet, one_host: Host, customer, monkeypatch) -> Deeds:
-    return Deeds(fleet, one_host, customer, monkeypatch)
 
 
 @pytest.fixture
