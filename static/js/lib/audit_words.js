@@ -19,6 +19,7 @@ const ACTIONS = {
   "guest.suspended": () => _("Guest suspended"), "guest.suspend.requested": () => _("Stop of the suspended guest requested"),
   "guest.unsuspended": () => _("Suspension lifted"), "guest.unsuspend.requested": () => _("Start after the suspension requested"),
   "guest.repair.requested": () => _("Repair requested"), "guest.adopt.requested": () => _("Take-over requested"),
+  "guest.delete.disk_left": () => _("Disk of a deleted guest left where it is"),
   "difference.ignored": () => _("Difference ignored"), "difference.repaired": () => _("Difference repaired"), "difference.repair.requested": () => _("Repair of a difference requested"),
   "difference.released": () => _("Difference released"), "difference.release.requested": () => _("Release of a difference requested"),
   "host.enrolled": () => _("Host enrolled"), "host.edited": () => _("Host changed"), "host.check": () => _("Host check requested"),

@@ -44,7 +44,7 @@ const repair = (row, list) => openDialog((close) => html`<${Confirm} title=${rep
   <p>${REPAIRED[row.kind]?.() || _("The host is brought back to what the panel has. No running server is stopped for it: what can be changed only at a start is set for the next one.")}</p><//>`);
 
 const RELEASED = {
-  "volume-without-owner": () => _("The file is deleted with all data in it, and cannot be brought back. Before that the host is asked once more whether anything uses it."),
+  "volume-without-owner": () => _("The file is deleted with all data in it, and cannot be brought back: be sure what it is, it need not be a disk. Before that the host is asked once more whether a domain or another disk needs it."),
   "volume-missing": () => _("The panel forgets the volume. Nothing is deleted on the host."),
   "address-without-guest": () => _("The address can be given to other servers again."),
 };
