@@ -90,7 +90,6 @@ def image_make(**fields: Any) -> Image:
             "slug": f"image-{number()}",
             "name": "Debian 12",
             "os": "debian",
-            "cloud_init": True,
             "state": ImageState.READY,
             "host_types": [HostType.KVM.value, HostType.LXC.value],
             "min_disk_gib": 2,

@@ -67,7 +67,7 @@ class GuestOrderIn(StrictSerializer):
         required=False,
         allow_blank=True,
         trim_whitespace=False,
-        help_text="cloud-config, for images with `cloud_init`, or a script that begins with `#!`; at most 64 KiB.",
+        help_text="cloud-config or a script (`#!`), at most 64 KiB. Images without `cloud_init` run only scripts.",
     )
     root_password = serializers.CharField(
         max_length=128,

@@ -23,7 +23,7 @@ class ImageOut(Shape):
     state = serializers.ChoiceField(ImageState.choices)
     boot = serializers.ChoiceField(["disk", "kernel"], help_text="`disk`: has its own boot loader and kernel.")
     cloud_init = serializers.BooleanField(
-        help_text="Takes all user-data. Without it a script that begins with `#!` is run, and the rest refused."
+        help_text="Reads all user-data. Without it only a script that begins with `#!` is run."
     )
     host_types = serializers.ListField(child=serializers.ChoiceField([t.value for t in HostType]))
     min_disk_gib = serializers.IntegerField()

@@ -95,20 +95,6 @@ def test_a_wrong_order_names_the_field_and_makes_nothing(stocked_host, owner_api
     nothing_was_made()
 
 
-def test_an_image_without_cloud_init_takes_a_script_and_refuses_what_nothing_would_read(stocked_host, owner_api):
-    image_make(slug="micro", cloud_init=False)
-    for user_data in ("", "#!/bin/sh\ntrue\n"):
-        asked = owner_api.post("/guests", own(image="micro", user_data=user_data), dry_run="true").json()
-        assert asked["errors"] == []
-    order = own(image="micro", user_data="#cloud-config\n{}\n")
-    said = "The image micro has no cloud-init: all that it runs is a script that begins with #!."
-    asked = owner_api.post("/guests", order, dry_run="true").json()
-    assert [(one["field"], one["message"]) for one in asked["errors"]] == [("user_data", said)]
-    body = problem(owner_api.post("/guests", order), 400, "invalid_input", "user_data")
-    assert [one["message"] for one in body["errors"]] == [said]
-    nothing_was_made()
-
-
 def test_an_owner_needs_a_plan(stocked_host, owner_api):
     body = problem(owner_api.post("/guests", guest(vcpus=1, memory_mib=512, disk_gib=10)), 400, "invalid_input", "plan")
     assert {e["field"] for e in body["errors"]} == {"plan", "vcpus", "memory_mib", "disk_gib"}

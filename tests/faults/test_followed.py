@@ -15,7 +15,7 @@ from lab.server import wait_until
 from tests.faults.conftest import HOST, Installation, order_body
 from tests.faults.test_services_down import stopped
 
-SECRETS = {"user_data": "#!/bin/sh\n# swordfish-user-data\n", "root_password": "swordfish-Password-1"}
+SECRETS = {"user_data": "#cloud-config\n# swordfish-user-data\n", "root_password": "swordfish-Password-1"}
 
 
 def lines(installation: Installation) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from hosts.drivers.types import PowerState
 from hosts.models import Image
 from hosts.registry import driver_for
 from panel.core.cancelling import job_cancel
-from panel.core.errors import InvalidInputError, InvalidStateError
+from panel.core.errors import InvalidStateError
 from panel.core.models import Job, JobStatus
 from panel.core.retry import job_retry
 from tests import factories
@@ -55,18 +55,6 @@ def booted(guest: Guest) -> Any:
     Guest.objects.filter(pk=guest.pk).update(host_keys=[{"type": "t", "fingerprint": "f"}])
     Guest.objects.filter(pk=guest.pk).update(booted_at="2026-01-02T03:04:05Z", seed_scrubbed_at="2026-01-02T03:05:06Z")
     return facts(guest)
-
-
-def test_new_user_data_is_refused_that_the_image_does_not_read_and_the_old_is_kept(guest, other_image, staff):
-    cloud_config = "#cloud-config\n{}\n"
-    with pytest.raises(InvalidInputError) as refused:
-        rebuild(staff, guest, other_image, user_data=cloud_config)
-    assert list(refused.value.fields) == ["user_data"]
-    Guest.objects.filter(pk=guest.pk).update(user_data=cloud_config)
-    access.guest_rebuild(actor=staff, guest=guest, image=other_image)
-    assert [job.status for job in jobs_run()] == ["success"]
-    guest.refresh_from_db()
-    assert (guest.image, guest.user_data) == (other_image, cloud_config)
 
 
 def test_a_rebuild_cancelled_before_it_began_changes_nothing(guest, one_host, other_image, staff):

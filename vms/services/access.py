@@ -33,8 +33,7 @@ def guest_rebuild(
 ) -> tuple[Job, str | None]:
     """Reinstall: the disk is made anew from ``image`` (or the same one). Everything on it is lost.
 
-    ``changes`` may hold image, ssh_keys and user_data; name, addresses and size stay. User-data that it was made with
-    stays too, also when the new image reads none of it. A job that ends before it
+    ``changes`` may hold image, ssh_keys and user_data; name, addresses and size stay. A job that ends before it
     has touched the old disk puts everything back (``rebuild_revert``).
     """
     locked = guest_locked(guest)
@@ -46,7 +45,7 @@ def guest_rebuild(
     request = GuestRequest(
         customer=locked.customer, name=locked.name, host_type=locked.host_type, vcpus=locked.vcpus,
         memory_mib=locked.memory_mib, disk_gib=locked.disk_gib, image=locked.image,
-        ssh_keys=tuple(locked.ssh_keys), user_data=changes.get("user_data", ""), root_password=root_password,
+        ssh_keys=tuple(locked.ssh_keys), user_data=locked.user_data, root_password=root_password,
         want_password=want_password,
     )  # fmt: skip
     if errors := request_errors(request):

@@ -46,7 +46,7 @@ def request_errors(request: GuestRequest) -> dict[str, str]:
         "name": _name(request.name),
         "image": _image(request),
         "ssh_keys": _keys(request.ssh_keys),
-        "user_data": user_data_error(request.user_data) or _not_read(request),
+        "user_data": user_data_error(request.user_data),
     }
     errors.update({name: message for name, message in checks.items() if message})
     errors |= size_errors(
@@ -84,12 +84,6 @@ def _image(request: GuestRequest) -> str:
     if request.host_type not in image.host_types:
         return f"The image {image.slug} does not run on {request.host_type.upper()}."
     return ""
-
-
-def _not_read(request: GuestRequest) -> str:
-    if not request.user_data or request.image.cloud_init or request.user_data.startswith("#!"):
-        return ""
-    return f"The image {request.image.slug} has no cloud-init: all that it runs is a script that begins with #!."
 
 
 def _keys(keys: tuple[str, ...]) -> str:
