@@ -33,6 +33,7 @@ _WITH_FILES = (
     | libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_NETFS
 )
 _GONE = (libvirt.VIR_ERR_NO_STORAGE_VOL, libvirt.VIR_ERR_NO_STORAGE_POOL)
+_UNKNOWN = "not a question"  # to a hook of a former version
 _NOT_THERE = "No such file or directory"
 _ASKED_AT_ONCE = 20  # files; an answer has room for no more
 _ATTEMPTS, _PAUSE_S = 20, 0.2  # two may want to look at the same directory
@@ -81,7 +82,7 @@ def _by_other_names(session: Session, profile: Profile, files: Sequence[str], us
         try:
             answer = hook.ask(session, profile, kind="same_files", wanted=wanted, named=names)
         except libvirt.libvirtError as error:
-            if not is_code(error, libvirt.VIR_ERR_HOOK_SCRIPT_FAILED):
+            if not is_code(error, libvirt.VIR_ERR_HOOK_SCRIPT_FAILED) or _UNKNOWN not in str(error):
                 raise
             return
         for path, same in zip(wanted, answer or (), strict=False):
