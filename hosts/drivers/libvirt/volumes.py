@@ -1,8 +1,6 @@
 """Volumes in directory pools.
 
-libvirt cannot rename a volume, so a copy is marked instead: before its first byte an empty volume ``NAME.partial``
-is made, after its last one it is removed. A volume with such a mark does not exist for any reader, and the next
-attempt replaces it. A worker or a host that dies in the middle leaves the mark.
+A volume that is still being filled is marked (``unfinished``) and does not exist for any reader.
 """
 
 import threading
@@ -15,7 +13,7 @@ from typing import Any
 import libvirt
 
 from hosts.drivers.base import Progress
-from hosts.drivers.libvirt import pools, transfer
+from hosts.drivers.libvirt import pools, transfer, unfinished
 from hosts.drivers.libvirt.connection import Session
 from hosts.drivers.libvirt.errors import is_code
 from hosts.drivers.libvirt.xml import parse
@@ -24,17 +22,14 @@ from hosts.drivers.libvirt.xml.storage import volume_element
 from hosts.drivers.types import VolumeFormat, VolumeInfo, VolumeRef
 from panel.core.errors import DriverError, HostTimeoutError, VolumeNotFoundError
 
-_MARK = ".partial"
-# A copy that its caller gave up goes on inside libvirtd, which keeps the volume until it ends.
-_BUSY_TIMEOUT_S, _BUSY_POLL_S = 60.0, 0.2
 _WATCH_S = 0.5
 
 
 def find(session: Session, ref: VolumeRef) -> Any:
     """Return libvirt's object of a finished volume. Raises: VolumeNotFoundError."""
     pool = session.conn.storagePoolLookupByName(ref.pool)
-    volume = _lookup(pool, ref.name)
-    if volume is None or _lookup(pool, ref.name + _MARK) is not None:
+    volume = unfinished.finished(pool, ref)
+    if volume is None:
         raise VolumeNotFoundError(detail=f"{ref.pool}/{ref.name}")
     return volume
 
@@ -57,7 +52,7 @@ def listing(session: Session, pool_name: str) -> list[VolumeInfo]:
     volumes = {volume.name(): volume for volume in pool.listAllVolumes()}
     found = []
     for name in sorted(volumes):
-        if not name.endswith(_MARK) and name + _MARK not in volumes:
+        if not name.endswith(unfinished.MARK) and name + unfinished.MARK not in volumes:
             text = _described(volumes[name])
             if text is not None and not parse.is_directory(text):
                 found.append(parse.volume_info(pool_name, text))
@@ -88,7 +83,7 @@ def create(
     backing_path = path(session, backing) if backing is not None else None
     if backing is not None and backing_format is None:
         raise DriverError("The format of a backing volume has to be stated.")
-    _remove_half_made(pool, ref)
+    unfinished.clear(pool, ref)
     xml = volume_element(
         name=ref.name,
         format=format,
@@ -118,13 +113,13 @@ def clone(
     original = find(session, source)
     shape = _info(source.pool, original)
     capacity = max(capacity_bytes, shape.capacity_bytes)
-    existing = _finished(pool, ref)
+    existing = unfinished.finished(pool, ref)
     if existing is not None:
         made = _info(ref.pool, existing)
         if (made.format, made.capacity_bytes) != (shape.format, capacity):
             raise DriverError("A volume of this name and another shape exists already.", detail=str(made))
         return made
-    _begin(pool, ref)
+    unfinished.begin(pool, ref)
     xml = volume_element(name=ref.name, format=shape.format, capacity_bytes=capacity)
     try:
         with _watched(pool, ref.name, shape.allocation_bytes, progress):
@@ -132,9 +127,9 @@ def clone(
         if volume.info()[1] < capacity:
             volume.resize(capacity)
     except libvirt.libvirtError:
-        _give_up(pool, ref)
+        unfinished.give_up(pool, ref)
         raise
-    _finish(pool, ref)
+    unfinished.finish(pool, ref)
     return _info(ref.pool, volume)
 
 
@@ -142,21 +137,21 @@ def upload(session: Session, ref: VolumeRef, *, source: Path, format: VolumeForm
     """Put a local file on the host. A finished volume of the same length is taken for it."""
     pool = session.conn.storagePoolLookupByName(ref.pool)
     size = source.stat().st_size
-    existing = _finished(pool, ref)
+    existing = unfinished.finished(pool, ref)
     if existing is not None:
         if parse.volume_size_bytes(existing.XMLDesc()) != size:
             raise DriverError("A volume of this name and another size exists already.", detail=str(ref))
         return _info(ref.pool, existing)
-    _begin(pool, ref)
+    unfinished.begin(pool, ref)
     try:
         # As raw while it fills; libvirt finds out what it became when it looks at the directory again.
         volume = pool.createXML(to_text(volume_element(name=ref.name, format=VolumeFormat.RAW, capacity_bytes=size)))
         transfer.upload_file(session.conn, volume, source, progress=progress)
     except libvirt.libvirtError:
-        _give_up(pool, ref)
+        unfinished.give_up(pool, ref)
         raise
     _wait_for_copies(pool)  # without a look at the directory libvirt would go on calling it raw
-    _finish(pool, ref)
+    unfinished.finish(pool, ref)
     made = info(session, ref)
     if made.format != format:
         delete(session, ref)
@@ -182,8 +177,8 @@ def delete(session: Session, ref: VolumeRef) -> None:
         if is_code(error, libvirt.VIR_ERR_NO_STORAGE_POOL):
             return
         raise
-    _delete(pool, ref.name)
-    _delete(pool, ref.name + _MARK)
+    unfinished.delete_named(pool, ref.name)
+    unfinished.delete_named(pool, ref.name + unfinished.MARK)
 
 
 def overwrite(session: Session, ref: VolumeRef, *, content: bytes, block_bytes: int) -> None:
@@ -193,7 +188,7 @@ def overwrite(session: Session, ref: VolumeRef, *, content: bytes, block_bytes: 
     """
     pool = session.conn.storagePoolLookupByName(ref.pool)
     size = -(-len(content) // block_bytes) * block_bytes
-    volume = _lookup(pool, ref.name)
+    volume = unfinished.lookup(pool, ref.name)
     if volume is None:
         xml = volume_element(name=ref.name, format=VolumeFormat.RAW, capacity_bytes=size)
         volume = pool.createXML(to_text(xml))
@@ -205,60 +200,6 @@ def overwrite(session: Session, ref: VolumeRef, *, content: bytes, block_bytes: 
 
 def _info(pool: str, volume: Any) -> VolumeInfo:
     return parse.volume_info(pool, volume.XMLDesc())
-
-
-def _lookup(pool: Any, name: str) -> Any | None:
-    try:
-        return pool.storageVolLookupByName(name)
-    except libvirt.libvirtError as error:
-        if is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
-            return None
-        raise
-
-
-def _finished(pool: Any, ref: VolumeRef) -> Any | None:
-    if _lookup(pool, ref.name + _MARK) is not None:
-        return None
-    return _lookup(pool, ref.name)
-
-
-def _begin(pool: Any, ref: VolumeRef) -> None:
-    """Clear the way for a copy and mark it as unfinished."""
-    _remove_half_made(pool, ref)
-    mark = volume_element(name=ref.name + _MARK, format=VolumeFormat.RAW, capacity_bytes=0)
-    pool.createXML(to_text(mark))
-
-
-def _finish(pool: Any, ref: VolumeRef) -> None:
-    _delete(pool, ref.name + _MARK)
-
-
-def _give_up(pool: Any, ref: VolumeRef) -> None:
-    """Remove a failed copy as far as that works; the mark stays where the copy does."""
-    with suppress(libvirt.libvirtError, HostTimeoutError):
-        _remove_half_made(pool, ref)
-
-
-def _remove_half_made(pool: Any, ref: VolumeRef) -> None:
-    if _lookup(pool, ref.name + _MARK) is not None:
-        _delete(pool, ref.name)
-        _delete(pool, ref.name + _MARK)
-
-
-def _delete(pool: Any, name: str) -> None:
-    """Delete a volume, or find it gone; wait for a copy that libvirtd still makes."""
-    deadline = time.monotonic() + _BUSY_TIMEOUT_S
-    while (volume := _lookup(pool, name)) is not None:
-        try:
-            volume.delete()
-        except libvirt.libvirtError as error:
-            if is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
-                return
-            if not is_code(error, libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_OPERATION_FAILED):
-                raise
-            if time.monotonic() > deadline:
-                raise HostTimeoutError("The host is still copying this disk.", detail=str(error)) from error
-            time.sleep(_BUSY_POLL_S)
 
 
 @contextmanager
@@ -287,7 +228,7 @@ def _wait_for_copies(pool: Any) -> None:
 
     Looking at the directory again is what libvirt refuses meanwhile; there is no call that asks.
     """
-    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    deadline = time.monotonic() + unfinished.BUSY_TIMEOUT_S
     while True:
         try:
             pool.refresh()
@@ -297,6 +238,6 @@ def _wait_for_copies(pool: Any) -> None:
                 raise
             if time.monotonic() > deadline:
                 raise HostTimeoutError("The host is still copying another disk.", detail=str(error)) from error
-            time.sleep(_BUSY_POLL_S)
+            time.sleep(unfinished.BUSY_POLL_S)
         else:
             return
