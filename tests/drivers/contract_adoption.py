@@ -194,8 +194,10 @@ class AdoptionContract:
         foreign_container: Callable[..., DomainSpec] | None,
         user_namespace: bool,
     ):
+        if foreign_container is None:
+            pytest.skip("not applicable: only a container is on a directory of its host")
         nic = given(guarded_nic, "guarded_nic")
-        spec = given(foreign_container, "foreign_container")(nic, user_namespace=user_namespace)
+        spec = foreign_container(nic, user_namespace=user_namespace)
         before = driver.domain_describe(spec.id)
         assert (before.ours, before.user_namespace) == (False, user_namespace)
         (root,) = (disk for disk in before.disks if disk.target == "/")
