@@ -1,6 +1,6 @@
 """Health: each thing that can be wrong is one sentence with its time, its meaning and a link; nothing wrong says so."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -8,50 +8,16 @@ from django.db import connection
 from django.utils import timezone
 
 from hosts.models import HostConnection, IPAddress, StoragePool
-from panel.core import health, health_checks
+from panel.core import health
 from panel.core.models import Job, JobAttempt, JobStatus, PanelBackup, PanelProcess
-from panel.core.processes import Heartbeat, processes_forget
 from tests import factories
+from tests.api.looking_at_health import backup, items, only, process
 from tests.client import problem, queries_of
 from tests.services.watching import Looking
 from vms.models import Comparison, Difference, Guest
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now
-
-
-def process(kind: str, *, ago_s: float = 0, **fields) -> PanelProcess:
-    at = NOW() - timedelta(seconds=ago_s)
-    values = {"machine": "m1", "pid": factories.number(), "version": "1", "started_at": at - timedelta(hours=1)}
-    return PanelProcess.objects.create(id=factories.customer_make().pk, kind=kind, seen_at=at, **{**values, **fields})
-
-
-def backup(*, ago: timedelta = timedelta(0)) -> None:
-    PanelBackup.objects.create(created_at=NOW() - ago, file="f", size_bytes=1, sha256="", with_secrets=True, seconds=1)
-
-
-@pytest.fixture
-def well(one_host) -> object:
-    """A panel with nothing wrong: a host that answers, each process, a backup of today."""
-    one_host.connections.update(last_seen_at=NOW())
-    for kind in ("web", "worker", "builder", "collector"):
-        process(kind)
-    backup()
-    return one_host
-
-
-def items(api) -> list[dict]:
-    answer = api.get("/health")
-    assert answer.status_code == 200, answer.content
-    found: list[dict] = answer.json()["items"]
-    return found
-
-
-def only(api) -> dict:
-    """Return the one thing that is wrong."""
-    found = items(api)
-    assert len(found) == 1, found
-    return found[0]
 
 
 def test_nothing_wrong_is_an_empty_list(well, operator_api):
@@ -111,60 +77,6 @@ def test_jobs_that_nobody_takes_say_how_long_and_why(well, admin_api):
     assert set(codes) == {"jobs_waiting", "no_worker"}
     assert codes["jobs_waiting"]["severity"] == "critical"
     assert codes["jobs_waiting"]["sentence"].endswith("the oldest 4 minutes: no worker is answering.")
-
-
-def test_without_redis_it_says_who_runs_jobs_and_since_when(well, admin_api, monkeypatch):
-    monkeypatch.setattr(health_checks, "redis_answers", lambda: False)
-    first, second = only(admin_api), only(admin_api)
-    assert first["sentence"] == "Redis does not answer: jobs are run by the collector, two at a time."
-    assert first["since"] == second["since"] is not None
-    monkeypatch.undo()
-    assert items(admin_api) == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "severity"), [("worker", "critical"), ("collector", "critical"), ("builder", "warning")]
-)
-def test_a_kind_of_process_that_nobody_heard_of(well, admin_api, kind, severity):
-    PanelProcess.objects.filter(kind=kind).update(seen_at=NOW() - timedelta(minutes=5))
-    found = only(admin_api)
-    assert (found["code"], found["severity"], found["subject"]) == (f"no_{kind}", severity, kind)
-    assert found["since"] is not None
-    process(kind)
-    assert [one["code"] for one in items(admin_api)] in ([], ["process_vanished"])
-
-
-def test_what_has_not_been_heard_of_yet_is_starting_for_half_a_minute(well, admin_api):
-    PanelProcess.objects.filter(kind="worker").delete()
-    PanelProcess.objects.update(started_at=NOW() - timedelta(seconds=5))
-    found = only(admin_api)
-    assert (found["code"], found["severity"]) == ("starting_worker", "notice")
-    assert found["sentence"] == "The panel is starting: its worker has not been heard of yet."
-    PanelProcess.objects.filter(kind="collector").update(started_at=NOW() - timedelta(seconds=31))
-    assert (only(admin_api)["code"], only(admin_api)["severity"]) == ("no_worker", "critical")
-
-
-@pytest.mark.parametrize("wrong_by", [timedelta(hours=2), -timedelta(hours=2)], ids=["ahead", "behind"])
-def test_the_clock_of_the_web_machine_does_not_matter(well, admin_api, monkeypatch, wrong_by):
-    backup()
-    for host_type, ago in (("kvm", 5), ("lxc", 300)):
-        HostConnection.objects.filter(host_type=host_type).update(last_seen_at=NOW() - timedelta(seconds=ago))
-    right = timezone.now
-    monkeypatch.setattr(timezone, "now", lambda: right() + wrong_by)
-    found = admin_api.get("/health").json()
-    assert [one["sentence"] for one in found["items"]] == [f"LXC on host {well.name} has not been seen for 5 minutes."]
-    assert abs(datetime.fromisoformat(found["checked_at"]) - right()) < timedelta(minutes=1)
-    connections = {one["host_type"]: one for one in admin_api.get(f"/hosts/{well.pk}").json()["connections"]}
-    assert {name: one["answers"] for name, one in connections.items()} == {"kvm": True, "lxc": False}
-
-
-def test_one_of_several_workers_that_vanished_is_told_until_it_is_replaced(well, admin_api):
-    gone = process("worker", ago_s=300, machine="m2")
-    found = only(admin_api)
-    assert (found["code"], found["severity"]) == ("process_vanished", "warning")
-    assert found["sentence"] == f"The worker on m2 (process {gone.pid}) has not been heard of any more."
-    process("worker", machine="m2", started_at=NOW())
-    assert items(admin_api) == []
 
 
 def test_failing_jobs_are_told_by_action(well, admin_api):
@@ -282,19 +194,6 @@ def test_a_look_that_fails_does_not_silence_the_others(well, admin_api, monkeypa
     monkeypatch.setattr(health, "_looks", [*health._looks, broken_part])
     well.connections.update(last_seen_at=NOW() - timedelta(minutes=2))
     assert [one["code"] for one in items(admin_api)] == ["host_silent", "look_failed"]
-
-
-def test_a_heartbeat_is_one_row_and_goes_when_it_ends():
-    beating = Heartbeat()
-    beating.beat()
-    first = PanelProcess.objects.get()
-    assert first.kind == "manage"
-    PanelProcess.objects.update(seen_at=NOW() - timedelta(days=1))
-    beating.beat()
-    assert PanelProcess.objects.get().seen_at > NOW() - timedelta(minutes=1)
-    PanelProcess.objects.update(kind="worker", seen_at=NOW() - timedelta(days=8))
-    processes_forget()
-    assert PanelProcess.objects.count() == 0
 
 
 def test_what_does_not_agree_is_one_line_by_the_worst_of_it(well, operator_api):

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from hosts.drivers.descriptions import ConfigurationChange, PartChange
@@ -18,7 +16,7 @@ from hosts.registry import driver_for, driver_of
 from hosts.services.addresses import SEEN_USED_FOR
 from panel.core.actors import SYSTEM
 from panel.core.errors import DriverError, InvalidStateError
-from panel.core.models import AuditEntry, Customer, Job
+from panel.core.models import AuditEntry, Customer
 from tests import factories
 from tests.client import problem
 from tests.services.comparing import found, only
@@ -26,12 +24,9 @@ from tests.services.guests import act, order
 from tests.simulated_fleet import jobs_run
 from vms.models import Comparison, Difference, Guest
 from vms.operations.survey import compare_connection, survey
-from vms.services.limiter import WINDOW
 from vms.services.reconcile import actions
-from vms.services.reconcile.automatic import repairs_go_on
 from vms.services.reconcile.compare import host_compare
 from vms.services.reconcile.guest_checks import MOST_PARTS
-from vms.services.reconcile.stopped import stopped_tell
 from vms.services.reconcile.turns import SUSPECT_AGAIN_S, connections_due, turn_take
 from vms.states import GuestAction
 
@@ -203,74 +198,6 @@ def test_a_device_of_the_host_added_by_hand_is_severe_and_named_also_beside_a_wr
 def test_a_new_name_in_the_panel_is_no_difference(guest, look):
     Guest.objects.update(name="renamed")
     assert look() == []
-
-
-def test_missing_rules_are_loaded_again_by_itself(guest, one_host, fleet, look):
-    fleet.admin.drop_rules(one_host.name, guest.pk)
-    assert look() == [("filter-missing", "web-1", "open")]
-    (job,) = jobs_run()
-    assert (job.action, job.actor_kind, job.status) == ("guest.repair", "system", "success")
-    assert look() == []
-
-
-def test_rules_that_are_lost_again_are_loaded_again(guest, one_host, fleet, look):
-    for _ in range(2):
-        fleet.admin.drop_rules(one_host.name, guest.pk)
-        look()
-        assert [job.action for job in jobs_run()] == ["guest.repair"]
-        assert look() == []
-
-
-def test_a_repair_that_does_not_help_is_not_tried_again_at_once(guest, one_host, fleet, look):
-    fleet.admin.drop_rules(one_host.name, guest.pk)
-    fleet.admin.set_fault(one_host.name, "domain_protect", FaultKind.ERROR, times=0)
-    look()
-    assert [job.status for job in jobs_run()] == ["error"]
-    look()
-    assert jobs_run() == []
-    Job.objects.update(created_at=timezone.now() - timedelta(minutes=31))
-    look()
-    assert len(jobs_run()) == 1
-
-
-def test_the_limiter_stops_what_would_touch_more_than_a_hundredth(one_host, customer, fleet, look):
-    made = [order(customer, name=f"web-{n}").guest for n in range(3)]
-    jobs_run()
-    look()
-    for guest in made:
-        fleet.admin.drop_rules(one_host.name, guest.pk)
-    kinds = [kind for kind, _, _ in look()]
-    assert kinds == ["automatic-stopped", *["filter-missing"] * 3]
-    said = Difference.objects.get(kind="automatic-stopped")
-    assert (said.severity, said.expected) == ("high", {"at_most": 1, "minutes": 10})
-    assert len(said.found.pop("names")) == 2
-    assert said.found == {"done": 1, "waiting": 2, "repair": 2, "suspend": 0, "delete": 0}
-    assert [job.action for job in jobs_run()] == ["guest.repair"]
-    look()
-    assert jobs_run() == []
-    for _ in range(2):
-        Job.objects.filter(action="guest.repair").update(created_at=timezone.now() - WINDOW)
-        look()
-        assert len(jobs_run()) == 1
-    assert look() == []
-
-
-def test_what_the_limiter_stops_costs_as_many_statements_however_many_servers_wait(one_host, customer, fleet, look):
-    def statements(*names: str) -> int:
-        made = [order(customer, name=name).guest for name in names]
-        jobs_run()
-        look()
-        for guest in made:
-            fleet.admin.drop_rules(one_host.name, guest.pk)
-        look()
-        with CaptureQueriesContext(connection) as queries:
-            assert repairs_go_on(host_id=one_host.pk, host_type="kvm") == []
-            stopped_tell()
-        return len(queries)
-
-    few = statements("one", "two", "three")
-    assert statements("four", "five", "six", "seven") == few
-    assert Difference.objects.get(kind="automatic-stopped").found["waiting"] == 6
 
 
 def test_an_address_of_nobody_is_given_back(guest, look, staff):
