@@ -43,9 +43,7 @@ class Turn:
 
 def connections_due() -> QuerySet[HostConnection]:
     """Return the hypervisors to compare now: every few minutes, and each minute while something is only suspected."""
-    suspected = Difference.objects.filter(
-        host_id=OuterRef("host_id"), host_type=OuterRef("host_type"), state=DifferenceState.SUSPECTED
-    )
+    suspected = _suspected(OuterRef("host_id"), OuterRef("host_type"))
     due = Q(comparison__isnull=True) | Q(comparison__began_at__isnull=True) | Q(comparison__began_at__gt=Now())
     due |= Q(comparison__began_at__lt=Now() - timedelta(seconds=settings.COMPARE_EVERY_S))
     soon = Q(comparison__began_at__lt=Now() - timedelta(seconds=SUSPECT_AGAIN_S))
@@ -59,12 +57,7 @@ def turn_take(connection: HostConnection | None, *, anew: bool = False) -> Turn 
     """
     row, _ = Comparison.objects.get_or_create(**({"pk": PANEL} if connection is None else {"connection": connection}))
     every_s = settings.COMPARE_EVERY_S
-    if (
-        connection is not None
-        and Difference.objects.filter(
-            host_id=connection.host_id, host_type=connection.host_type, state=DifferenceState.SUSPECTED
-        ).exists()
-    ):
+    if connection is not None and _suspected(connection.host_id, connection.host_type).exists():
         every_s = min(every_s, SUSPECT_AGAIN_S)
     with database.cursor() as cursor:
         cursor.execute(_TAKE, {"id": row.pk, "anew": anew, "every_s": every_s})
@@ -73,6 +66,10 @@ def turn_take(connection: HostConnection | None, *, anew: bool = False) -> Turn 
         return None
     number, began_at, written = taken
     return Turn(comparison_id=row.pk, number=number, began_at=began_at, written=written)
+
+
+def _suspected(host_id: UUID | OuterRef, host_type: str | OuterRef) -> QuerySet[Difference]:
+    return Difference.objects.filter(host_id=host_id, host_type=host_type, state=DifferenceState.SUSPECTED)
 
 
 @contextmanager
